@@ -1,0 +1,1 @@
+//! OTP's gen_server and Gleam's actor for Rust: typed, supervised actors on tokio.

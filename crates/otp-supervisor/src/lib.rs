@@ -1,0 +1,1 @@
+//! OTP supervisors for Rust: restart strategies, ordered shutdown and supervision trees on tokio.

@@ -1,0 +1,1 @@
+//! Programs to run: `cargo run --release --example chat`.
