@@ -1,1 +1,55 @@
-//! Erlang's processes for Rust: pids, typed mailboxes, links, monitors, exit signals and names, on tokio.
+//! Erlang's processes for Rust, on tokio: the ground floor of OTP.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod alias;
+mod call;
+mod carrier;
+mod cell;
+mod info;
+mod link;
+mod monitor;
+mod name;
+mod node;
+mod panic;
+mod pid;
+mod process;
+mod reason;
+mod receive;
+mod reference;
+mod report;
+mod rt;
+mod scope;
+mod selector;
+mod signal;
+mod spawn;
+mod subject;
+mod sync;
+mod table;
+mod timer;
+
+pub use crate::{
+    alias::{AliasMode, alias, unalias},
+    call::{CallError, Reply},
+    carrier::{Carrier, Undelivered},
+    info::{Info, Status},
+    link::{LinkError, link, unlink},
+    monitor::{Down, Monitor, demonitor, demonitor_flush, monitor},
+    name::{Name, NotRegistered, RegisterError, RegisteredName, register, unregister, whereis},
+    node::{InjectError, Node, NodeEvent, TooManyNodes},
+    panic::capture_panics,
+    pid::{NodeId, ParsePidError, Pid},
+    process::{
+        ExitMessage, NotAProcess, current, exit, is_alive, join, kill, run, send_exit, set_label, trap_exits,
+    },
+    reason::{ExitReason, IntoExitReason, Panic, SharedError},
+    receive::ReceiveError,
+    reference::Reference,
+    selector::{Selector, Unexpected},
+    signal::{Dest, Signal},
+    spawn::{Prepared, Spawn, spawn, spawn_monitor, spawn_subject, spawn_unlinked},
+    subject::{SendError, Subject},
+    timer::{Cancelled, Timer},
+};

@@ -1,0 +1,40 @@
+//! Aliases: addresses that their process can withdraw.
+
+use crate::{cell::AnyCellExt, process::NotAProcess, reference::Reference, scope};
+
+/// How long an alias lasts.
+///
+/// Counterpart: the option of `erlang:alias/1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AliasMode {
+    /// Until [`unalias`].
+    ExplicitUnalias,
+    /// Until the first message through it.
+    Reply,
+}
+
+/// Makes an alias of the calling process: a reference that messages can be sent to through
+/// [`Node::signal`](crate::Node::signal) and [`Dest::Alias`](crate::Dest::Alias), and that
+/// [`Selector::select_alias`](crate::Selector::select_alias) receives. Once it is inactive, messages to it are dropped;
+/// those already in the mailbox stay.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process.
+///
+/// Counterpart: `erlang:alias/1`.
+pub fn alias(mode: AliasMode) -> Result<Reference, NotAProcess> {
+    let cell = scope::cell().ok_or(NotAProcess)?;
+    let reference = cell.head().node.make_reference(Some(cell.head().pid));
+    cell.with(|control, _| control.rare_mut().aliases.insert(reference, mode));
+    Ok(reference)
+}
+
+/// Withdraws an alias of the calling process. Whether it was active, and the caller's.
+///
+/// Counterpart: `erlang:unalias/1`.
+pub fn unalias(alias: Reference) -> bool {
+    scope::cell()
+        .is_some_and(|cell| cell.with(|control, _| control.rare_mut().aliases.remove(&alias).is_some()))
+}

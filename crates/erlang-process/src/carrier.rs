@@ -1,0 +1,51 @@
+//! The door to other nodes.
+
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use crate::{
+    pid::{NodeId, Pid},
+    signal::{Dest, Signal},
+};
+
+/// Takes signals to other nodes: the one thing that a distribution has to be.
+///
+/// A [`Node`](crate::Node) asks its carrier whenever a signal's destination is not
+/// [here](NodeId::HERE), and nothing else knows of other nodes. A node without a carrier answers for all of
+/// them: monitors hear `noconnection`, links exit with it, everything else is dropped.
+///
+/// What comes from afar goes in through [`Node::signal`](crate::Node::signal) and
+/// [`Node::inject`](crate::Node::inject). A carrier keeps account of the links and monitors that cross it;
+/// when it loses a node it sends the exits and downs with
+/// [`NoConnection`](crate::ExitReason::NoConnection) that this means, and tells
+/// [`Node::announce`](crate::Node::announce).
+pub trait Carrier: Send + Sync + 'static {
+    /// Takes a signal on its way, in order for each pair of sender and receiver. Must not block.
+    ///
+    /// # Errors
+    ///
+    /// Gives the signal back when there is no way to the node; the sender then hears `noconnection`.
+    fn deliver(&self, from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), Undelivered>;
+
+    /// Ready when the way to this node takes more; until then an asynchronous sender should wait.
+    fn poll_ready(&self, node: NodeId, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// A signal that could not be taken to its node.
+pub struct Undelivered(pub Signal);
+
+impl fmt::Debug for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Undelivered").field(&self.0).finish()
+    }
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no way to the node")
+    }
+}
+
+impl std::error::Error for Undelivered {}

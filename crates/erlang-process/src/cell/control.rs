@@ -1,0 +1,367 @@
+//! The part of a process's shared half that does not depend on its message type: whether it lives, how to
+//! wake it, and its relations to others. All of it is under the process's one lock.
+
+use std::{sync::Arc, task::Waker};
+
+use rustc_hash::FxHashMap;
+use tokio::sync::oneshot;
+
+use super::{
+    Head,
+    envelope::{AnyMessage, Key, Tagged},
+    mailbox::AnyQueue,
+};
+use crate::{
+    alias::AliasMode,
+    monitor::{Down, Monitor},
+    name::RegisteredName,
+    pid::Pid,
+    process::ExitMessage,
+    reason::ExitReason,
+    reference::Reference,
+    signal::{Dest, Signal, Verdict, verdict},
+};
+
+/// How far a process has come.
+pub(crate) enum Phase {
+    Alive,
+    /// The reason is decided and nothing more is received, but what the process owns is not yet released.
+    Exiting(ExitReason),
+    /// All is released and everyone is told.
+    Dead(ExitReason),
+}
+
+pub(crate) struct Control {
+    phase: Phase,
+    /// Wakes the process's task. Set by the first poll, cleared by the end.
+    waker: Option<Waker>,
+    /// Whether the process has found its mailbox empty and wants to be woken for a message.
+    waiting: bool,
+    trapping: bool,
+    /// How many messages were ever put into the mailbox.
+    received: u64,
+    relations: Option<Box<Relations>>,
+}
+
+/// What binds a process to others. Most processes have some of it, many have none.
+#[derive(Default)]
+pub(crate) struct Relations {
+    pub(crate) links: FxHashMap<Pid, Link>,
+    /// Unlinks that this process has received and not yet acknowledged. Only the process itself sends the
+    /// acknowledgement, so that it stays in order with the links that the process makes.
+    pub(crate) owed: Vec<(Pid, u64)>,
+    /// Who hears of this process's end.
+    pub(crate) watchers: FxHashMap<Reference, Watcher>,
+    /// Whose end this process hears of.
+    pub(crate) monitors: FxHashMap<Reference, Dest>,
+    pub(crate) name: Option<RegisteredName>,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What few processes have, or for a moment only.
+#[derive(Default)]
+pub(crate) struct Rare {
+    pub(crate) aliases: FxHashMap<Reference, AliasMode>,
+    pub(crate) label: Option<Arc<str>>,
+    /// Signals that came after the end had begun and are answered when it is complete, so that who is
+    /// told that there is no such process finds nothing of it.
+    pub(crate) late: Vec<(Pid, Signal)>,
+    /// Code outside any process that waits for the end.
+    pub(crate) joiners: Vec<oneshot::Sender<ExitReason>>,
+    /// Wakers of receives that are not polled by the task itself but by a combinator inside it.
+    waiters: Vec<Waker>,
+}
+
+/// One side of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    Active,
+    /// Removed by this side; the other has yet to acknowledge the unlink with this number.
+    Inactive(u64),
+}
+
+pub(crate) struct Watcher {
+    pub(crate) pid: Pid,
+    /// The process as the watcher named it.
+    pub(crate) target: Dest,
+}
+
+/// Whom to wake when the lock is released.
+#[derive(Default)]
+#[must_use = "wake when the lock is released"]
+pub(crate) struct Wake {
+    task: Option<Waker>,
+    others: Vec<Waker>,
+}
+
+impl Wake {
+    pub(crate) fn wake(self) {
+        if let Some(task) = self.task {
+            task.wake();
+        }
+        for other in self.others {
+            other.wake();
+        }
+    }
+}
+
+/// What became of a signal.
+#[must_use]
+pub(crate) enum Delivery {
+    Taken(Wake),
+    /// There is nobody, or no longer anybody, to take it: it is for the one place that answers for the dead.
+    Refused(Signal),
+}
+
+impl Delivery {
+    const QUIET: Self = Self::Taken(Wake { task: None, others: Vec::new() });
+}
+
+impl Control {
+    pub(crate) fn new(relations: Option<Box<Relations>>) -> Self {
+        Self { phase: Phase::Alive, waker: None, waiting: false, trapping: false, received: 0, relations }
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.phase, Phase::Alive)
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(self.phase, Phase::Dead(_))
+    }
+
+    pub(crate) fn exit_reason(&self) -> Option<&ExitReason> {
+        match &self.phase {
+            Phase::Alive => None,
+            Phase::Exiting(reason) | Phase::Dead(reason) => Some(reason),
+        }
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(crate) fn trapping(&self) -> bool {
+        self.trapping
+    }
+
+    pub(crate) fn set_trapping(&mut self, trap: bool) -> bool {
+        std::mem::replace(&mut self.trapping, trap)
+    }
+
+    pub(crate) fn relations(&self) -> Option<&Relations> {
+        self.relations.as_deref()
+    }
+
+    pub(crate) fn relations_mut(&mut self) -> &mut Relations {
+        self.relations.get_or_insert_default()
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.relations_mut().rare.get_or_insert_default()
+    }
+
+    /// Has a link to this process and has not removed it.
+    pub(crate) fn is_linked(&self, pid: Pid) -> bool {
+        self.relations().is_some_and(|relations| relations.links.get(&pid) == Some(&Link::Active))
+    }
+
+    // Waking
+
+    pub(crate) fn set_task_waker(&mut self, waker: &Waker) {
+        if !self.is_dead() {
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn is_task_waker(&self, waker: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|task| task.will_wake(waker))
+    }
+
+    /// Arms the next message to wake a receive that is polled with this waker.
+    pub(crate) fn wait_for_message(&mut self, waker: &Waker) {
+        self.waiting = true;
+        if !self.is_task_waker(waker) {
+            let waiters = &mut self.rare_mut().waiters;
+            if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
+                waiters.push(waker.clone());
+            }
+        }
+    }
+
+    /// A message has been pushed.
+    pub(crate) fn message_came(&mut self) -> Wake {
+        self.received += 1;
+        if std::mem::take(&mut self.waiting) { self.wake_up() } else { Wake::default() }
+    }
+
+    fn wake_up(&mut self) -> Wake {
+        let rare = self.relations.as_mut().and_then(|relations| relations.rare.as_mut());
+        Wake {
+            task: self.waker.clone(),
+            others: rare.map(|rare| std::mem::take(&mut rare.waiters)).unwrap_or_default(),
+        }
+    }
+
+    // Signals
+
+    /// Takes a signal in: what it does, it has done when this returns.
+    pub(crate) fn deliver(
+        &mut self,
+        head: &Head,
+        queue: &mut dyn AnyQueue,
+        from: Option<Pid>,
+        to: Dest,
+        signal: Signal,
+    ) -> Delivery {
+        match &self.phase {
+            Phase::Alive => {}
+            Phase::Exiting(_) => return self.deliver_late(from, signal),
+            Phase::Dead(_) => return Delivery::Refused(signal),
+        }
+        match signal {
+            Signal::Message(body) => {
+                let key = match to {
+                    Dest::Alias(alias) if !self.alias_takes(alias) => {
+                        return Delivery::Refused(Signal::Message(body));
+                    }
+                    Dest::Alias(alias) => Key::Alias(alias),
+                    Dest::Pid(_) | Dest::Name(..) => Key::Raw((*body).type_id()),
+                };
+                self.push(queue, Tagged { key, body })
+            }
+            Signal::Link => {
+                if let Some(from) = from {
+                    self.relations_mut().links.entry(from).or_insert(Link::Active);
+                }
+                Delivery::QUIET
+            }
+            Signal::Unlink(id) => {
+                let Some(from) = from else { return Delivery::QUIET };
+                let relations = self.relations_mut();
+                if relations.links.get(&from) == Some(&Link::Active) {
+                    relations.links.remove(&from);
+                }
+                relations.owed.push((from, id));
+                head.raise(Head::OWES);
+                Delivery::Taken(self.wake_up())
+            }
+            Signal::UnlinkAck(id) => {
+                if let (Some(from), Some(relations)) = (from, &mut self.relations)
+                    && relations.links.get(&from) == Some(&Link::Inactive(id))
+                {
+                    relations.links.remove(&from);
+                }
+                Delivery::QUIET
+            }
+            Signal::Exit { reason, link } => {
+                let from = from.unwrap_or(Pid::OUTSIDE);
+                if link {
+                    if !self.is_linked(from) {
+                        return Delivery::Refused(Signal::Exit { reason, link });
+                    }
+                    self.relations_mut().links.remove(&from);
+                }
+                match verdict(reason, link, self.trapping, from == head.pid) {
+                    Verdict::Drop => Delivery::QUIET,
+                    Verdict::Message(reason) => {
+                        self.push(queue, Tagged { key: Key::Exit, body: ExitMessage { pid: from, reason } })
+                    }
+                    Verdict::Exit(reason) => {
+                        self.begin_exit(head, reason);
+                        Delivery::Taken(self.wake_up())
+                    }
+                }
+            }
+            Signal::Monitor { reference, target } => {
+                if let Some(pid) = from {
+                    self.relations_mut().watchers.insert(reference, Watcher { pid, target });
+                }
+                Delivery::QUIET
+            }
+            Signal::Demonitor(reference) => {
+                if let Some(relations) = &mut self.relations {
+                    relations.watchers.remove(&reference);
+                }
+                Delivery::QUIET
+            }
+            Signal::Down { reference, target, reason } => {
+                if !self.end_monitor(reference) {
+                    return Delivery::Refused(Signal::Down { reference, target, reason });
+                }
+                let monitor = Monitor::from_reference(reference);
+                self.push(queue, Tagged { key: Key::Down(reference), body: Down { monitor, target, reason } })
+            }
+        }
+    }
+
+    fn push<T: Send + 'static>(&mut self, queue: &mut dyn AnyQueue, message: Tagged<T>) -> Delivery {
+        let message: Box<dyn AnyMessage> = Box::new(message);
+        queue.push(message);
+        Delivery::Taken(self.message_came())
+    }
+
+    fn deliver_late(&mut self, from: Option<Pid>, signal: Signal) -> Delivery {
+        match (signal, from) {
+            (signal @ (Signal::Link | Signal::Unlink(_) | Signal::Monitor { .. }), Some(from)) => {
+                self.rare_mut().late.push((from, signal));
+                Delivery::QUIET
+            }
+            (Signal::Demonitor(reference), _) => {
+                if let Some(relations) = &mut self.relations {
+                    relations.watchers.remove(&reference);
+                    if let Some(rare) = &mut relations.rare {
+                        rare.late.retain(|(_, signal)| {
+                            !matches!(signal, Signal::Monitor { reference: late, .. } if *late == reference)
+                        });
+                    }
+                }
+                Delivery::QUIET
+            }
+            (signal, _) => Delivery::Refused(signal),
+        }
+    }
+
+    /// Whether a message through this alias is taken; the first may be the last.
+    fn alias_takes(&mut self, alias: Reference) -> bool {
+        let Some(rare) = self.relations.as_mut().and_then(|relations| relations.rare.as_mut()) else {
+            return false;
+        };
+        match rare.aliases.get(&alias) {
+            None => false,
+            Some(AliasMode::ExplicitUnalias) => true,
+            Some(AliasMode::Reply) => rare.aliases.remove(&alias).is_some(),
+        }
+    }
+
+    /// Forgets a monitor of this process's. Whether it was still there.
+    pub(crate) fn end_monitor(&mut self, reference: Reference) -> bool {
+        self.relations.as_mut().is_some_and(|relations| relations.monitors.remove(&reference).is_some())
+    }
+
+    // The end
+
+    /// Decides the reason, unless it is decided: only the first counts. From here on the process is not
+    /// alive to anyone.
+    pub(crate) fn begin_exit(&mut self, head: &Head, reason: ExitReason) {
+        if self.is_alive() {
+            self.phase = Phase::Exiting(reason);
+            head.raise(Head::EXITING);
+        }
+    }
+
+    /// Ends the exit: what is returned has to be told to others. `None` if this was done before.
+    pub(crate) fn end_exit(&mut self) -> Option<(ExitReason, Option<Box<Relations>>)> {
+        match std::mem::replace(&mut self.phase, Phase::Dead(ExitReason::Normal)) {
+            Phase::Exiting(reason) => {
+                self.phase = Phase::Dead(reason.clone());
+                self.waker = None;
+                Some((reason, self.relations.take()))
+            }
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+}

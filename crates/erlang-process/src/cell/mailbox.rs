@@ -1,0 +1,92 @@
+//! The two halves of a mailbox: senders push into the in-queue under the process's lock; the process swaps
+//! it out whole into the inbox that only it can reach, and reads from there.
+
+use std::{
+    any::{Any, TypeId},
+    collections::VecDeque,
+};
+
+use super::envelope::{AnyMessage, Envelope, Key};
+
+/// An empty inbox that can hold more messages than this gives its memory back.
+const KEPT_CAPACITY: usize = 1024;
+
+/// The in-queue, seen by code that does not know the process's own message type.
+pub(crate) trait AnyQueue {
+    fn push(&mut self, message: Box<dyn AnyMessage>);
+    /// Empties the queue, for the caller to drop what was in it when the lock is released.
+    fn take(&mut self) -> Option<Box<dyn Any + Send>>;
+}
+
+impl<M: Send + 'static> AnyQueue for VecDeque<Envelope<M>> {
+    fn push(&mut self, message: Box<dyn AnyMessage>) {
+        self.push_back(Envelope::Other(message));
+    }
+
+    fn take(&mut self) -> Option<Box<dyn Any + Send>> {
+        if self.capacity() == 0 { None } else { Some(Box::new(std::mem::take(self))) }
+    }
+}
+
+/// The messages that the process has taken and not yet read, oldest first.
+pub(crate) struct Inbox<M> {
+    queue: VecDeque<Envelope<M>>,
+    /// How many messages were taken out: a search that was interrupted may go on where it stopped as long
+    /// as this stands.
+    removals: u64,
+}
+
+impl<M> Default for Inbox<M> {
+    fn default() -> Self {
+        Self { queue: VecDeque::new(), removals: 0 }
+    }
+}
+
+impl<M> Inbox<M> {
+    /// Moves everything from the in-queue to the end.
+    pub(crate) fn refill(&mut self, queue: &mut VecDeque<Envelope<M>>) {
+        if self.queue.is_empty() {
+            if self.queue.capacity() > KEPT_CAPACITY {
+                self.queue = VecDeque::new();
+            }
+            std::mem::swap(&mut self.queue, queue);
+        } else {
+            self.queue.append(queue);
+        }
+    }
+}
+
+/// An inbox, seen by code that does not know the process's own message type.
+pub(crate) trait AnyInbox: Send {
+    fn removals(&self) -> u64;
+    fn own_type(&self) -> TypeId;
+    fn key(&self, index: usize) -> Option<Key>;
+    /// Takes the message there out and lets `take` move it out of the `Option` of its type.
+    fn open(&mut self, index: usize, take: &mut dyn FnMut(&mut dyn Any));
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+impl<M: Send + 'static> AnyInbox for Inbox<M> {
+    fn removals(&self) -> u64 {
+        self.removals
+    }
+
+    fn own_type(&self) -> TypeId {
+        TypeId::of::<M>()
+    }
+
+    fn key(&self, index: usize) -> Option<Key> {
+        self.queue.get(index).map(Envelope::key)
+    }
+
+    fn open(&mut self, index: usize, take: &mut dyn FnMut(&mut dyn Any)) {
+        if let Some(envelope) = self.queue.remove(index) {
+            self.removals += 1;
+            envelope.open(take);
+        }
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}

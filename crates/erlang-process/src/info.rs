@@ -1,0 +1,87 @@
+//! What can be seen of a process from outside.
+
+use std::sync::Arc;
+
+use crate::{
+    cell::{AnyCellExt, Link, Process},
+    name::RegisteredName,
+    pid::Pid,
+    signal::Dest,
+    sync::Ordering,
+};
+
+/// A process, seen from outside at one moment.
+///
+/// Counterpart: the result of `process_info/1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Who it is.
+    pub pid: Pid,
+    /// Who spawned it; `None` if that was code outside any process.
+    pub parent: Option<Pid>,
+    /// The name that it holds.
+    pub name: Option<RegisteredName>,
+    /// What it calls itself, see [`set_label`](crate::set_label).
+    pub label: Option<Arc<str>>,
+    /// Whether it runs or waits.
+    pub status: Status,
+    /// Whether it traps exits.
+    pub trapping_exits: bool,
+    /// The processes it is linked with, in order of their pids.
+    pub links: Vec<Pid>,
+    /// What it monitors, as it named it.
+    pub monitors: Vec<Dest>,
+    /// The processes that monitor it, once for each monitor, in order of their pids.
+    pub monitored_by: Vec<Pid>,
+    /// How many messages wait in its mailbox.
+    pub message_queue_len: u64,
+    /// How many messages it has taken out of its mailbox since it was spawned.
+    pub messages_handled: u64,
+}
+
+/// Whether a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It waits: for a message, or for anything else that a future can wait for.
+    Waiting,
+    /// It is being polled.
+    Running,
+}
+
+impl Info {
+    pub(crate) fn of(process: &Process) -> Option<Self> {
+        let head = process.head();
+        process.with(|control, _| {
+            if !control.is_alive() {
+                return None;
+            }
+            let handled = head.handled.load(Ordering::Relaxed);
+            let mut info = Self {
+                pid: head.pid,
+                parent: head.parent,
+                name: None,
+                label: None,
+                status: if head.running.load(Ordering::Relaxed) { Status::Running } else { Status::Waiting },
+                trapping_exits: control.trapping(),
+                links: Vec::new(),
+                monitors: Vec::new(),
+                monitored_by: Vec::new(),
+                message_queue_len: control.received().saturating_sub(handled),
+                messages_handled: handled,
+            };
+            if let Some(relations) = control.relations() {
+                info.name = relations.name;
+                info.label = relations.rare.as_ref().and_then(|rare| rare.label.clone());
+                let active = relations.links.iter().filter(|(_, link)| **link == Link::Active);
+                info.links.extend(active.map(|(pid, _)| *pid));
+                info.links.sort_unstable();
+                info.monitors.extend(relations.monitors.values());
+                info.monitored_by.extend(relations.watchers.values().map(|watcher| watcher.pid));
+                info.monitored_by.sort_unstable();
+            }
+            Some(info)
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! Links.
+
+use std::fmt;
+
+use crate::{
+    cell::{AnyCellExt, Head, Link, Process},
+    pid::Pid,
+    process::{NotAProcess, acknowledge_unlinks},
+    scope,
+    signal::Signal,
+};
+
+/// Links the calling process with another: when one ends, the other gets an exit signal with its reason.
+///
+/// Links go both ways, there is at most one between two processes, and a process is never linked with
+/// itself: linking again, or with oneself, changes nothing.
+///
+/// If the other process is dead, a caller that [traps exits](crate::trap_exits) gets an
+/// [`ExitMessage`](crate::ExitMessage) with [`NoProc`](crate::ExitReason::NoProc), and one that does not gets an
+/// error. For a process of another node it is always a signal: a caller that does not trap ends with it.
+///
+/// # Errors
+///
+/// [`LinkError::NoProc`] if the other process is dead and the caller does not trap exits;
+/// [`LinkError::NotAProcess`] outside any process.
+///
+/// Counterpart: `link/1`, `process.link` in Gleam.
+pub fn link(pid: Pid) -> Result<(), LinkError> {
+    let cell = scope::cell().ok_or(LinkError::NotAProcess)?;
+    let head = cell.head();
+    if pid == head.pid {
+        return Ok(());
+    }
+    // What is owed goes first: the peer must take the acknowledgement for what came before this link.
+    if head.flags() & Head::OWES != 0 {
+        acknowledge_unlinks(&cell);
+    }
+    let linked =
+        cell.with(|control, _| control.relations_mut().links.insert(pid, Link::Active) == Some(Link::Active));
+    if linked {
+        return Ok(());
+    }
+    // Erlang raises the error in a caller that does not trap, and tells one that does by a message.
+    if pid.node().is_here() && !head.node.is_alive(pid) && unlinked_again(&cell, pid) {
+        return Err(LinkError::NoProc);
+    }
+    head.node.signal(Some(head.pid), pid, Signal::Link);
+    Ok(())
+}
+
+/// Takes the link back, for a caller that does not trap exits.
+fn unlinked_again(cell: &Process, pid: Pid) -> bool {
+    cell.with(|control, _| {
+        !control.trapping() && control.relations_mut().links.remove(&pid) == Some(Link::Active)
+    })
+}
+
+/// Removes the link between the calling process and another, whoever made it. Nothing happens if there is
+/// none.
+///
+/// When this returns, the link can no longer affect the caller. If the other process ended before, and the
+/// caller traps exits, an [`ExitMessage`](crate::ExitMessage) may already be in its mailbox; it stays there.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process.
+///
+/// Counterpart: `unlink/1`, `process.unlink` in Gleam.
+pub fn unlink(pid: Pid) -> Result<(), NotAProcess> {
+    let cell = scope::cell().ok_or(NotAProcess)?;
+    let head = cell.head();
+    if !cell.with(|control, _| control.is_linked(pid)) {
+        return Ok(());
+    }
+    let id = head.node.next_number();
+    let unlinked = cell.with(|control, _| {
+        let active = control.is_linked(pid);
+        if active {
+            control.relations_mut().links.insert(pid, Link::Inactive(id));
+        }
+        active
+    });
+    if unlinked {
+        head.node.signal(Some(head.pid), pid, Signal::Unlink(id));
+    }
+    Ok(())
+}
+
+/// Why a link was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// There is no such process.
+    NoProc,
+    /// The caller is not a process.
+    NotAProcess,
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoProc => "there is no such process",
+            Self::NotAProcess => "the caller is not a process",
+        })
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+impl From<NotAProcess> for LinkError {
+    fn from(_: NotAProcess) -> Self {
+        Self::NotAProcess
+    }
+}

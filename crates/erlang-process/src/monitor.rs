@@ -1,0 +1,148 @@
+//! Monitors.
+
+use std::any::{Any, TypeId};
+
+use crate::{
+    cell::{AnyCellExt, Key},
+    pid::Pid,
+    process::NotAProcess,
+    reason::ExitReason,
+    receive::{self, Pattern, ReceiveError},
+    reference::Reference,
+    scope::{self, Scope},
+    signal::{Dest, Signal},
+};
+
+/// Lets the calling process hear of the end of another: one [`Down`] message, whatever the reason.
+///
+/// The other process does not notice. Each call makes a monitor of its own. If there is no such process the
+/// message comes at once, with [`NoProc`](ExitReason::NoProc). A name is looked up now: the monitor is for
+/// the process that holds it, whoever holds it later. A process that monitors itself never hears of it.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process; see [`join`](crate::join).
+///
+/// Counterpart: `monitor/2`, `process.monitor` in Gleam.
+pub fn monitor(target: impl Into<Dest>) -> Result<Monitor, NotAProcess> {
+    let target = target.into();
+    let cell = scope::cell().ok_or(NotAProcess)?;
+    let head = cell.head();
+    let reference = head.node.make_reference(Some(head.pid));
+    if target != Dest::Pid(head.pid) {
+        cell.with(|control, _| control.relations_mut().monitors.insert(reference, target));
+        head.node.signal(Some(head.pid), target, Signal::Monitor { reference, target });
+    }
+    Ok(Monitor { reference })
+}
+
+/// Ends a monitor of the calling process. Whether it was still active: if so, no [`Down`] was or will be
+/// delivered; if not, it may be in the mailbox already.
+///
+/// A monitor of another process is left alone.
+///
+/// Counterpart: `demonitor(Ref, [info])`.
+pub fn demonitor(monitor: Monitor) -> bool {
+    let Some(cell) = scope::cell() else { return false };
+    let head = cell.head();
+    let target = cell.with(|control, _| {
+        control.relations().and_then(|relations| relations.monitors.get(&monitor.reference).copied())
+    });
+    let Some(target) = target else { return false };
+    let active = cell.with(|control, _| control.end_monitor(monitor.reference));
+    if active {
+        head.node.signal(Some(head.pid), target, Signal::Demonitor(monitor.reference));
+    }
+    active
+}
+
+/// Ends a monitor of the calling process and takes its [`Down`] out of the mailbox, if it is there: none is
+/// ever seen after this. Whether the monitor was still active.
+///
+/// Counterpart: `demonitor(Ref, [flush, info])`, `process.demonitor_process` in Gleam.
+pub fn demonitor_flush(monitor: Monitor) -> bool {
+    let active = demonitor(monitor);
+    if !active {
+        receive::drain(&mut DownOf(monitor));
+    }
+    active
+}
+
+/// A monitor that the calling process has on another.
+///
+/// Counterpart: the reference that `monitor/2` returns, `Monitor` in Gleam.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Monitor {
+    reference: Reference,
+}
+
+impl Monitor {
+    pub(crate) fn from_reference(reference: Reference) -> Self {
+        Self { reference }
+    }
+
+    /// What makes the monitor unique.
+    #[must_use]
+    pub fn reference(self) -> Reference {
+        self.reference
+    }
+
+    /// Waits for the end of the monitored process, however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::NotAProcess`] outside any process.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn down(self) -> Result<Down, ReceiveError> {
+        receive::receive(&mut DownOf(self), None).await
+    }
+}
+
+/// The end of a process that is monitored.
+///
+/// Received with [`Selector::select_monitor`](crate::Selector::select_monitor),
+/// [`Selector::select_monitors`](crate::Selector::select_monitors) or [`Monitor::down`].
+///
+/// Counterpart: `{'DOWN', Ref, process, Object, Reason}` in Erlang, `Down` in Gleam.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Down {
+    /// Which monitor this answers.
+    pub monitor: Monitor,
+    /// The process as it was named when it was monitored.
+    pub target: Dest,
+    /// Why it ended; [`NoProc`](ExitReason::NoProc) if it was not there to be monitored.
+    pub reason: ExitReason,
+}
+
+impl Down {
+    /// The pid of the process, if it was monitored by pid.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        match self.target {
+            Dest::Pid(pid) => Some(pid),
+            Dest::Name(..) | Dest::Alias(_) => None,
+        }
+    }
+}
+
+/// The end of one monitor.
+struct DownOf(Monitor);
+
+impl Pattern for DownOf {
+    type Output = Down;
+
+    fn check(&self, _: &Scope) -> Result<(), ReceiveError> {
+        Ok(())
+    }
+
+    fn wants(&self, key: Key, _: TypeId) -> bool {
+        key == Key::Down(self.0.reference)
+    }
+
+    fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<Down> {
+        message.downcast_mut::<Option<Down>>()?.take()
+    }
+}

@@ -1,0 +1,338 @@
+//! Names: typed addresses that outlive the processes that hold them.
+
+use std::{
+    any::TypeId,
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+};
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use crate::{
+    cell::{AnyCellExt, Process},
+    node::Node,
+    pid::Pid,
+    subject::Subject,
+    sync::{AtomicU64, Mutex, Ordering},
+};
+
+/// The name of a process that takes messages of type `M`.
+///
+/// A name is the address to use for a process that is restarted: whoever holds the name at the time gets
+/// what is sent to [`subject`](Self::subject). Names are small and `Copy`, made anywhere, and cost nothing
+/// until a process [registers](crate::register) under them.
+///
+/// ```
+/// use erlang_process::Name;
+///
+/// // Each is unique, so that two of a kind, or two tests, never meet.
+/// let (a, b) = (Name::<u32>::new("counter"), Name::<u32>::new("counter"));
+/// assert_ne!(a, b);
+///
+/// // For those who want to be found by spelling.
+/// assert_eq!(Name::<u32>::fixed("stock"), Name::<u32>::fixed("stock"));
+/// ```
+///
+/// Counterpart: an atom that is registered in Erlang, `Name` in Gleam.
+pub struct Name<M> {
+    name: RegisteredName,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M> Name<M> {
+    /// A new name that starts with `prefix` and is like no other.
+    ///
+    /// Counterpart: `process.new_name` in Gleam.
+    #[must_use]
+    pub fn new(prefix: &'static str) -> Self {
+        // What makes a name unique must hold in every node of the program, as names travel freely.
+        static NAMES: AtomicU64 = AtomicU64::new(1);
+        let serial = NAMES.fetch_add(1, Ordering::Relaxed);
+        Self { name: RegisteredName { text: prefix, serial }, message: PhantomData }
+    }
+
+    /// The name with this spelling: the same wherever it is written.
+    ///
+    /// Two fixed names with one spelling and different message types are one name: whoever registers first
+    /// holds it, and messages of the other type find nobody.
+    #[must_use]
+    pub const fn fixed(text: &'static str) -> Self {
+        Self { name: RegisteredName { text, serial: 0 }, message: PhantomData }
+    }
+
+    /// The name without its message type.
+    #[must_use]
+    pub fn registered_name(self) -> RegisteredName {
+        self.name
+    }
+}
+
+impl<M: Send + 'static> Name<M> {
+    /// The subject that reaches whoever holds this name, on the node of the calling process, whenever it is
+    /// sent to. It stays valid when the holder dies and another process takes the name.
+    ///
+    /// Counterpart: `process.named_subject` in Gleam.
+    #[must_use]
+    pub fn subject(self) -> Subject<M> {
+        Subject::named(Node::current(), self.name)
+    }
+}
+
+impl<M> Clone for Name<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Name<M> {}
+
+impl<M> PartialEq for Name<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<M> Eq for Name<M> {}
+
+impl<M> Hash for Name<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl<M> fmt::Display for Name<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+impl<M> fmt::Debug for Name<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({})", self.name)
+    }
+}
+
+/// A name without its message type: what a name table knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RegisteredName {
+    text: &'static str,
+    /// What tells names with one prefix apart; zero for fixed names.
+    serial: u64,
+}
+
+impl RegisteredName {
+    /// The spelling of a fixed name, the prefix of a unique one.
+    #[must_use]
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
+}
+
+impl Hash for RegisteredName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The serial alone tells unique names apart, and costs less than their text.
+        if self.serial == 0 { self.text.hash(state) } else { self.serial.hash(state) }
+    }
+}
+
+impl fmt::Display for RegisteredName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)?;
+        if self.serial == 0 { Ok(()) } else { write!(f, "${}", self.serial) }
+    }
+}
+
+impl fmt::Debug for RegisteredName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Gives a process of this node a name. A process has at most one, and a name at most one process.
+///
+/// Anyone may do this. The name is free again as soon as a reason for the process's end is decided: who has
+/// seen that it is not alive, or heard of its end, can take the name over at once.
+///
+/// # Errors
+///
+/// [`RegisterError`]: the name is taken, the process has one, or there is no such process here.
+///
+/// Counterpart: `register/2`, `process.register` in Gleam.
+pub fn register<M: Send + 'static>(pid: Pid, name: Name<M>) -> Result<(), RegisterError> {
+    Node::current().register(pid, name)
+}
+
+/// Takes a name from whoever holds it. Anyone may do this.
+///
+/// # Errors
+///
+/// [`NotRegistered`] if nobody holds it.
+///
+/// Counterpart: `unregister/1`, `process.unregister` in Gleam.
+pub fn unregister<M>(name: Name<M>) -> Result<(), NotRegistered> {
+    Node::current().unregister(name)
+}
+
+/// The process that holds the name.
+///
+/// Counterpart: `whereis/1`, `process.named` in Gleam.
+#[must_use]
+pub fn whereis<M>(name: Name<M>) -> Option<Pid> {
+    Node::current().whereis(name)
+}
+
+/// Why a name could not be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Another process holds the name.
+    NameTaken {
+        /// The process that holds it.
+        holder: Pid,
+    },
+    /// The process has a name, and a process has at most one.
+    AlreadyNamed {
+        /// The name that it has.
+        name: RegisteredName,
+    },
+    /// There is no such process on this node.
+    NoProc,
+}
+
+impl fmt::Display for RegisterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameTaken { holder } => write!(f, "the name is taken by {holder}"),
+            Self::AlreadyNamed { name } => write!(f, "the process is already named {name}"),
+            Self::NoProc => f.write_str("there is no such process on this node"),
+        }
+    }
+}
+
+impl std::error::Error for RegisterError {}
+
+/// No process holds the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotRegistered;
+
+impl fmt::Display for NotRegistered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no process holds the name")
+    }
+}
+
+impl std::error::Error for NotRegistered {}
+
+/// Who holds which name.
+///
+/// Registering, unregistering and looking up are each one step, and so is the end of a holder: from the
+/// moment at which its reason is decided the name counts as free, whether or not its entry is still here.
+/// A table's lock may be held while a process's is taken, never the other way round.
+pub(crate) struct Names {
+    shards: Box<[Mutex<FxHashMap<RegisteredName, Holder>>]>,
+}
+
+struct Holder {
+    process: Process,
+    message: TypeId,
+}
+
+const SHARDS: usize = 16;
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    fn shard(&self, name: RegisteredName) -> &Mutex<FxHashMap<RegisteredName, Holder>> {
+        use std::hash::BuildHasher;
+        // The upper bits: the map itself goes by the lower ones.
+        let hash = FxBuildHasher.hash_one(name) >> 32;
+        &self.shards[usize::try_from(hash).unwrap_or_default() % SHARDS]
+    }
+
+    pub(crate) fn register(
+        &self,
+        process: &Process,
+        name: RegisteredName,
+        message: TypeId,
+    ) -> Result<(), RegisterError> {
+        let previous = {
+            let mut shard = self.shard(name).lock();
+            if let Some(holder) = shard.get(&name)
+                && holder.process.head().is_alive()
+            {
+                return Err(RegisterError::NameTaken { holder: holder.process.head().pid });
+            }
+            process.with(|control, _| {
+                if !control.is_alive() {
+                    return Err(RegisterError::NoProc);
+                }
+                match &mut control.relations_mut().name {
+                    Some(name) => Err(RegisterError::AlreadyNamed { name: *name }),
+                    free => {
+                        *free = Some(name);
+                        Ok(())
+                    }
+                }
+            })?;
+            shard.insert(name, Holder { process: process.clone(), message })
+        };
+        drop(previous);
+        Ok(())
+    }
+
+    pub(crate) fn unregister(&self, name: RegisteredName) -> Result<(), NotRegistered> {
+        let holder = {
+            let mut shard = self.shard(name).lock();
+            let holder = shard.get(&name).ok_or(NotRegistered)?;
+            holder.process.with(|control, _| {
+                if !control.is_alive() {
+                    return Err(NotRegistered);
+                }
+                control.relations_mut().name = None;
+                Ok(())
+            })?;
+            shard.remove(&name)
+        };
+        drop(holder);
+        Ok(())
+    }
+
+    /// Removes the entry of a process that is ending.
+    pub(crate) fn release(&self, name: RegisteredName, pid: Pid) {
+        let holder = {
+            let mut shard = self.shard(name).lock();
+            if shard.get(&name).is_none_or(|holder| holder.process.head().pid != pid) {
+                return;
+            }
+            shard.remove(&name)
+        };
+        drop(holder);
+    }
+
+    /// The process that holds the name, and the type of the messages that it takes by it.
+    pub(crate) fn find(&self, name: RegisteredName) -> Option<(Process, TypeId)> {
+        let shard = self.shard(name).lock();
+        let holder = shard.get(&name).filter(|holder| holder.process.head().is_alive())?;
+        Some((holder.process.clone(), holder.message))
+    }
+
+    pub(crate) fn whereis(&self, name: RegisteredName) -> Option<Pid> {
+        let shard = self.shard(name).lock();
+        let head = shard.get(&name)?.process.head();
+        head.is_alive().then_some(head.pid)
+    }
+
+    pub(crate) fn all(&self) -> Vec<RegisteredName> {
+        let mut names = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            names.extend(
+                shard.iter().filter(|(_, holder)| holder.process.head().is_alive()).map(|(name, _)| *name),
+            );
+        }
+        names
+    }
+}

@@ -1,0 +1,441 @@
+//! Nodes: the tables that processes live in, and the one door through which every signal travels.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    task::{Context, Poll},
+};
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    carrier::{Carrier, Undelivered},
+    cell::{AnyCellExt, Cell, Key, Process, Tagged},
+    info::Info,
+    name::{Name, Names, NotRegistered, RegisterError},
+    pid::{NodeId, Pid},
+    reason::ExitReason,
+    reference::Reference,
+    scope,
+    signal::{Dest, Signal},
+    subject::Subject,
+    sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering},
+    table::Table,
+};
+
+/// A node: a world of processes, with their pids and names.
+///
+/// There is one by default, and most programs never mention it: every function of this crate works on the
+/// node of the calling process, or on the [global](Self::global) one outside any process. A program that
+/// makes further nodes has further worlds, isolated from each other: a test can have its own, and two nodes
+/// in one program can be joined by a [`Carrier`].
+///
+/// ```
+/// use erlang_process::{self as process, Node};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let node = Node::new();
+/// let pid = node.run(async { process::current() }).await.unwrap();
+/// assert_eq!(pid.unwrap().to_string(), "<0.1.0>");
+/// # }
+/// ```
+///
+/// A handle is a reference: clones are the same node.
+///
+/// Counterpart: an Erlang node.
+#[derive(Clone)]
+pub struct Node(Arc<Tables>);
+
+struct Tables {
+    processes: Table,
+    names: Names,
+    references: AtomicU64,
+    carrier: OnceLock<Box<dyn Carrier>>,
+    exposed: Mutex<FxHashMap<TypeId, Expose>>,
+    known: Mutex<Known>,
+    listeners: Mutex<Vec<Subject<NodeEvent>>>,
+}
+
+type Expose = Arc<dyn Fn(&Process, Key, Body) -> Result<(), InjectError> + Send + Sync>;
+type Body = Box<dyn Any + Send>;
+
+/// The other nodes that this one has heard of. It stores them for a carrier and knows nothing else of them.
+#[derive(Default)]
+struct Known {
+    ids: FxHashMap<(Arc<str>, u32), NodeId>,
+    names: Vec<(Arc<str>, u32)>,
+}
+
+/// How many other nodes, counted with their restarts, a node can know.
+const KNOWN_NODES: usize = 65_536;
+
+impl Default for Node {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Node {
+    /// A new node without processes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Tables {
+            processes: Table::new(),
+            names: Names::new(),
+            references: AtomicU64::new(1),
+            carrier: OnceLock::new(),
+            exposed: Mutex::default(),
+            known: Mutex::default(),
+            listeners: Mutex::default(),
+        }))
+    }
+
+    /// The node that all share who do not make their own.
+    #[must_use]
+    pub fn global() -> Self {
+        static GLOBAL: OnceLock<Node> = OnceLock::new();
+        GLOBAL.get_or_init(Self::new).clone()
+    }
+
+    /// The node of the calling process, or the global one outside any process.
+    ///
+    /// Counterpart: `node/0`.
+    #[must_use]
+    pub fn current() -> Self {
+        scope::with(|scope| scope.cell.head().node.clone()).unwrap_or_else(Self::global)
+    }
+
+    /// Whether both are the same node.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A reference that this node has not made before.
+    ///
+    /// Counterpart: `make_ref/0`, `reference.new` in Gleam.
+    #[must_use]
+    pub fn reference(&self) -> Reference {
+        self.make_reference(None)
+    }
+
+    pub(crate) fn make_reference(&self, owner: Option<Pid>) -> Reference {
+        Reference::here(self.next_number(), owner)
+    }
+
+    /// A number that this node has not given before.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.0.references.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.0.processes
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.0.names
+    }
+
+    pub(crate) fn find(&self, pid: Pid) -> Option<Process> {
+        if pid.node().is_here() { self.0.processes.find(pid) } else { None }
+    }
+
+    /// All processes of this node that are alive, oldest first.
+    ///
+    /// Counterpart: `processes/0`.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Pid> {
+        self.0.processes.alive()
+    }
+
+    /// Whether this process lives: false as soon as a reason for its end is decided, and for processes of
+    /// other nodes.
+    ///
+    /// Counterpart: `is_process_alive/1`.
+    #[must_use]
+    pub fn is_alive(&self, pid: Pid) -> bool {
+        self.find(pid).is_some_and(|process| process.head().is_alive())
+    }
+
+    /// What can be seen of a process of this node from outside; `None` once it is dead.
+    ///
+    /// Counterpart: `process_info/1`.
+    #[must_use]
+    pub fn info(&self, pid: Pid) -> Option<Info> {
+        Info::of(&self.find(pid)?)
+    }
+
+    /// Gives a process of this node a name, see [`register`](crate::register).
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](crate::register).
+    pub fn register<M: Send + 'static>(&self, pid: Pid, name: Name<M>) -> Result<(), RegisterError> {
+        let process = self.find(pid).ok_or(RegisterError::NoProc)?;
+        self.0.names.register(&process, name.registered_name(), TypeId::of::<M>())
+    }
+
+    /// Takes a name from whoever holds it, see [`unregister`](crate::unregister).
+    ///
+    /// # Errors
+    ///
+    /// As [`unregister`](crate::unregister).
+    pub fn unregister<M>(&self, name: Name<M>) -> Result<(), NotRegistered> {
+        self.0.names.unregister(name.registered_name())
+    }
+
+    /// The process of this node that holds the name.
+    ///
+    /// Counterpart: `whereis/1`, `process.named` in Gleam.
+    #[must_use]
+    pub fn whereis<M>(&self, name: Name<M>) -> Option<Pid> {
+        self.0.names.whereis(name.registered_name())
+    }
+
+    /// All names that are held on this node, in no order.
+    ///
+    /// Counterpart: `registered/0`.
+    #[must_use]
+    pub fn registered(&self) -> Vec<crate::RegisteredName> {
+        self.0.names.all()
+    }
+
+    /// Sends a signal: the one door through which everything travels that is not a typed message to a
+    /// subject. What it does here it has done when this returns; what goes to another node is handed to the
+    /// [`Carrier`].
+    ///
+    /// This is what the functions of this crate are made of, and where a carrier puts in what arrives from
+    /// afar. `from` is the process that sends, or `None` for code outside any process.
+    ///
+    /// A signal that finds nobody is answered in place of the dead: a monitor with a down, a link with an
+    /// exit, an unlink with its acknowledgement, the reason being `noproc`, or `noconnection` when there is
+    /// no way to the node. A message is dropped.
+    pub fn signal(&self, from: Option<Pid>, to: impl Into<Dest>, signal: Signal) {
+        let to = to.into();
+        if let Err((signal, reason)) = self.route(from, to, signal) {
+            self.answer_for_the_dead(from, to, signal, reason);
+        }
+    }
+
+    fn route(&self, from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), (Signal, ExitReason)> {
+        if !to.node().is_here() {
+            let Some(carrier) = self.0.carrier.get() else { return Err((signal, ExitReason::NoConnection)) };
+            return carrier
+                .deliver(from, to, signal)
+                .map_err(|Undelivered(signal)| (signal, ExitReason::NoConnection));
+        }
+        match self.resolve(to) {
+            Some((process, _)) => {
+                process.deliver(from, to, signal).map_err(|signal| (signal, ExitReason::NoProc))
+            }
+            None => Err((signal, ExitReason::NoProc)),
+        }
+    }
+
+    /// The process of this node that a signal to this destination goes to, and the key and type of the
+    /// messages that it takes by it.
+    fn resolve(&self, to: Dest) -> Option<(Process, (Key, TypeId))> {
+        match to {
+            Dest::Pid(pid) => {
+                let process = self.find(pid)?;
+                let message = process.message_type();
+                Some((process, (Key::Own, message)))
+            }
+            Dest::Name(name, _) => {
+                let (process, message) = self.0.names.find(name)?;
+                let own = process.message_type() == message;
+                Some((process, (if own { Key::Own } else { Key::Name(name) }, message)))
+            }
+            Dest::Alias(alias) => {
+                let process = self.find(alias.owner()?)?;
+                let message = process.message_type();
+                Some((process, (Key::Alias(alias), message)))
+            }
+        }
+    }
+
+    pub(crate) fn answer_for_the_dead(
+        &self,
+        from: Option<Pid>,
+        to: Dest,
+        signal: Signal,
+        reason: ExitReason,
+    ) {
+        let Some(sender) = from else { return };
+        let dead = match to {
+            Dest::Pid(pid) => Some(pid),
+            Dest::Name(..) | Dest::Alias(_) => None,
+        };
+        let answer = match signal {
+            Signal::Monitor { reference, target } => Signal::Down { reference, target, reason },
+            Signal::Link => Signal::Exit { reason, link: true },
+            Signal::Unlink(id) => Signal::UnlinkAck(id),
+            Signal::Message(_)
+            | Signal::UnlinkAck(_)
+            | Signal::Exit { .. }
+            | Signal::Demonitor(_)
+            | Signal::Down { .. } => return,
+        };
+        self.signal(dead, sender, answer);
+    }
+
+    // Other nodes
+
+    /// Sets the carrier that takes signals to other nodes. It can be set once.
+    ///
+    /// # Errors
+    ///
+    /// Gives the carrier back if the node has one.
+    pub fn set_carrier(&self, carrier: Box<dyn Carrier>) -> Result<(), Box<dyn Carrier>> {
+        self.0.carrier.set(carrier)
+    }
+
+    /// Ready when the way to this node takes more. Always ready for this node itself, and for nodes that
+    /// cannot be reached: what is sent to them is dropped.
+    pub fn poll_ready(&self, node: NodeId, cx: &mut Context<'_>) -> Poll<()> {
+        match self.0.carrier.get() {
+            Some(carrier) if !node.is_here() => carrier.poll_ready(node, cx),
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// The number by which this node knows another one: the same for the same name and creation, which
+    /// tells a node from its earlier incarnations.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyNodes`] once 65,536 are known: what arrives from outside must not fill the memory.
+    pub fn node_id(&self, name: &str, creation: u32) -> Result<NodeId, TooManyNodes> {
+        let mut known = self.0.known.lock();
+        let key = (Arc::from(name), creation);
+        if let Some(id) = known.ids.get(&key) {
+            return Ok(*id);
+        }
+        if known.names.len() == KNOWN_NODES {
+            return Err(TooManyNodes);
+        }
+        known.names.push(key.clone());
+        let id = NodeId(u32::try_from(known.names.len()).map_err(|_| TooManyNodes)?);
+        known.ids.insert(key, id);
+        Ok(id)
+    }
+
+    /// The name and the creation of a node that this one knows by number; `None` for this node itself and
+    /// for numbers that it has not given.
+    #[must_use]
+    pub fn node_name(&self, node: NodeId) -> Option<(Arc<str>, u32)> {
+        let index = usize::try_from(node.index()).ok()?.checked_sub(1)?;
+        self.0.known.lock().names.get(index).cloned()
+    }
+
+    /// Tells all who [watch nodes](Self::monitor_nodes) of a node that came or went. For carriers.
+    pub fn announce(&self, event: NodeEvent) {
+        let listeners = {
+            let mut listeners = self.0.listeners.lock();
+            listeners.retain(|listener| listener.pid().is_some_and(|pid| self.is_alive(pid)));
+            listeners.clone()
+        };
+        for listener in listeners {
+            listener.send(event);
+        }
+    }
+
+    /// Sends every [`NodeEvent`] to this subject, as long as its process lives.
+    ///
+    /// Counterpart: `net_kernel:monitor_nodes/1`.
+    pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) {
+        self.0.listeners.lock().push(subject);
+    }
+
+    /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as
+    /// the carrier brings it, into a message, or gives it back. Messages of types that are not exposed
+    /// cannot come from outside.
+    pub fn expose<M: Send + 'static>(
+        &self,
+        convert: impl Fn(Box<dyn Any + Send>) -> Result<M, Box<dyn Any + Send>> + Send + Sync + 'static,
+    ) {
+        let expose: Expose = Arc::new(move |cell, key, body| {
+            let message = convert(body).map_err(InjectError::Refused)?;
+            let own = cell.as_any().downcast_ref::<Cell<M>>().filter(|_| key == Key::Own);
+            let delivered = match own {
+                Some(cell) => cell.push(message).is_ok(),
+                None => cell.push_other(Box::new(Tagged { key, body: message })).is_ok(),
+            };
+            if delivered { Ok(()) } else { Err(InjectError::NoProc) }
+        });
+        let previous = self.0.exposed.lock().insert(TypeId::of::<M>(), expose);
+        drop(previous);
+    }
+
+    /// Puts a message from another node into the mailbox of a process of this one, converted by the function
+    /// with which its type is [exposed](Self::expose).
+    ///
+    /// # Errors
+    ///
+    /// [`InjectError`]: there is no such process, its message type is not exposed, or the body is not one.
+    pub fn inject(&self, to: impl Into<Dest>, body: Box<dyn Any + Send>) -> Result<(), InjectError> {
+        let (process, (key, message)) = self.resolve(to.into()).ok_or(InjectError::NoProc)?;
+        let expose = self.0.exposed.lock().get(&message).cloned().ok_or(InjectError::NotExposed)?;
+        expose(&process, key, body)
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("processes", &self.processes().len()).finish_non_exhaustive()
+    }
+}
+
+/// A node came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeEvent {
+    /// The node can be reached.
+    Up(NodeId),
+    /// The node can no longer be reached.
+    Down(NodeId),
+}
+
+/// A node knows as many other nodes as it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyNodes;
+
+impl fmt::Display for TooManyNodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the node table is full")
+    }
+}
+
+impl std::error::Error for TooManyNodes {}
+
+/// Why a message from outside was not delivered.
+#[non_exhaustive]
+pub enum InjectError {
+    /// There is no such process.
+    NoProc,
+    /// The process's messages cannot come from outside.
+    NotExposed,
+    /// The body is not a message of the process's; here it is.
+    Refused(Box<dyn Any + Send>),
+}
+
+impl fmt::Display for InjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoProc => "there is no such process",
+            Self::NotExposed => "the process's messages are not exposed",
+            Self::Refused(_) => "the body is not a message of the process's type",
+        })
+    }
+}
+
+impl fmt::Debug for InjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoProc => "NoProc",
+            Self::NotExposed => "NotExposed",
+            Self::Refused(_) => "Refused(..)",
+        })
+    }
+}
+
+impl std::error::Error for InjectError {}

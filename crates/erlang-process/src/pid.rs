@@ -1,0 +1,145 @@
+//! Process identifiers.
+
+use std::{fmt, str::FromStr};
+
+/// A node as this node numbers it: [`NodeId::HERE`] is the node itself, for ever, whatever it is called.
+///
+/// Other numbers stand for a name and a creation in the node's table, see
+/// [`Node::node_id`](crate::Node::node_id).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// This node.
+    pub const HERE: Self = Self(0);
+
+    /// Whether this is the node that asks.
+    #[must_use]
+    pub fn is_here(self) -> bool {
+        self == Self::HERE
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn index(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({})", self.0)
+    }
+}
+
+/// The identity of a process: what links, monitors, exit signals and inspection name it by.
+///
+/// A pid is 12 bytes, never reused, and legal wherever a pid is, whether its process lives, is dead, or
+/// lives on another node. Messages are not sent to a pid but to a typed [`Subject`](crate::Subject).
+///
+/// Prints as in Erlang, `<node.id.serial>`, and parses back:
+///
+/// ```
+/// use erlang_process::Pid;
+///
+/// let pid: Pid = "<0.42.0>".parse()?;
+/// assert_eq!(pid.to_string(), "<0.42.0>");
+/// # Ok::<_, erlang_process::ParsePidError>(())
+/// ```
+///
+/// Counterpart: `pid()` in Erlang, `Pid` in Gleam.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pid {
+    node: NodeId,
+    serial: u32,
+    id: u32,
+}
+
+impl Pid {
+    /// A pid from its parts, for the carriers that bring pids of other nodes.
+    #[must_use]
+    pub fn from_parts(node: NodeId, id: u32, serial: u32) -> Self {
+        Self { node, serial, id }
+    }
+
+    /// Stands for code that is not in any process, where a signal has to name its sender. No process ever
+    /// has this pid.
+    pub const OUTSIDE: Self = Self { node: NodeId::HERE, serial: 0, id: 0 };
+
+    /// The pid of this node's process with that number.
+    #[allow(clippy::cast_possible_truncation)]
+    pub(crate) fn here(number: u64) -> Self {
+        Self { node: NodeId::HERE, serial: (number >> 32) as u32, id: number as u32 }
+    }
+
+    /// Serial and id as the one counter that they are.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self.serial) << 32 | u64::from(self.id)
+    }
+
+    /// The node that the process lives on.
+    #[must_use]
+    pub fn node(self) -> NodeId {
+        self.node
+    }
+
+    /// The lower half of the process's number on its node.
+    #[must_use]
+    pub fn id(self) -> u32 {
+        self.id
+    }
+
+    /// The upper half of the process's number on its node.
+    #[must_use]
+    pub fn serial(self) -> u32 {
+        self.serial
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}.{}.{}>", self.node, self.id, self.serial)
+    }
+}
+
+impl fmt::Debug for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Pid {
+    type Err = ParsePidError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePidError> {
+        let refused = || ParsePidError { text: text.to_owned() };
+        let parts = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(refused)?;
+        let mut numbers = parts.split('.').map(str::parse::<u32>);
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(node)), Some(Ok(id)), Some(Ok(serial)), None) => {
+                Ok(Self { node: NodeId(node), serial, id })
+            }
+            _ => Err(refused()),
+        }
+    }
+}
+
+/// The text was not a pid such as `<0.42.0>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsePidError {
+    text: String,
+}
+
+impl fmt::Display for ParsePidError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not a pid such as <0.42.0>", self.text)
+    }
+}
+
+impl std::error::Error for ParsePidError {}

@@ -1,0 +1,478 @@
+//! A process: a future that is wrapped, and the protocol by which it ends.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+
+use crate::{
+    cell::{AnyCellExt, Head, Link, Process},
+    node::Node,
+    panic,
+    pid::Pid,
+    reason::{ExitReason, IntoExitReason},
+    report,
+    scope::{self, Scope},
+    signal::Signal,
+    spawn::Spawn,
+    subject::Subject,
+};
+
+/// The calling process; `None` outside any process.
+///
+/// Counterpart: `self/0`.
+#[must_use]
+pub fn current() -> Option<Pid> {
+    scope::with(|scope| scope.cell.head().pid)
+}
+
+/// Whether this process lives: false as soon as a reason for its end is decided. A process to which the
+/// caller has sent an untrappable exit is not alive when that call returns.
+///
+/// Counterpart: `is_process_alive/1`, `process.is_alive` in Gleam.
+#[must_use]
+pub fn is_alive(pid: Pid) -> bool {
+    Node::current().is_alive(pid)
+}
+
+/// Ends the calling process with this reason, from however deep inside its code.
+///
+/// The stack is unwound, so that everything on it is dropped, but no panic is reported. Outside any process
+/// this is a panic like any other. With `panic = "abort"` it ends the program.
+///
+/// # Panics
+///
+/// Always: that is how it leaves.
+///
+/// Counterpart: `exit/1`.
+pub fn exit(reason: ExitReason) -> ! {
+    if current().is_some() {
+        resume_unwind(Box::new(ExitUnwind(reason)))
+    } else {
+        panic_any(format!("exit outside any process: {reason}"))
+    }
+}
+
+/// Sends an exit signal to a process, which ends with `reason` unless it [traps exits](trap_exits).
+///
+/// | reason | the receiver |
+/// |---|---|
+/// | [`Kill`](ExitReason::Kill) | ends with [`Killed`](ExitReason::Killed), even if it traps |
+/// | [`Normal`](ExitReason::Normal), not trapping | is not touched, unless it is the sender itself, which ends |
+/// | any other, not trapping | ends with that reason |
+/// | any other, trapping | gets an [`ExitMessage`] |
+///
+/// Nothing happens if the process is dead. A process on this node is no longer [alive](is_alive) when this
+/// returns, even while it is still being dropped. A process that so ends itself does not return from here.
+///
+/// # Signals
+///
+/// The receiver ends at its next await point; code that never awaits cannot be stopped.
+///
+/// Counterpart: `exit/2`, `process.send_exit` and `process.send_abnormal_exit` in Gleam.
+pub fn send_exit(pid: Pid, reason: ExitReason) {
+    Node::current().signal(current(), pid, Signal::Exit { reason, link: false });
+    if current() == Some(pid) && !is_alive(pid) && !std::thread::panicking() {
+        resume_unwind(Box::new(SignalUnwind));
+    }
+}
+
+/// Ends a process with [`Killed`](ExitReason::Killed), whether it traps exits or not.
+///
+/// Counterpart: `exit(Pid, kill)`, `process.kill` in Gleam.
+pub fn kill(pid: Pid) {
+    send_exit(pid, ExitReason::Kill);
+}
+
+/// Decides whether exit signals become [`ExitMessage`]s in the calling process's mailbox instead of ending
+/// it. Returns what was set before.
+///
+/// The setting counts at the moment at which a signal comes. A message that came by it stays when trapping
+/// is switched off.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process.
+///
+/// Counterpart: `process_flag(trap_exit, Flag)`, `process.trap_exits` in Gleam.
+pub fn trap_exits(trap: bool) -> Result<bool, NotAProcess> {
+    let cell = scope::cell().ok_or(NotAProcess)?;
+    Ok(cell.with(|control, _| control.set_trapping(trap)))
+}
+
+/// Says what the calling process is, for those who look at it with [`Node::info`].
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process.
+///
+/// Counterpart: `proc_lib:set_label/1`.
+pub fn set_label(label: &str) -> Result<(), NotAProcess> {
+    let cell = scope::cell().ok_or(NotAProcess)?;
+    let label = label.into();
+    let previous = cell.with(|control, _| control.rare_mut().label.replace(label));
+    drop(previous);
+    Ok(())
+}
+
+/// Runs a future as a process of the current node and returns its value, or the reason for which it ended
+/// without one. Not linked to the caller. If the caller gives up waiting, the process is killed.
+///
+/// This is how code that is not in any process, such as `main` or a test, gets everything that only
+/// processes have. It is also faster: the body of `main` runs on a thread of its own, and every message to
+/// it wakes that thread.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let answer = process::run(async {
+///     let subject = Subject::new()?;
+///     subject.send(42);
+///     subject.receive_forever().await
+/// });
+/// assert_eq!(answer.await.unwrap().unwrap(), 42);
+///
+/// let reason = process::run(async { process::exit(ExitReason::Shutdown) as () }).await;
+/// assert_eq!(reason, Err(ExitReason::Shutdown));
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The process's exit reason, if it ended before its future did.
+///
+/// # Cancel safety
+///
+/// Dropping the future kills the process.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub async fn run<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> Result<T, ExitReason> {
+    Node::current().run(future).await
+}
+
+impl Node {
+    /// Runs a future as a process of this node, see [`run`].
+    ///
+    /// # Errors
+    ///
+    /// The process's exit reason, if it ended before its future did.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the process.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ExitReason> {
+        let (sender, mut value) = oneshot::channel();
+        let process = Spawn::new()
+            .on(self)
+            .unlinked()
+            .prepare_unnamed(move |_: Subject<Infallible>| async move { drop(sender.send(future.await)) });
+        let ended = process.join();
+        let mut running = KillOnDrop { node: self, pid: process.start(), armed: true };
+        let reason = ended.await;
+        running.armed = false;
+        value.try_recv().map_err(|_| reason)
+    }
+}
+
+struct KillOnDrop<'a> {
+    node: &'a Node,
+    pid: Pid,
+    armed: bool,
+}
+
+impl Drop for KillOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.node.signal(None, self.pid, Signal::Exit { reason: ExitReason::Kill, link: false });
+        }
+    }
+}
+
+/// Waits for the end of a process and returns its reason, from any async code: when this returns, everything
+/// the process owned is released. [`NoProc`](ExitReason::NoProc) if there is no such process.
+///
+/// Inside a process, a [monitor](crate::monitor()) says the same and more.
+///
+/// # Cancel safety
+///
+/// Dropping the future changes nothing.
+///
+/// # Panics
+///
+/// For a process of another node, outside a tokio runtime.
+pub async fn join(pid: Pid) -> ExitReason {
+    let node = Node::current();
+    match node.find(pid) {
+        Some(process) => joined(&process).await,
+        None if pid.node().is_here() => ExitReason::NoProc,
+        // Only a process can monitor what is not here.
+        None => {
+            let monitoring = node.run(async move {
+                let monitor = crate::monitor(pid)?;
+                monitor.down().await
+            });
+            match monitoring.await {
+                Ok(Ok(down)) => down.reason,
+                Ok(Err(_)) => ExitReason::NoProc,
+                Err(reason) => reason,
+            }
+        }
+    }
+}
+
+pub(crate) fn joined(process: &Process) -> impl Future<Output = ExitReason> + Send + use<> {
+    let (sender, reason) = oneshot::channel();
+    process.with(|control, _| {
+        if !control.is_dead() {
+            control.rare_mut().joiners.push(sender);
+        }
+    });
+    async move { reason.await.unwrap_or(ExitReason::NoProc) }
+}
+
+/// The end of another process, as a message to one that [traps exits](trap_exits).
+///
+/// Received with [`Selector::select_trapped_exits`](crate::Selector::select_trapped_exits).
+///
+/// Counterpart: `{'EXIT', Pid, Reason}` in Erlang, `ExitMessage` in Gleam.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitMessage {
+    /// Who ended, or sent the signal; [`Pid::OUTSIDE`] if that was code outside any process.
+    pub pid: Pid,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+/// The caller is not a process: it has no mailbox and no relations.
+///
+/// A plain tokio task is no process, and neither is the body of `main`; see [`run`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAProcess;
+
+impl fmt::Display for NotAProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the caller is not a process")
+    }
+}
+
+impl std::error::Error for NotAProcess {}
+
+/// Thrown by [`exit`].
+struct ExitUnwind(ExitReason);
+
+/// Thrown when a process ends itself by a signal: the reason is already decided.
+struct SignalUnwind;
+
+pin_project! {
+    /// A process as its runtime sees it.
+    pub(crate) struct ProcessFuture<F> {
+        // Present until the exit protocol has run.
+        scope: Option<Scope>,
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for ProcessFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            // The runtime is shut down, or the process was never started.
+            let this = this.project();
+            if let Some(scope) = this.scope.take() {
+                finish(scope, this.future, Ending::Dropped);
+            }
+        }
+    }
+}
+
+/// How a process ended, when not by a signal.
+enum Ending {
+    /// By itself, with this reason.
+    Own(ExitReason),
+    /// By a signal, whose reason is decided.
+    Signalled,
+    /// Its runtime dropped it.
+    Dropped,
+}
+
+impl<F> ProcessFuture<F> {
+    pub(crate) fn new(process: Process, future: F) -> Self {
+        Self { scope: Some(Scope::new(process)), future: Some(future) }
+    }
+}
+
+impl<F> Future for ProcessFuture<F>
+where
+    F: Future<Output: IntoExitReason>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(scope) = this.scope.take() else { return Poll::Ready(()) };
+        if scope.cell.head().flags() != 0 && attend(&scope.cell, cx) {
+            finish(scope, this.future, Ending::Signalled);
+            return Poll::Ready(());
+        }
+
+        let (polled, scope) = scope::enter(scope, || {
+            catch_unwind(AssertUnwindSafe(|| match this.future.as_mut().as_pin_mut() {
+                Some(future) => future.poll(cx).map(IntoExitReason::into_exit_reason),
+                None => Poll::Ready(ExitReason::Normal),
+            }))
+        });
+        let Some(mut scope) = scope else { return Poll::Ready(()) };
+
+        let ending = match polled {
+            Ok(Poll::Pending) if scope.cell.head().is_alive() => {
+                scope.settle_orphans();
+                *this.scope = Some(scope);
+                return Poll::Pending;
+            }
+            Ok(Poll::Pending) => Ending::Signalled,
+            Ok(Poll::Ready(reason)) => Ending::Own(reason),
+            Err(payload) => reason_of(payload),
+        };
+        finish(scope, this.future, ending);
+        Poll::Ready(())
+    }
+}
+
+/// Does what a flag is raised for. Whether the process has to end.
+fn attend(process: &Process, cx: &Context<'_>) -> bool {
+    let head = process.head();
+    if head.flags() & Head::NEW != 0 {
+        head.lower(Head::NEW);
+        process.with(|control, _| control.set_task_waker(cx.waker()));
+    }
+    if head.flags() & Head::OWES != 0 {
+        acknowledge_unlinks(process);
+    }
+    // Last: who decided the reason before the waker was there has woken nobody.
+    !head.is_alive()
+}
+
+/// Sends the acknowledgements that this process owes. Only for the process itself, so that they keep their
+/// place among its other signals.
+pub(crate) fn acknowledge_unlinks(process: &Process) {
+    let head = process.head();
+    let owed = process.with(|control, _| {
+        head.lower(Head::OWES);
+        std::mem::take(&mut control.relations_mut().owed)
+    });
+    for (peer, id) in owed {
+        head.node.signal(Some(head.pid), peer, Signal::UnlinkAck(id));
+    }
+}
+
+fn reason_of(payload: Box<dyn Any + Send>) -> Ending {
+    let payload = match payload.downcast::<ExitUnwind>() {
+        Ok(exit) => return Ending::Own(exit.0),
+        Err(payload) => payload,
+    };
+    if payload.is::<SignalUnwind>() {
+        return Ending::Signalled;
+    }
+    let reason = ExitReason::Panic(panic::describe(&*payload));
+    quietly(|| drop(payload));
+    Ending::Own(reason)
+}
+
+/// The exit protocol, run once for each process. Whoever learns of the end finds nothing left of the
+/// process: its name goes first, then everything its future owns, and only then are others told.
+fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
+    let process = scope.cell.clone();
+    let head = process.head();
+    let own = matches!(ending, Ending::Own(_));
+    let decided = match ending {
+        Ending::Own(reason) => reason,
+        Ending::Signalled | Ending::Dropped => ExitReason::Killed,
+    };
+
+    let by_itself = process.with(|control, _| {
+        let undecided = control.is_alive();
+        control.begin_exit(head, decided);
+        own && undecided
+    });
+    let name = process.with(|control, _| control.relations().and_then(|relations| relations.name));
+    if let Some(name) = name {
+        head.node.names().release(name, head.pid);
+    }
+
+    let ((), scope) = scope::enter(scope, || quietly(|| future.set(None)));
+
+    let Some((reason, relations)) = process.with(|control, _| control.end_exit()) else { return };
+    let unread = process.with(|_, queue| queue.take());
+    head.node.table().remove(head.pid);
+    let label = tell(&process, &reason, relations);
+    // Callers whose requests were not answered learn the reason from the requests being dropped.
+    quietly(|| {
+        if let Some(mut scope) = scope {
+            scope.settle_orphans();
+            drop(scope);
+        }
+    });
+    quietly(|| drop(unread));
+    if by_itself {
+        report::crash(head, name, label.as_deref(), &reason);
+    }
+}
+
+/// Tells everyone who is bound to the process that it has ended. Returns its label.
+fn tell(
+    process: &Process,
+    reason: &ExitReason,
+    relations: Option<Box<crate::cell::Relations>>,
+) -> Option<std::sync::Arc<str>> {
+    let head = process.head();
+    let relations = *relations?;
+    let send = |to: Pid, signal| head.node.signal(Some(head.pid), to, signal);
+    for (peer, id) in relations.owed {
+        send(peer, Signal::UnlinkAck(id));
+    }
+    for (peer, link) in relations.links {
+        if link == Link::Active {
+            send(peer, Signal::Exit { reason: reason.clone(), link: true });
+        }
+    }
+    for (reference, watcher) in relations.watchers {
+        let down = Signal::Down { reference, target: watcher.target, reason: reason.clone() };
+        send(watcher.pid, down);
+    }
+    for (reference, target) in relations.monitors {
+        head.node.signal(Some(head.pid), target, Signal::Demonitor(reference));
+    }
+    let rare = *relations.rare?;
+    for (sender, signal) in rare.late {
+        head.node.answer_for_the_dead(Some(sender), head.pid.into(), signal, ExitReason::NoProc);
+    }
+    for joiner in rare.joiners {
+        drop(joiner.send(reason.clone()));
+    }
+    rare.label
+}
+
+/// Runs code of the user's whose panic must not stop what we are about to do.
+fn quietly(work: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
+        // What it threw may panic again when it is dropped; there it ends.
+        std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+    }
+}

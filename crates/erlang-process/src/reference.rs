@@ -1,0 +1,87 @@
+//! Unique references.
+
+use std::fmt;
+
+use crate::pid::{NodeId, Pid};
+
+/// How many words a reference has at most.
+const WORDS: usize = 5;
+
+/// A value that is unique on its node: the identity of a monitor, an alias or a request.
+///
+/// A local reference remembers which process made it, so that it can double as an address
+/// ([`alias`](crate::alias)).
+///
+/// Counterpart: `reference()` in Erlang, `Reference` in Gleam.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    node: NodeId,
+    len: u8,
+    words: [u32; WORDS],
+}
+
+impl Reference {
+    /// A reference of this node, from its counter and the number of the process that owns it.
+    #[allow(clippy::cast_possible_truncation)]
+    pub(crate) fn here(number: u64, owner: Option<Pid>) -> Self {
+        let owner = owner.map_or(0, Pid::number);
+        Self {
+            node: NodeId::HERE,
+            len: WORDS as u8,
+            words: [
+                // The distribution protocol carries only 18 bits of the first word.
+                number as u32 & 0x3_ffff,
+                (number >> 18) as u32,
+                (number >> 50) as u32,
+                owner as u32,
+                (owner >> 32) as u32,
+            ],
+        }
+    }
+
+    /// A reference from its words, one to five of them, for the carriers that bring references of other
+    /// nodes; `None` with any other number of words.
+    #[must_use]
+    pub fn from_words(node: NodeId, words: &[u32]) -> Option<Self> {
+        if words.is_empty() || words.len() > WORDS {
+            return None;
+        }
+        let mut all = [0; WORDS];
+        all[..words.len()].copy_from_slice(words);
+        Some(Self { node, len: u8::try_from(words.len()).ok()?, words: all })
+    }
+
+    /// The node that made this reference.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The words that make it unique on its node.
+    #[must_use]
+    pub fn words(&self) -> &[u32] {
+        &self.words[..usize::from(self.len)]
+    }
+
+    /// The process of this node that made it.
+    pub(crate) fn owner(&self) -> Option<Pid> {
+        let number = u64::from(self.words[4]) << 32 | u64::from(self.words[3]);
+        (self.node.is_here() && usize::from(self.len) == WORDS && number != 0).then(|| Pid::here(number))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Ref<{}", self.node)?;
+        for word in self.words().iter().rev() {
+            write!(f, ".{word}")?;
+        }
+        f.write_str(">")
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

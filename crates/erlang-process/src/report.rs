@@ -1,0 +1,21 @@
+//! Crash reports.
+
+use crate::{cell::Head, name::RegisteredName, reason::ExitReason};
+
+/// Reports the end of a process that failed by itself. Ends that were asked for, and ends by a signal, are
+/// nobody's crash.
+pub(crate) fn crash(head: &Head, name: Option<RegisteredName>, label: Option<&str>, reason: &ExitReason) {
+    if reason.is_orderly() {
+        return;
+    }
+    let name = name.map(tracing::field::display);
+    tracing::error!(
+        target: "erlang_process::crash",
+        pid = %head.pid,
+        parent = head.parent.map(tracing::field::display),
+        name,
+        label,
+        reason = %reason,
+        "process crashed"
+    );
+}

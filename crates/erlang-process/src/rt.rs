@@ -1,0 +1,21 @@
+//! The one door for spawning and time.
+
+use std::time::Duration;
+
+pub(crate) use tokio::task::AbortHandle;
+pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Hands a future to the runtime that the caller runs on.
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+    tokio::spawn(future).abort_handle()
+}
+
+/// Now, on tokio's clock, which tests can pause.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// The instant `timeout` from now; `None` when that lies beyond what the clock can say, which is for ever.
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+    now().checked_add(timeout)
+}

@@ -1,0 +1,133 @@
+//! What is the calling process's alone: its inbox and its timer, reachable while it is polled.
+
+use std::{cell::RefCell, mem, task::Waker};
+
+use crate::{
+    cell::{AnyCellExt, AnyInbox, Process},
+    reason::ExitReason,
+    sync::Ordering,
+    timer::SharedTimer,
+};
+
+thread_local! {
+    static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+/// How many messages a process may take in one poll before it lets others run.
+const MESSAGES_PER_POLL: u32 = 256;
+
+/// The process that runs on this thread, and what only it may touch.
+pub(crate) struct Scope {
+    pub(crate) cell: Process,
+    pub(crate) local: Option<Box<Local>>,
+    /// How many more messages may be taken in this poll.
+    pub(crate) budget: u32,
+}
+
+/// What a process has once it has received, or called, or dropped a request.
+#[derive(Default)]
+pub(crate) struct Local {
+    pub(crate) inbox: Option<Box<dyn AnyInbox>>,
+    pub(crate) timer: Option<SharedTimer>,
+    orphans: Vec<Orphan>,
+    handled: u64,
+}
+
+/// A request that the process dropped unanswered. Whether it is unanswered because the process is ending is
+/// known only when the poll is over; then this tells the caller.
+pub(crate) type Orphan = Box<dyn FnOnce(Option<&ExitReason>) + Send>;
+
+impl Scope {
+    pub(crate) fn new(cell: Process) -> Self {
+        Self { cell, local: None, budget: MESSAGES_PER_POLL }
+    }
+
+    pub(crate) fn local_mut(&mut self) -> &mut Local {
+        self.local.get_or_insert_default()
+    }
+
+    /// Moves what has come into the inbox, see [`AnyCell::refill`](crate::cell::AnyCell::refill).
+    pub(crate) fn refill(&mut self, waker: Option<&Waker>) -> bool {
+        let mut first = None;
+        let inbox = self.local.as_mut().map_or(&mut first, |local| &mut local.inbox);
+        let more = self.cell.refill(inbox, waker);
+        if first.is_some() {
+            self.local_mut().inbox = first;
+        }
+        more
+    }
+
+    /// A message has been taken out of the inbox, in its turn.
+    pub(crate) fn count_message(&mut self) {
+        self.budget -= 1;
+        self.count_removal();
+    }
+
+    /// A message has been taken out of the inbox.
+    pub(crate) fn count_removal(&mut self) {
+        let local = self.local.get_or_insert_default();
+        local.handled += 1;
+        self.cell.head().handled.store(local.handled, Ordering::Relaxed);
+    }
+
+    /// Tells the callers of dropped requests what became of them.
+    pub(crate) fn settle_orphans(&mut self) {
+        if let Some(local) = &mut self.local
+            && !local.orphans.is_empty()
+        {
+            let reason = self.cell.exit_reason();
+            for orphan in mem::take(&mut local.orphans) {
+                orphan(reason.as_ref());
+            }
+        }
+    }
+}
+
+/// Runs `work` as the process of this scope and gives the scope back.
+///
+/// Scopes nest: a process may be dropped, and so end, while another one runs on the same thread.
+pub(crate) fn enter<R>(mut scope: Scope, work: impl FnOnce() -> R) -> (R, Option<Scope>) {
+    scope.budget = MESSAGES_PER_POLL;
+    scope.cell.head().running.store(true, Ordering::Relaxed);
+    let outer = replace(Some(scope));
+    let result = work();
+    let scope = replace(outer);
+    if let Some(scope) = &scope {
+        scope.cell.head().running.store(false, Ordering::Relaxed);
+    }
+    (result, scope)
+}
+
+fn replace(scope: Option<Scope>) -> Option<Scope> {
+    // While the thread's own variables are destroyed there is no current process.
+    SCOPE.try_with(|current| current.replace(scope)).unwrap_or_default()
+}
+
+/// Looks at the calling process's scope; `None` outside any process. No user code may run in `look`.
+pub(crate) fn with<R>(look: impl FnOnce(&mut Scope) -> R) -> Option<R> {
+    SCOPE.try_with(|current| current.try_borrow_mut().ok()?.as_mut().map(look)).ok().flatten()
+}
+
+/// The calling process.
+pub(crate) fn cell() -> Option<Process> {
+    with(|scope| scope.cell.clone())
+}
+
+/// Whether this is the calling process.
+pub(crate) fn is_current(cell: &Process) -> bool {
+    with(|scope| std::ptr::eq(scope.cell.head(), cell.head())).unwrap_or(false)
+}
+
+/// Leaves a dropped request to be settled when the poll is over. Gives it back unless `cell` is the calling
+/// process.
+pub(crate) fn leave_orphan(cell: &Process, orphan: Orphan) -> Result<(), Orphan> {
+    let mut orphan = Some(orphan);
+    with(|scope| {
+        if std::ptr::eq(scope.cell.head(), cell.head())
+            && let Some(orphan) = orphan.take()
+        {
+            scope.local_mut().orphans.push(orphan);
+        }
+    });
+    orphan.map_or(Ok(()), Err)
+}

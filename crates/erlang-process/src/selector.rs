@@ -1,0 +1,328 @@
+//! Selectors: waiting on several things at once.
+
+use std::{
+    any::{Any, TypeId, type_name},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    cell::{Key, Process},
+    monitor::{Down, Monitor},
+    name::RegisteredName,
+    process::ExitMessage,
+    receive::{self, Pattern, ReceiveError},
+    reference::Reference,
+    scope::Scope,
+    subject::Subject,
+};
+
+/// What a process is ready to receive, and what it makes of it: several subjects, monitors and trapped exits
+/// become one type.
+///
+/// A receive takes the first message in arrival order that the selector knows, and leaves the others where
+/// they are.
+///
+/// ```
+/// use std::time::Duration;
+/// use erlang_process::{self as process, Down, Selector, Subject};
+///
+/// enum Event { Tick, Job(u32), WorkerDown(Down) }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # process::run(async {
+/// let (ticks, jobs) = (Subject::<()>::new()?, Subject::<u32>::new()?);
+/// let (_worker, monitor) = process::spawn_monitor(async {})?;
+/// let mut events = Selector::new()
+///     .select(&ticks, |()| Event::Tick)
+///     .select(&jobs, Event::Job)
+///     .select_monitor(monitor, Event::WorkerDown);
+///
+/// jobs.send(7);
+/// assert!(matches!(events.receive(Duration::from_secs(1)).await, Ok(Event::Job(7))));
+/// assert!(matches!(events.receive(Duration::from_secs(1)).await, Ok(Event::WorkerDown(_))));
+/// # Ok::<_, process::NotAProcess>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
+/// Counterpart: the clauses of `receive` in Erlang, `Selector` in Gleam.
+pub struct Selector<T> {
+    mappers: FxHashMap<Key, Mapper<T>>,
+    /// The named subjects among them, with their types: where that is the process's own, their messages are.
+    names: Vec<(RegisteredName, TypeId)>,
+    /// The process whose own subject is among them.
+    owner: Option<Process>,
+    monitors: Option<Mapper<T>>,
+    other: Option<Box<dyn FnMut(Unexpected<'_>) -> T + Send>>,
+}
+
+/// Makes a `T` of the message in this `Option` of its type.
+type Mapper<T> = Box<dyn FnMut(&mut dyn Any) -> Option<T> + Send>;
+
+fn mapper<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper<T> {
+    Box::new(move |message| message.downcast_mut::<Option<M>>()?.take().map(&mut map))
+}
+
+impl<T: 'static> Selector<T> {
+    /// A selector that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { mappers: FxHashMap::default(), names: Vec::new(), owner: None, monitors: None, other: None }
+    }
+
+    /// Knows messages to this subject, which has to be the receiving process's. A second function for one
+    /// subject replaces the first.
+    ///
+    /// Counterpart: `process.select_map` in Gleam.
+    #[must_use]
+    pub fn select<M: Send + 'static>(
+        mut self,
+        subject: &Subject<M>,
+        map: impl FnMut(M) -> T + Send + 'static,
+    ) -> Self {
+        if let Some(key) = subject.key() {
+            match key {
+                Key::Own => self.owner = subject.process(),
+                Key::Name(name) => self.names.push((name, TypeId::of::<M>())),
+                _ => {}
+            }
+            self.mappers.insert(key, mapper(map));
+        }
+        self
+    }
+
+    /// Knows the end of this monitored process.
+    ///
+    /// Counterpart: `process.select_specific_monitor` in Gleam.
+    #[must_use]
+    pub fn select_monitor(mut self, monitor: Monitor, map: impl FnMut(Down) -> T + Send + 'static) -> Self {
+        self.mappers.insert(Key::Down(monitor.reference()), mapper(map));
+        self
+    }
+
+    /// Knows the end of every monitored process that has no function of its own.
+    ///
+    /// Counterpart: `process.select_monitors` in Gleam.
+    #[must_use]
+    pub fn select_monitors(mut self, map: impl FnMut(Down) -> T + Send + 'static) -> Self {
+        self.monitors = Some(mapper(map));
+        self
+    }
+
+    /// Knows the exits that the process [traps](crate::trap_exits).
+    ///
+    /// Counterpart: `process.select_trapped_exits` in Gleam.
+    #[must_use]
+    pub fn select_trapped_exits(mut self, map: impl FnMut(ExitMessage) -> T + Send + 'static) -> Self {
+        self.mappers.insert(Key::Exit, mapper(map));
+        self
+    }
+
+    /// Knows messages of type `M` through this [alias](crate::alias). A message of another type is dropped.
+    #[must_use]
+    pub fn select_alias<M: 'static>(
+        mut self,
+        alias: Reference,
+        mut map: impl FnMut(M) -> T + Send + 'static,
+    ) -> Self {
+        let unbox = move |body: Box<dyn Any + Send>| body.downcast::<M>().ok().map(|body| map(*body));
+        self.mappers.insert(Key::Alias(alias), flat(unbox));
+        self
+    }
+
+    /// Knows messages of type `M` that were sent to the pid itself, as
+    /// [`Signal::Message`](crate::Signal::Message): what protocols that are spoken to any process, such as
+    /// system messages, are made of.
+    ///
+    /// Counterpart: `process.select_record` in Gleam.
+    #[must_use]
+    pub fn select_raw<M: 'static>(mut self, mut map: impl FnMut(M) -> T + Send + 'static) -> Self {
+        let unbox = move |body: Box<dyn Any + Send>| body.downcast::<M>().ok().map(|body| map(*body));
+        self.mappers.insert(Key::Raw(TypeId::of::<M>()), flat(unbox));
+        self
+    }
+
+    /// Knows every message that nothing else in the selector knows.
+    ///
+    /// Counterpart: `process.select_other` in Gleam.
+    #[must_use]
+    pub fn select_other(mut self, map: impl FnMut(Unexpected<'_>) -> T + Send + 'static) -> Self {
+        self.other = Some(Box::new(map));
+        self
+    }
+
+    /// The same selector, with what it makes turned into something else.
+    ///
+    /// Counterpart: `process.map_selector` in Gleam.
+    #[must_use]
+    pub fn map<U: 'static>(self, map: impl Fn(T) -> U + Send + Sync + 'static) -> Selector<U> {
+        let map = Arc::new(map);
+        let wrap = |mut mapper: Mapper<T>| -> Mapper<U> {
+            let map = map.clone();
+            Box::new(move |message| mapper(message).map(&*map))
+        };
+        Selector {
+            mappers: self.mappers.into_iter().map(|(key, mapper)| (key, wrap(mapper))).collect(),
+            names: self.names,
+            owner: self.owner,
+            monitors: self.monitors.map(wrap),
+            other: self.other.map(|mut other| -> Box<dyn FnMut(Unexpected<'_>) -> U + Send> {
+                let map = map.clone();
+                Box::new(move |message| map(other(message)))
+            }),
+        }
+    }
+
+    /// Both selectors in one. Where both know a message, the other one's function is used.
+    ///
+    /// Counterpart: `process.merge_selector` in Gleam.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.mappers.extend(other.mappers);
+        self.names.extend(other.names);
+        self.owner = other.owner.or(self.owner);
+        self.monitors = other.monitors.or(self.monitors);
+        self.other = other.other.or(self.other);
+        self
+    }
+
+    /// Waits for the first message that the selector knows, for as long as `timeout`.
+    ///
+    /// With a timeout of zero it takes one that is already there. The time counts from the first poll and is
+    /// not extended by other messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if a subject is another process's;
+    /// [`ReceiveError::NotAProcess`] outside any process.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: a message is taken only in the poll that returns it.
+    ///
+    /// Counterpart: `receive ... after`, `process.selector_receive` in Gleam.
+    pub async fn receive(&mut self, timeout: Duration) -> Result<T, ReceiveError> {
+        receive::receive(self, Some(timeout)).await
+    }
+
+    /// Waits for the first message that the selector knows, however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive), without the timeout.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// Counterpart: `process.selector_receive_forever` in Gleam.
+    pub async fn receive_forever(&mut self) -> Result<T, ReceiveError> {
+        receive::receive(self, None).await
+    }
+
+    /// The key of the function that a message with this key goes to.
+    fn known(&self, key: Key, own: TypeId) -> Option<Key> {
+        if self.mappers.contains_key(&key) {
+            return Some(key);
+        }
+        let named =
+            |(name, message): &(RegisteredName, TypeId)| (*message == own).then_some(Key::Name(*name));
+        match key {
+            Key::Own => self.names.iter().find_map(named),
+            _ => None,
+        }
+    }
+}
+
+/// A mapper of messages that lie boxed in the mailbox.
+fn flat<T>(mut unbox: impl FnMut(Box<dyn Any + Send>) -> Option<T> + Send + 'static) -> Mapper<T> {
+    Box::new(move |message| unbox(message.downcast_mut::<Option<Box<dyn Any + Send>>>()?.take()?))
+}
+
+impl<T: 'static> Pattern for Selector<T> {
+    type Output = T;
+
+    fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
+        match &self.owner {
+            Some(owner) if !std::ptr::eq(owner.head(), scope.cell.head()) => Err(ReceiveError::NotOwner),
+            _ => Ok(()),
+        }
+    }
+
+    fn wants(&self, key: Key, own: TypeId) -> bool {
+        self.other.is_some()
+            || self.known(key, own).is_some()
+            || (matches!(key, Key::Down(_)) && self.monitors.is_some())
+    }
+
+    fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
+        if let Some(mapper) = self.known(key, own).and_then(|key| self.mappers.get_mut(&key)) {
+            return mapper(message);
+        }
+        match (key, &mut self.monitors, &mut self.other) {
+            (Key::Down(_), Some(mapper), _) => mapper(message),
+            (_, _, Some(other)) => Some(other(Unexpected { key, message })),
+            _ => None,
+        }
+    }
+}
+
+impl<T: 'static> Default for Selector<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Selector<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Selector<{}>", type_name::<T>())
+    }
+}
+
+/// A message that a selector has no function for, see [`Selector::select_other`].
+pub struct Unexpected<'a> {
+    key: Key,
+    message: &'a mut dyn Any,
+}
+
+impl Unexpected<'_> {
+    /// Takes the message, if it is an `M`: a message to a subject or a name of that type, one that was sent
+    /// to the pid, an [`ExitMessage`], or a [`Down`].
+    pub fn take<M: 'static>(&mut self) -> Option<M> {
+        if let Some(message) = self.message.downcast_mut::<Option<M>>() {
+            return message.take();
+        }
+        let boxed = self.message.downcast_mut::<Option<Box<dyn Any + Send>>>()?;
+        match boxed.take()?.downcast::<M>() {
+            Ok(message) => Some(*message),
+            Err(other) => {
+                *boxed = Some(other);
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Display for Unexpected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key {
+            Key::Own => f.write_str("a message to the process's own subject"),
+            Key::Subject(_) => f.write_str("a message to a subject that is not selected"),
+            Key::Name(name) => write!(f, "a message to the name {name}"),
+            Key::Alias(alias) => write!(f, "a message through the alias {alias}"),
+            Key::Exit => f.write_str("a trapped exit"),
+            Key::Down(_) => f.write_str("the end of a monitored process"),
+            Key::Raw(_) => f.write_str("a message to the pid"),
+        }
+    }
+}
+
+impl fmt::Debug for Unexpected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unexpected").field(&self.key).finish()
+    }
+}

@@ -1,0 +1,343 @@
+//! Spawning processes.
+
+use std::{any::TypeId, convert::Infallible, fmt};
+
+use crate::{
+    cell::{AnyCellExt, Cell, Link, Process, Relations},
+    monitor::Monitor,
+    name::{Name, RegisterError, RegisteredName},
+    node::Node,
+    pid::Pid,
+    process::{NotAProcess, ProcessFuture, joined},
+    reason::{ExitReason, IntoExitReason},
+    reference::Reference,
+    rt, scope,
+    signal::{Dest, Signal},
+    subject::Subject,
+    sync::Arc,
+};
+
+/// Spawns a process that is linked to the calling one, if there is one. Returns at once.
+///
+/// The link is there before the process runs, so that its end cannot be missed. A child of a parent that is
+/// about to end ends with it.
+///
+/// ```
+/// use erlang_process::{self as process};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let pid = process::spawn(async { /* a process */ });
+/// process::join(pid).await;
+/// assert!(!process::is_alive(pid));
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `spawn_link/1`, `process.spawn` in Gleam.
+pub fn spawn<F>(future: F) -> Pid
+where
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    Spawn::new().prepare_unnamed(|_: Subject<Infallible>| future).start()
+}
+
+/// Spawns a process that is not linked to the calling one. Returns at once.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `spawn/1`, `process.spawn_unlinked` in Gleam.
+pub fn spawn_unlinked<F>(future: F) -> Pid
+where
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    Spawn::new().unlinked().prepare_unnamed(|_: Subject<Infallible>| future).start()
+}
+
+/// Spawns a process that the calling one monitors and is not linked to. Returns at once.
+///
+/// The monitor is there before the process runs: it always tells the true reason, never `noproc`.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process; nothing is spawned then.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `spawn_monitor/1`.
+pub fn spawn_monitor<F>(future: F) -> Result<(Pid, Monitor), NotAProcess>
+where
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    let cell = scope::cell().ok_or(NotAProcess)?;
+    let prepared = Spawn::new().unlinked().prepare_unnamed(|_: Subject<Infallible>| future);
+    let head = cell.head();
+    let reference = head.node.make_reference(Some(head.pid));
+    cell.with(|control, _| {
+        control.relations_mut().monitors.insert(reference, prepared.pid().into());
+    });
+    prepared.monitored_by(head.pid, reference);
+    Ok((prepared.start(), Monitor::from_reference(reference)))
+}
+
+/// Spawns a linked process with a subject of its own, which the process is given to receive with and the
+/// caller to send to. Messages to it are stored as they are, without an allocation for each.
+///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let doubler = process::spawn_subject(|subject| async move {
+///     while let Ok((number, reply)) = subject.receive_forever().await {
+///         process::Reply::send(reply, number * 2);
+///     }
+/// });
+/// let second = std::time::Duration::from_secs(1);
+/// assert_eq!(doubler.call(second, |reply| (21, reply)).await, Ok(42));
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub fn spawn_subject<M, F>(body: impl FnOnce(Subject<M>) -> F) -> Subject<M>
+where
+    M: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    let prepared = Spawn::new().prepare_unnamed(body);
+    let subject = prepared.subject();
+    prepared.start();
+    subject
+}
+
+/// How a process is to be spawned.
+///
+/// ```
+/// use erlang_process::{Name, Spawn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), erlang_process::RegisterError> {
+/// let name = Name::<String>::new("printer");
+/// let pid = Spawn::new().unlinked().label("prints").named(name).spawn(async move {
+///     while let Ok(_text) = name.subject().receive_forever().await {}
+/// })?;
+/// assert_eq!(erlang_process::whereis(name), Some(pid));
+/// # Ok(()) }
+/// ```
+///
+/// Counterpart: the options of `spawn_opt/2`.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is spawned before `spawn`"]
+pub struct Spawn {
+    node: Option<Node>,
+    link: Option<Pid>,
+    name: Option<(RegisteredName, TypeId)>,
+    label: Option<Arc<str>>,
+}
+
+impl Default for Spawn {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Spawn {
+    /// A process that is linked to the calling one, if there is one, and lives on its node.
+    pub fn new() -> Self {
+        Self { node: None, link: crate::current(), name: None, label: None }
+    }
+
+    /// No link to the calling process.
+    pub fn unlinked(mut self) -> Self {
+        self.link = None;
+        self
+    }
+
+    /// A link to this process, in place of the calling one. For a carrier that spawns for a parent on
+    /// another node, which knows of the link already.
+    pub fn linked_to(mut self, pid: Pid) -> Self {
+        self.link = Some(pid);
+        self
+    }
+
+    /// On this node. A process on another node than the caller's is not linked to it.
+    pub fn on(mut self, node: &Node) -> Self {
+        if !node.is(&Node::current()) {
+            self.link = None;
+        }
+        self.node = Some(node.clone());
+        self
+    }
+
+    /// With this name, which it holds before it runs.
+    pub fn named<M: 'static>(mut self, name: Name<M>) -> Self {
+        self.name = Some((name.registered_name(), TypeId::of::<M>()));
+        self
+    }
+
+    /// With this label, see [`set_label`](crate::set_label).
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Spawns the process.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::NameTaken`] if another process holds its [name](Self::named); nothing is spawned
+    /// then. Without a name it cannot fail.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn spawn<F>(self, future: F) -> Result<Pid, RegisterError>
+    where
+        F: Future<Output: IntoExitReason> + Send + 'static,
+    {
+        Ok(self.prepare(|_: Subject<Infallible>| future)?.start())
+    }
+
+    /// Makes the process with everything in place and does not yet run it: others can link to it, monitor it
+    /// and send to it. It neither runs nor ends before it is [started](Prepared::start).
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::NameTaken`] if another process holds its [name](Self::named); nothing is made then.
+    /// Without a name it cannot fail.
+    pub fn prepare<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Result<Prepared<M, F>, RegisterError>
+    where
+        M: Send + 'static,
+        F: Future<Output: IntoExitReason> + Send + 'static,
+    {
+        let name = self.name;
+        let link = self.link;
+        let prepared = self.make(body);
+        if let Some((name, message)) = name {
+            prepared.process.head().node.names().register(&prepared.process, name, message)?;
+        }
+        prepared.link(link);
+        Ok(prepared)
+    }
+
+    /// Prepares a process without a name.
+    pub(crate) fn prepare_unnamed<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Prepared<M, F>
+    where
+        M: Send + 'static,
+        F: Future<Output: IntoExitReason> + Send + 'static,
+    {
+        let link = self.link;
+        let prepared = self.make(body);
+        prepared.link(link);
+        prepared
+    }
+
+    fn make<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Prepared<M, F>
+    where
+        M: Send + 'static,
+        F: Future<Output: IntoExitReason> + Send + 'static,
+    {
+        let node = self.node.unwrap_or_else(Node::current);
+        let pid = node.table().next_pid();
+        let mut relations = None::<Box<Relations>>;
+        if let Some(peer) = self.link {
+            relations.get_or_insert_default().links.insert(peer, Link::Active);
+        }
+        if self.label.is_some() {
+            relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
+        }
+        let cell = Arc::new(Cell::<M>::new(pid, crate::current(), node.clone(), relations));
+        let process: Process = cell.clone();
+        node.table().insert(process.clone());
+        let future = ProcessFuture::new(process.clone(), body(Subject::own(cell.clone())));
+        Prepared { cell, process, future }
+    }
+}
+
+/// A process that is made and not yet started, see [`Spawn::prepare`].
+///
+/// Dropping it ends the process with [`Killed`](ExitReason::Killed) without having run.
+#[must_use = "the process runs when it is started"]
+pub struct Prepared<M, F> {
+    cell: Arc<Cell<M>>,
+    process: Process,
+    future: ProcessFuture<F>,
+}
+
+impl<M, F> Prepared<M, F>
+where
+    M: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    /// The pid of the process.
+    pub fn pid(&self) -> Pid {
+        self.process.head().pid
+    }
+
+    /// The process's own subject.
+    pub fn subject(&self) -> Subject<M> {
+        Subject::own(self.cell.clone())
+    }
+
+    /// Tells this process of the end by this monitor, which it knows of already.
+    pub fn monitored_by(&self, watcher: Pid, reference: Reference) {
+        let pid = self.pid();
+        let monitor = Signal::Monitor { reference, target: Dest::Pid(pid) };
+        self.process.head().node.signal(Some(watcher), pid, monitor);
+    }
+
+    /// Lets the process run.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn start(self) -> Pid {
+        let pid = self.pid();
+        drop(rt::spawn(self.future));
+        pid
+    }
+
+    pub(crate) fn join(&self) -> impl Future<Output = ExitReason> + Send + use<M, F> {
+        joined(&self.process)
+    }
+
+    /// Makes the other side of the link that the process was made with.
+    fn link(&self, peer: Option<Pid>) {
+        let head = self.process.head();
+        let Some(peer) = peer else { return };
+        let Some(other) = head.node.find(peer) else {
+            if peer.node().is_here() {
+                self.dead_parent(peer, ExitReason::NoProc);
+            }
+            return;
+        };
+        let reason = other.with(|control, _| match control.exit_reason() {
+            None => {
+                control.relations_mut().links.insert(head.pid, Link::Active);
+                None
+            }
+            Some(reason) => Some(reason.clone()),
+        });
+        if let Some(reason) = reason {
+            self.dead_parent(peer, reason);
+        }
+    }
+
+    /// A child of a parent that ends before the child is there ends of the parent's reason.
+    fn dead_parent(&self, parent: Pid, reason: ExitReason) {
+        let head = self.process.head();
+        head.node.signal(Some(parent), head.pid, Signal::Exit { reason, link: true });
+    }
+}
+
+impl<M, F> fmt::Debug for Prepared<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Prepared").field(&self.process.head().pid).finish()
+    }
+}

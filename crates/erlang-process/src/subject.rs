@@ -1,0 +1,311 @@
+//! Subjects: the typed way into a mailbox.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    time::Duration,
+};
+
+use crate::{
+    cell::{AnyCellExt, AnyMessage, Cell, Key, Process, Tagged},
+    name::{Name, RegisteredName},
+    node::Node,
+    pid::Pid,
+    process::NotAProcess,
+    receive::{self, Pattern, ReceiveError},
+    scope::{self, Scope},
+    sync::Arc,
+};
+
+/// An address that takes messages of type `M`.
+///
+/// Subjects are small, cheap to clone and free to be sent to any thread or process. Anyone can send to one;
+/// only the process that owns it can receive with it. All subjects of a process share its one mailbox, in
+/// which messages lie in the order in which they arrived, whichever subject they were sent to.
+///
+/// A process has its own subject if it was [spawned with one](crate::spawn_subject), and can make
+/// [more](Self::new) for other protocols: with a [`Selector`](crate::Selector) it waits on several at once.
+/// The subject of a [`Name`] reaches whoever holds that name.
+///
+/// Counterpart: `Subject` in Gleam; a pid with a tag in every message in Erlang.
+pub struct Subject<M>(Route<M>);
+
+enum Route<M> {
+    /// The process's own subject: messages need no envelope of their own.
+    Own(Arc<Cell<M>>),
+    /// A further subject of a process, told apart by its tag.
+    Tagged(Process, u64),
+    /// Whoever holds the name.
+    Named(Node, RegisteredName),
+    /// Another subject, behind a function.
+    Mapped(Arc<dyn Target<M>>),
+}
+
+impl<M: Send + 'static> Subject<M> {
+    /// A new subject of the calling process.
+    ///
+    /// Each message to it costs one allocation, which those to a process's
+    /// [own](crate::spawn_subject) subject do not.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAProcess`] outside any process.
+    ///
+    /// Counterpart: `process.new_subject` in Gleam.
+    pub fn new() -> Result<Self, NotAProcess> {
+        let cell = scope::cell().ok_or(NotAProcess)?;
+        let tag = cell.head().node.next_number();
+        Ok(Self(Route::Tagged(cell, tag)))
+    }
+
+    pub(crate) fn own(cell: Arc<Cell<M>>) -> Self {
+        Self(Route::Own(cell))
+    }
+
+    pub(crate) fn named(node: Node, name: RegisteredName) -> Self {
+        Self(Route::Named(node, name))
+    }
+
+    /// Sends a message: never blocks, never fails. If the process is dead, or nobody holds the name, the
+    /// message is dropped.
+    ///
+    /// Messages of one sender to one process arrive in the order in which they were sent, whatever subjects
+    /// they go through. Nothing holds between senders.
+    ///
+    /// Counterpart: `!`, `process.send` in Gleam.
+    pub fn send(&self, message: M) {
+        drop(self.try_send(message));
+    }
+
+    /// Sends a message, or gives it back if the process is dead or nobody holds the name. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the message.
+    pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
+        match &self.0 {
+            Route::Own(cell) => cell.push(message).map_err(SendError),
+            Route::Tagged(process, tag) => push_tagged(process, Key::Subject(*tag), message),
+            Route::Named(node, name) => match node.names().find(*name) {
+                Some((process, taken)) if taken == TypeId::of::<M>() => {
+                    match process.as_any().downcast_ref::<Cell<M>>() {
+                        Some(cell) => cell.push(message).map_err(SendError),
+                        None => push_tagged(&process, Key::Name(*name), message),
+                    }
+                }
+                _ => Err(SendError(message)),
+            },
+            Route::Mapped(subject) => subject.try_send(message),
+        }
+    }
+
+    /// Waits for a message to this subject, for as long as `timeout`. Messages to other subjects stay where
+    /// they are.
+    ///
+    /// With a timeout of zero it takes a message that is already there. The time counts from the first poll
+    /// and is not extended by other messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if the subject is another process's;
+    /// [`ReceiveError::NotAProcess`] outside any process.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: a message is taken only in the poll that returns it.
+    ///
+    /// Counterpart: `receive ... after`, `process.receive` in Gleam.
+    pub async fn receive(&self, timeout: Duration) -> Result<M, ReceiveError> {
+        receive::receive(&mut FromSubject(self), Some(timeout)).await
+    }
+
+    /// Waits for a message to this subject, however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive), without the timeout.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// Counterpart: `process.receive_forever` in Gleam.
+    pub async fn receive_forever(&self) -> Result<M, ReceiveError> {
+        receive::receive(&mut FromSubject(self), None).await
+    }
+
+    /// The process that gets what is sent now; `None` if nobody holds the subject's name.
+    ///
+    /// Counterpart: `process.subject_owner` in Gleam.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.process().map(|process| process.head().pid)
+    }
+
+    /// The name that the subject goes by, if it is a name's.
+    ///
+    /// Counterpart: `process.subject_name` in Gleam.
+    #[must_use]
+    pub fn name(&self) -> Option<RegisteredName> {
+        match &self.0 {
+            Route::Named(_, name) => Some(*name),
+            Route::Own(_) | Route::Tagged(..) | Route::Mapped(_) => None,
+        }
+    }
+
+    /// A subject that takes other messages and makes them into this one's: how an actor is handed to another
+    /// as a narrower protocol. Cannot be received with.
+    ///
+    /// The function runs in the sender.
+    #[must_use]
+    pub fn map<N: Send + 'static>(&self, map: impl Fn(N) -> M + Send + Sync + 'static) -> Subject<N> {
+        Subject(Route::Mapped(Arc::new(Mapped { subject: self.clone(), map })))
+    }
+
+    pub(crate) fn process(&self) -> Option<Process> {
+        match &self.0 {
+            Route::Own(cell) => Some(cell.clone()),
+            Route::Tagged(process, _) => Some(process.clone()),
+            Route::Named(node, name) => node.names().find(*name).map(|(process, _)| process),
+            Route::Mapped(subject) => subject.process(),
+        }
+    }
+
+    /// The key that messages to this subject have, where they are not the process's own for being of its
+    /// type; `None` if it cannot be received with.
+    pub(crate) fn key(&self) -> Option<Key> {
+        match &self.0 {
+            Route::Own(_) => Some(Key::Own),
+            Route::Tagged(_, tag) => Some(Key::Subject(*tag)),
+            Route::Named(_, name) => Some(Key::Name(*name)),
+            Route::Mapped(_) => None,
+        }
+    }
+
+    /// Whether messages to this subject have this key, in a mailbox whose own messages are of type `own`.
+    pub(crate) fn is_key(&self, key: Key, own: TypeId) -> bool {
+        match &self.0 {
+            Route::Own(_) => key == Key::Own,
+            Route::Tagged(_, tag) => key == Key::Subject(*tag),
+            Route::Named(..) if own == TypeId::of::<M>() => key == Key::Own,
+            Route::Named(_, name) => key == Key::Name(*name),
+            Route::Mapped(_) => false,
+        }
+    }
+
+    /// Whether the calling process owns the subject.
+    pub(crate) fn check_owner(&self, scope: &Scope) -> Result<(), ReceiveError> {
+        let head = scope.cell.head();
+        let owned = match &self.0 {
+            Route::Own(cell) => std::ptr::eq(cell.head_ref(), head),
+            Route::Tagged(process, _) => std::ptr::eq(process.head(), head),
+            Route::Named(node, name) => node.names().whereis(*name) == Some(head.pid),
+            Route::Mapped(_) => false,
+        };
+        if owned { Ok(()) } else { Err(ReceiveError::NotOwner) }
+    }
+}
+
+fn push_tagged<M: Send + 'static>(process: &Process, key: Key, message: M) -> Result<(), SendError<M>> {
+    let message: Box<dyn AnyMessage> = Box::new(Tagged { key, body: message });
+    let Err(refused) = process.push_other(message) else { return Ok(()) };
+    let mut message = None;
+    refused.open(&mut |body| message = body.downcast_mut::<Option<M>>().and_then(Option::take));
+    message.map_or(Ok(()), |message| Err(SendError(message)))
+}
+
+/// The pattern of a receive from one subject.
+struct FromSubject<'a, M>(&'a Subject<M>);
+
+impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
+    type Output = M;
+
+    fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
+        self.0.check_owner(scope)
+    }
+
+    fn wants(&self, key: Key, own: TypeId) -> bool {
+        self.0.is_key(key, own)
+    }
+
+    fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<M> {
+        message.downcast_mut::<Option<M>>()?.take()
+    }
+}
+
+/// What a mapped subject sends to.
+trait Target<M>: Send + Sync {
+    fn try_send(&self, message: M) -> Result<(), SendError<M>>;
+    fn process(&self) -> Option<Process>;
+}
+
+struct Mapped<M, F> {
+    subject: Subject<M>,
+    map: F,
+}
+
+impl<M: Send + 'static, N: Send + 'static, F> Target<N> for Mapped<M, F>
+where
+    F: Fn(N) -> M + Send + Sync,
+{
+    fn try_send(&self, message: N) -> Result<(), SendError<N>> {
+        // Looked at first: once it is mapped, the message cannot be given back.
+        if self.process().is_none_or(|process| !process.head().is_alive()) {
+            return Err(SendError(message));
+        }
+        self.subject.send((self.map)(message));
+        Ok(())
+    }
+
+    fn process(&self) -> Option<Process> {
+        self.subject.process()
+    }
+}
+
+impl<M> Clone for Subject<M> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Route::Own(cell) => Route::Own(cell.clone()),
+            Route::Tagged(process, tag) => Route::Tagged(process.clone(), *tag),
+            Route::Named(node, name) => Route::Named(node.clone(), *name),
+            Route::Mapped(subject) => Route::Mapped(subject.clone()),
+        })
+    }
+}
+
+impl<M: Send + 'static> From<Name<M>> for Subject<M> {
+    fn from(name: Name<M>) -> Self {
+        name.subject()
+    }
+}
+
+impl<M> fmt::Debug for Subject<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tuple = f.debug_tuple("Subject");
+        match &self.0 {
+            Route::Own(cell) => tuple.field(&cell.head_ref().pid),
+            Route::Tagged(process, tag) => tuple.field(&process.head().pid).field(tag),
+            Route::Named(_, name) => tuple.field(name),
+            Route::Mapped(_) => tuple.field(&format_args!("mapped")),
+        };
+        tuple.finish()
+    }
+}
+
+/// Nobody takes messages at this subject; here is yours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<M>(pub M);
+
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no process takes messages at this subject")
+    }
+}
+
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendError(..)")
+    }
+}
+
+impl<M> std::error::Error for SendError<M> {}

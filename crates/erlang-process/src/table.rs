@@ -1,0 +1,58 @@
+//! The process table: who lives on a node.
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    cell::Process,
+    pid::Pid,
+    sync::{AtomicU64, Mutex, Ordering},
+};
+
+/// All processes of a node, by number. For look-ups by pid and for listing: whoever holds a subject reaches
+/// its process without coming here.
+pub(crate) struct Table {
+    next: AtomicU64,
+    shards: Box<[Mutex<FxHashMap<u64, Process>>]>,
+}
+
+const SHARDS: u64 = 64;
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self { next: AtomicU64::new(1), shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    fn shard(&self, pid: Pid) -> &Mutex<FxHashMap<u64, Process>> {
+        &self.shards[usize::try_from(pid.number() % SHARDS).unwrap_or_default()]
+    }
+
+    /// A pid that no process has had.
+    pub(crate) fn next_pid(&self) -> Pid {
+        Pid::here(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn insert(&self, process: Process) {
+        let pid = process.head().pid;
+        self.shard(pid).lock().insert(pid.number(), process);
+    }
+
+    pub(crate) fn remove(&self, pid: Pid) {
+        let removed = self.shard(pid).lock().remove(&pid.number());
+        drop(removed);
+    }
+
+    pub(crate) fn find(&self, pid: Pid) -> Option<Process> {
+        self.shard(pid).lock().get(&pid.number()).cloned()
+    }
+
+    /// The pids of all that are alive, in the order of their numbers.
+    pub(crate) fn alive(&self) -> Vec<Pid> {
+        let mut pids = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            pids.extend(shard.values().map(|process| process.head()).filter(|h| h.is_alive()).map(|h| h.pid));
+        }
+        pids.sort_unstable();
+        pids
+    }
+}

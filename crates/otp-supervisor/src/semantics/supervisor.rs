@@ -1,0 +1,179 @@
+//! The static supervisor: children with names, in a fixed order.
+
+use std::{hash::Hash, time::Duration};
+
+use super::{
+    AutoShutdown, Awaiting, Child, ChildKey, ChildRules, Command, CommandError, Counts, Effect, Event, Flags,
+    Handled, Presence, Reason, RulesError, SetupError, Window,
+    flags::check_period,
+    machine::{Effects, Kind, Machine},
+};
+
+/// What happens to a static supervisor: [`Event`] with its commands.
+pub type SupervisorEvent<I, P, R, F> = Event<Command<I>, P, R, F>;
+
+/// The decisions of a supervisor whose children have names and an order.
+///
+/// `I` names a child, `P` is a process, `R` an exit reason, `F` what a failing start says. All are the shell's;
+/// the machine only copies and compares them.
+///
+/// Counterpart: Erlang's `supervisor` with any strategy but `simple_one_for_one`, `static_supervisor` in Gleam.
+#[derive(Clone, Debug)]
+pub struct Supervisor<I, P, R, F> {
+    machine: Machine<I, P, R, F>,
+    auto_shutdown: AutoShutdown,
+}
+
+impl<I, P, R, F> Supervisor<I, P, R, F>
+where
+    I: Clone + Eq + Hash,
+    P: Copy + Eq + Hash,
+    R: Reason,
+    F: Clone,
+{
+    /// A supervisor of these children, in start order. Nothing is started before [`Event::Boot`].
+    ///
+    /// # Errors
+    ///
+    /// The flags are checked first; then child by child its rules, and whether its id is free.
+    ///
+    /// Counterpart: `init/1` in `supervisor.erl`, `check_startspec`.
+    pub fn new(
+        flags: Flags,
+        children: impl IntoIterator<Item = ChildRules<I>>,
+    ) -> Result<Self, SetupError<I>> {
+        let Flags { strategy, intensity, period, auto_shutdown } = flags;
+        check_period(period)?;
+        let mut machine =
+            Machine::new(Kind::Static, strategy, auto_shutdown, Window::new(intensity, period));
+        for rules in children {
+            rules.check(Some(auto_shutdown))?;
+            if machine.roster.named(&rules.id).is_some() {
+                return Err(RulesError::Duplicate(rules.id).into());
+            }
+            machine.roster.add(rules);
+        }
+        Ok(Self { machine, auto_shutdown })
+    }
+
+    /// Tells the machine what happened, and learns what is to be done.
+    ///
+    /// `now` is the time since an arbitrary but constant instant. It matters only to the restart intensity.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfTurn`](super::OutOfTurn) if this event cannot be now, see [`awaiting`](Self::awaiting). Nothing has changed then.
+    pub fn handle(
+        &mut self,
+        now: Duration,
+        event: SupervisorEvent<I, P, R, F>,
+    ) -> Handled<I, Command<I>, P, R, F> {
+        let auto_shutdown = self.auto_shutdown;
+        self.machine.handle(now, event, |machine, command, out| match command {
+            Command::StartChild(rules) => start_child(machine, auto_shutdown, rules, out),
+            Command::TerminateChild(id) => match known(machine, &id) {
+                Ok((key, _)) => machine.terminate(key, out),
+                Err(error) => out.push(Effect::Reply(Err(error))),
+            },
+            Command::RestartChild(id) => match absent(machine, &id) {
+                Ok(key) => machine.start_asked(key, out),
+                Err(error) => out.push(Effect::Reply(Err(error))),
+            },
+            Command::DeleteChild(id) => match absent(machine, &id) {
+                Ok(key) => machine.delete(key, out),
+                Err(error) => out.push(Effect::Reply(Err(error))),
+            },
+        })
+    }
+
+    /// What the machine can be told next.
+    #[must_use]
+    pub fn awaiting(&self) -> Awaiting {
+        self.machine.awaiting()
+    }
+
+    /// The children, the newest first; reversed, it is the start order.
+    ///
+    /// Counterpart: `which_children/1`. As there, ask between two messages: in the midst of a restart the answer
+    /// is true but of little use.
+    pub fn which_children(&self) -> impl DoubleEndedIterator<Item = &Child<I, P>> {
+        self.machine.roster.range(..).rev()
+    }
+
+    /// One child, with its rules.
+    ///
+    /// Counterpart: `which_child/2` and `get_childspec/2`, where `None` is `not_found`.
+    #[must_use]
+    pub fn which_child(&self, id: &I) -> Option<&Child<I, P>> {
+        self.machine.roster.named(id)
+    }
+
+    /// One child, by its key.
+    #[must_use]
+    pub fn child(&self, key: ChildKey) -> Option<&Child<I, P>> {
+        self.machine.roster.get(key)
+    }
+
+    /// How many children there are. Whether a process is alive only the shell can tell: one may have died without
+    /// the supervisor having heard of it.
+    ///
+    /// Counterpart: `count_children/1`.
+    #[must_use]
+    pub fn count_children(&self, is_alive: impl Fn(P) -> bool) -> Counts {
+        let mut counts = Counts { specs: self.machine.roster.len(), ..Counts::default() };
+        for child in self.machine.roster.range(..) {
+            let active = matches!(child.presence, Presence::Running(pid) if is_alive(pid));
+            counts.add(child.rules.child_type, active);
+        }
+        counts
+    }
+}
+
+fn start_child<I, P, R, F>(
+    machine: &mut Machine<I, P, R, F>,
+    auto_shutdown: AutoShutdown,
+    rules: ChildRules<I>,
+    out: &mut Effects<I, P, R, F>,
+) where
+    I: Clone + Eq + Hash,
+    P: Copy + Eq + Hash,
+    R: Reason,
+    F: Clone,
+{
+    let refusal = match (rules.check(Some(auto_shutdown)), machine.roster.named(&rules.id)) {
+        (Err(error), _) => CommandError::InvalidRules(error),
+        (Ok(()), None) => return machine.start_added(rules, out),
+        (Ok(()), Some(child)) => match child.presence {
+            Presence::Running(pid) => CommandError::AlreadyStarted(pid),
+            Presence::Undefined | Presence::Restarting { .. } => CommandError::AlreadyPresent,
+        },
+    };
+    out.push(Effect::Reply(Err(refusal)));
+}
+
+fn known<I, P, R, F>(
+    machine: &Machine<I, P, R, F>,
+    id: &I,
+) -> Result<(ChildKey, Presence<P>), CommandError<I, P, F>>
+where
+    I: Clone + Eq + Hash,
+    P: Copy + Eq + Hash,
+{
+    machine.roster.named(id).map(|child| (child.key, child.presence)).ok_or(CommandError::NotFound)
+}
+
+/// A child that can be restarted or deleted, because it has no process and none is on its way.
+fn absent<I, P, R, F>(
+    machine: &Machine<I, P, R, F>,
+    id: &I,
+) -> Result<ChildKey, CommandError<I, P, F>>
+where
+    I: Clone + Eq + Hash,
+    P: Copy + Eq + Hash,
+{
+    match known(machine, id)? {
+        (key, Presence::Undefined) => Ok(key),
+        (_, Presence::Running(_)) => Err(CommandError::Running),
+        (_, Presence::Restarting { .. }) => Err(CommandError::Restarting),
+    }
+}
