@@ -1,6 +1,6 @@
 //! Calls: a request, and the one reply to it.
 
-use std::{error::Error, fmt, task::Poll, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -9,7 +9,7 @@ use crate::{
     reason::ExitReason,
     scope::{self, Orphan},
     subject::Subject,
-    timer::Deadline,
+    timer::Elapsed,
 };
 
 /// Where the reply to a request goes: part of the request, used up by [`send`](Self::send).
@@ -137,21 +137,16 @@ impl<M: Send + 'static> Subject<M> {
         if scope::is_current(&callee) {
             return Err(CallError::CallingSelf);
         }
-        let (slot, mut reply) = oneshot::channel();
+        let (slot, reply) = oneshot::channel();
         let request = request(Reply(Some(ReplyTo::Caller { slot, callee })));
         if let Err(refused) = self.try_send(request) {
             drop(refused);
             return Err(CallError::NoProc);
         }
-        let mut deadline = Deadline::after(timeout);
-        std::future::poll_fn(|cx| {
-            // The reply first: one that came in the last moment counts.
-            match std::pin::Pin::new(&mut reply).poll(cx) {
-                Poll::Ready(Ok(reply)) => Poll::Ready(reply),
-                Poll::Ready(Err(_)) => Poll::Ready(Err(CallError::Unanswered)),
-                Poll::Pending => deadline.poll(cx).map(|()| Err(CallError::Timeout)),
-            }
-        })
-        .await
+        match crate::timeout(timeout, reply).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(CallError::Unanswered),
+            Err(Elapsed) => Err(CallError::Timeout),
+        }
     }
 }

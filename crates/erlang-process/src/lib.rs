@@ -51,5 +51,5 @@ pub use crate::{
     signal::{Dest, Signal},
     spawn::{Prepared, Spawn, spawn, spawn_monitor, spawn_subject, spawn_unlinked},
     subject::{SendError, Subject},
-    timer::{Cancelled, Timer},
+    timer::{Cancelled, Elapsed, Timer, timeout},
 };

@@ -185,7 +185,7 @@ impl Node {
             .on(self)
             .unlinked()
             .prepare_unnamed(move |_: Subject<Infallible>| async move { drop(sender.send(future.await)) });
-        let ended = process.join();
+        let ended = process.ended();
         let mut running = KillOnDrop { node: self, pid: process.start(), armed: true };
         let reason = ended.await;
         running.armed = false;
@@ -222,7 +222,7 @@ impl Drop for KillOnDrop<'_> {
 pub async fn join(pid: Pid) -> ExitReason {
     let node = Node::current();
     match node.find(pid) {
-        Some(process) => joined(&process).await,
+        Some(process) => joined(process).await,
         None if pid.node().is_here() => ExitReason::NoProc,
         // Only a process can monitor what is not here.
         None => {
@@ -239,14 +239,20 @@ pub async fn join(pid: Pid) -> ExitReason {
     }
 }
 
-pub(crate) fn joined(process: &Process) -> impl Future<Output = ExitReason> + Send + use<> {
+/// Waits for the end of this process, which may be over.
+pub(crate) async fn joined(process: Process) -> ExitReason {
     let (sender, reason) = oneshot::channel();
-    process.with(|control, _| {
-        if !control.is_dead() {
-            control.rare_mut().joiners.push(sender);
+    let dead = process.with(|control, _| {
+        if control.is_dead() {
+            return control.exit_reason().cloned();
         }
+        control.rare_mut().joiners.push(sender);
+        None
     });
-    async move { reason.await.unwrap_or(ExitReason::NoProc) }
+    match dead {
+        Some(reason) => reason,
+        None => reason.await.unwrap_or(ExitReason::NoProc),
+    }
 }
 
 /// The end of another process, as a message to one that [traps exits](trap_exits).

@@ -13,6 +13,7 @@ use crate::{
     cell::{Key, Process},
     monitor::{Down, Monitor},
     name::RegisteredName,
+    pid::Pid,
     process::ExitMessage,
     receive::{self, Pattern, ReceiveError},
     reference::Reference,
@@ -51,17 +52,21 @@ use crate::{
 ///
 /// Counterpart: the clauses of `receive` in Erlang, `Selector` in Gleam.
 pub struct Selector<T> {
+    /// For messages of the process's own type, with the process whose own subject was selected.
+    own: Option<(Process, Mapper<T>)>,
+    /// For messages with exactly this key.
     mappers: FxHashMap<Key, Mapper<T>>,
     /// The named subjects among them, with their types: where that is the process's own, their messages are.
     names: Vec<(RegisteredName, TypeId)>,
-    /// The process whose own subject is among them.
-    owner: Option<Process>,
+    exits: Option<Mapper<T>>,
     monitors: Option<Mapper<T>>,
-    other: Option<Box<dyn FnMut(Unexpected<'_>) -> T + Send>>,
+    other: Option<Other<T>>,
 }
 
 /// Makes a `T` of the message in this `Option` of its type.
 type Mapper<T> = Box<dyn FnMut(&mut dyn Any) -> Option<T> + Send>;
+
+type Other<T> = Box<dyn FnMut(Unexpected<'_>) -> T + Send>;
 
 fn mapper<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper<T> {
     Box::new(move |message| message.downcast_mut::<Option<M>>()?.take().map(&mut map))
@@ -71,7 +76,14 @@ impl<T: 'static> Selector<T> {
     /// A selector that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { mappers: FxHashMap::default(), names: Vec::new(), owner: None, monitors: None, other: None }
+        Self {
+            own: None,
+            mappers: FxHashMap::default(),
+            names: Vec::new(),
+            exits: None,
+            monitors: None,
+            other: None,
+        }
     }
 
     /// Knows messages to this subject, which has to be the receiving process's. A second function for one
@@ -84,13 +96,15 @@ impl<T: 'static> Selector<T> {
         subject: &Subject<M>,
         map: impl FnMut(M) -> T + Send + 'static,
     ) -> Self {
-        if let Some(key) = subject.key() {
-            match key {
-                Key::Own => self.owner = subject.process(),
-                Key::Name(name) => self.names.push((name, TypeId::of::<M>())),
-                _ => {}
+        match (subject.key(), subject.process()) {
+            (Some(Key::Own), Some(owner)) => self.own = Some((owner, mapper(map))),
+            (Some(key), _) => {
+                if let Key::Name(name) = key {
+                    self.names.push((name, TypeId::of::<M>()));
+                }
+                self.mappers.insert(key, mapper(map));
             }
-            self.mappers.insert(key, mapper(map));
+            (None, _) => {}
         }
         self
     }
@@ -113,12 +127,24 @@ impl<T: 'static> Selector<T> {
         self
     }
 
-    /// Knows the exits that the process [traps](crate::trap_exits).
+    /// Knows the exits that the process [traps](crate::trap_exits), of every process that has no function of
+    /// its own.
     ///
     /// Counterpart: `process.select_trapped_exits` in Gleam.
     #[must_use]
     pub fn select_trapped_exits(mut self, map: impl FnMut(ExitMessage) -> T + Send + 'static) -> Self {
-        self.mappers.insert(Key::Exit, mapper(map));
+        self.exits = Some(mapper(map));
+        self
+    }
+
+    /// Knows the exits of this process that the receiving one [traps](crate::trap_exits).
+    #[must_use]
+    pub fn select_trapped_exit_of(
+        mut self,
+        pid: Pid,
+        map: impl FnMut(ExitMessage) -> T + Send + 'static,
+    ) -> Self {
+        self.mappers.insert(Key::Exit(pid), mapper(map));
         self
     }
 
@@ -127,22 +153,20 @@ impl<T: 'static> Selector<T> {
     pub fn select_alias<M: 'static>(
         mut self,
         alias: Reference,
-        mut map: impl FnMut(M) -> T + Send + 'static,
+        map: impl FnMut(M) -> T + Send + 'static,
     ) -> Self {
-        let unbox = move |body: Box<dyn Any + Send>| body.downcast::<M>().ok().map(|body| map(*body));
-        self.mappers.insert(Key::Alias(alias), flat(unbox));
+        self.mappers.insert(Key::Alias(alias), unboxing(map));
         self
     }
 
-    /// Knows messages of type `M` that were sent to the pid itself, as
-    /// [`Signal::Message`](crate::Signal::Message): what protocols that are spoken to any process, such as
+    /// Knows messages of type `M` that were sent to the pid itself, through
+    /// [`Subject::to_pid`] or as [`Signal::Message`](crate::Signal::Message): what protocols that are spoken to any process, such as
     /// system messages, are made of.
     ///
     /// Counterpart: `process.select_record` in Gleam.
     #[must_use]
-    pub fn select_raw<M: 'static>(mut self, mut map: impl FnMut(M) -> T + Send + 'static) -> Self {
-        let unbox = move |body: Box<dyn Any + Send>| body.downcast::<M>().ok().map(|body| map(*body));
-        self.mappers.insert(Key::Raw(TypeId::of::<M>()), flat(unbox));
+    pub fn select_raw<M: 'static>(mut self, map: impl FnMut(M) -> T + Send + 'static) -> Self {
+        self.mappers.insert(Key::Raw(TypeId::of::<M>()), unboxing(map));
         self
     }
 
@@ -166,11 +190,12 @@ impl<T: 'static> Selector<T> {
             Box::new(move |message| mapper(message).map(&*map))
         };
         Selector {
+            own: self.own.map(|(owner, mapper)| (owner, wrap(mapper))),
             mappers: self.mappers.into_iter().map(|(key, mapper)| (key, wrap(mapper))).collect(),
             names: self.names,
-            owner: self.owner,
+            exits: self.exits.map(wrap),
             monitors: self.monitors.map(wrap),
-            other: self.other.map(|mut other| -> Box<dyn FnMut(Unexpected<'_>) -> U + Send> {
+            other: self.other.map(|mut other| -> Other<U> {
                 let map = map.clone();
                 Box::new(move |message| map(other(message)))
             }),
@@ -182,9 +207,10 @@ impl<T: 'static> Selector<T> {
     /// Counterpart: `process.merge_selector` in Gleam.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        self.own = other.own.or(self.own);
         self.mappers.extend(other.mappers);
         self.names.extend(other.names);
-        self.owner = other.owner.or(self.owner);
+        self.exits = other.exits.or(self.exits);
         self.monitors = other.monitors.or(self.monitors);
         self.other = other.other.or(self.other);
         self
@@ -224,48 +250,66 @@ impl<T: 'static> Selector<T> {
         receive::receive(self, None).await
     }
 
-    /// The key of the function that a message with this key goes to.
-    fn known(&self, key: Key, own: TypeId) -> Option<Key> {
-        if self.mappers.contains_key(&key) {
-            return Some(key);
-        }
-        let named =
-            |(name, message): &(RegisteredName, TypeId)| (*message == own).then_some(Key::Name(*name));
-        match key {
-            Key::Own => self.names.iter().find_map(named),
-            _ => None,
-        }
+    /// The name that messages of the process's own type were selected by.
+    fn own_name(&self, own: TypeId) -> Option<Key> {
+        self.names.iter().find(|(_, message)| *message == own).map(|(name, _)| Key::Name(*name))
     }
 }
 
-/// A mapper of messages that lie boxed in the mailbox.
-fn flat<T>(mut unbox: impl FnMut(Box<dyn Any + Send>) -> Option<T> + Send + 'static) -> Mapper<T> {
-    Box::new(move |message| unbox(message.downcast_mut::<Option<Box<dyn Any + Send>>>()?.take()?))
+/// A mapper of messages that may lie boxed in the mailbox.
+fn unboxing<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper<T> {
+    Box::new(move |message| take(message).map(&mut map))
+}
+
+/// Takes the message out of the `Option` of its type, or of the box that it came in, if it is an `M`.
+fn take<M: 'static>(message: &mut dyn Any) -> Option<M> {
+    if let Some(message) = message.downcast_mut::<Option<M>>() {
+        return message.take();
+    }
+    let boxed = message.downcast_mut::<Option<Box<dyn Any + Send>>>()?;
+    match boxed.take()?.downcast::<M>() {
+        Ok(message) => Some(*message),
+        Err(other) => {
+            *boxed = Some(other);
+            None
+        }
+    }
 }
 
 impl<T: 'static> Pattern for Selector<T> {
     type Output = T;
 
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
-        match &self.owner {
-            Some(owner) if !std::ptr::eq(owner.head(), scope.cell.head()) => Err(ReceiveError::NotOwner),
+        match &self.own {
+            Some((owner, _)) if !std::ptr::eq(owner.head(), scope.cell.head()) => Err(ReceiveError::NotOwner),
             _ => Ok(()),
         }
     }
 
     fn wants(&self, key: Key, own: TypeId) -> bool {
         self.other.is_some()
-            || self.known(key, own).is_some()
-            || (matches!(key, Key::Down(_)) && self.monitors.is_some())
+            || match key {
+                Key::Own => self.own.is_some() || self.own_name(own).is_some(),
+                Key::Exit(_) if self.exits.is_some() => true,
+                Key::Down(_) if self.monitors.is_some() => true,
+                key => self.mappers.contains_key(&key),
+            }
     }
 
     fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
-        if let Some(mapper) = self.known(key, own).and_then(|key| self.mappers.get_mut(&key)) {
+        let exact = match key {
+            Key::Own => match &mut self.own {
+                Some((_, mapper)) => return mapper(message),
+                None => self.own_name(own),
+            },
+            key => Some(key),
+        };
+        if let Some(mapper) = exact.and_then(|key| self.mappers.get_mut(&key)) {
             return mapper(message);
         }
-        match (key, &mut self.monitors, &mut self.other) {
-            (Key::Down(_), Some(mapper), _) => mapper(message),
-            (_, _, Some(other)) => Some(other(Unexpected { key, message })),
+        match (key, &mut self.exits, &mut self.monitors, &mut self.other) {
+            (Key::Exit(_), Some(mapper), _, _) | (Key::Down(_), _, Some(mapper), _) => mapper(message),
+            (_, _, _, Some(other)) => Some(other(Unexpected { key, message })),
             _ => None,
         }
     }
@@ -293,17 +337,7 @@ impl Unexpected<'_> {
     /// Takes the message, if it is an `M`: a message to a subject or a name of that type, one that was sent
     /// to the pid, an [`ExitMessage`], or a [`Down`].
     pub fn take<M: 'static>(&mut self) -> Option<M> {
-        if let Some(message) = self.message.downcast_mut::<Option<M>>() {
-            return message.take();
-        }
-        let boxed = self.message.downcast_mut::<Option<Box<dyn Any + Send>>>()?;
-        match boxed.take()?.downcast::<M>() {
-            Ok(message) => Some(*message),
-            Err(other) => {
-                *boxed = Some(other);
-                None
-            }
-        }
+        take(self.message)
     }
 }
 
@@ -314,7 +348,7 @@ impl fmt::Display for Unexpected<'_> {
             Key::Subject(_) => f.write_str("a message to a subject that is not selected"),
             Key::Name(name) => write!(f, "a message to the name {name}"),
             Key::Alias(alias) => write!(f, "a message through the alias {alias}"),
-            Key::Exit => f.write_str("a trapped exit"),
+            Key::Exit(pid) => write!(f, "a trapped exit of {pid}"),
             Key::Down(_) => f.write_str("the end of a monitored process"),
             Key::Raw(_) => f.write_str("a message to the pid"),
         }

@@ -303,8 +303,14 @@ where
         pid
     }
 
-    pub(crate) fn join(&self) -> impl Future<Output = ExitReason> + Send + use<M, F> {
-        joined(&self.process)
+    /// Waits for the end of the process and returns its reason, from any async code and however late: it is
+    /// never too late for the true reason, as it is with [`join`](crate::join).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub fn ended(&self) -> impl Future<Output = ExitReason> + Send + use<M, F> {
+        joined(self.process.clone())
     }
 
     /// Makes the other side of the link that the process was made with.

@@ -33,8 +33,8 @@ pub struct Subject<M>(Route<M>);
 enum Route<M> {
     /// The process's own subject: messages need no envelope of their own.
     Own(Arc<Cell<M>>),
-    /// A further subject of a process, told apart by its tag.
-    Tagged(Process, u64),
+    /// A further way to a process, told apart by the key of its messages.
+    Tagged(Process, Key),
     /// Whoever holds the name.
     Named(Node, RegisteredName),
     /// Another subject, behind a function.
@@ -55,7 +55,17 @@ impl<M: Send + 'static> Subject<M> {
     pub fn new() -> Result<Self, NotAProcess> {
         let cell = scope::cell().ok_or(NotAProcess)?;
         let tag = cell.head().node.next_number();
-        Ok(Self(Route::Tagged(cell, tag)))
+        Ok(Self(Route::Tagged(cell, Key::Subject(tag))))
+    }
+
+    /// A subject that reaches a process of this node by its pid: for protocols that are spoken to any
+    /// process, such as system messages. A process that speaks the protocol receives with
+    /// [`Selector::select_raw`](crate::Selector::select_raw); in the mailbox of another the message lies
+    /// unread. `None` if there is no such process.
+    #[must_use]
+    pub fn to_pid(pid: Pid) -> Option<Self> {
+        let process = Node::current().find(pid)?;
+        Some(Self(Route::Tagged(process, Key::Raw(TypeId::of::<M>()))))
     }
 
     pub(crate) fn own(cell: Arc<Cell<M>>) -> Self {
@@ -85,7 +95,7 @@ impl<M: Send + 'static> Subject<M> {
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match &self.0 {
             Route::Own(cell) => cell.push(message).map_err(SendError),
-            Route::Tagged(process, tag) => push_tagged(process, Key::Subject(*tag), message),
+            Route::Tagged(process, key) => push_tagged(process, *key, message),
             Route::Named(node, name) => match node.names().find(*name) {
                 Some((process, taken)) if taken == TypeId::of::<M>() => {
                     match process.as_any().downcast_ref::<Cell<M>>() {
@@ -176,7 +186,7 @@ impl<M: Send + 'static> Subject<M> {
     pub(crate) fn key(&self) -> Option<Key> {
         match &self.0 {
             Route::Own(_) => Some(Key::Own),
-            Route::Tagged(_, tag) => Some(Key::Subject(*tag)),
+            Route::Tagged(_, key) => Some(*key),
             Route::Named(_, name) => Some(Key::Name(*name)),
             Route::Mapped(_) => None,
         }
@@ -186,7 +196,7 @@ impl<M: Send + 'static> Subject<M> {
     pub(crate) fn is_key(&self, key: Key, own: TypeId) -> bool {
         match &self.0 {
             Route::Own(_) => key == Key::Own,
-            Route::Tagged(_, tag) => key == Key::Subject(*tag),
+            Route::Tagged(_, tagged) => key == *tagged,
             Route::Named(..) if own == TypeId::of::<M>() => key == Key::Own,
             Route::Named(_, name) => key == Key::Name(*name),
             Route::Mapped(_) => false,
@@ -266,7 +276,7 @@ impl<M> Clone for Subject<M> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Route::Own(cell) => Route::Own(cell.clone()),
-            Route::Tagged(process, tag) => Route::Tagged(process.clone(), *tag),
+            Route::Tagged(process, key) => Route::Tagged(process.clone(), *key),
             Route::Named(node, name) => Route::Named(node.clone(), *name),
             Route::Mapped(subject) => Route::Mapped(subject.clone()),
         })
@@ -284,7 +294,7 @@ impl<M> fmt::Debug for Subject<M> {
         let mut tuple = f.debug_tuple("Subject");
         match &self.0 {
             Route::Own(cell) => tuple.field(&cell.head_ref().pid),
-            Route::Tagged(process, tag) => tuple.field(&process.head().pid).field(tag),
+            Route::Tagged(process, key) => tuple.field(&process.head().pid).field(key),
             Route::Named(_, name) => tuple.field(name),
             Route::Mapped(_) => tuple.field(&format_args!("mapped")),
         };

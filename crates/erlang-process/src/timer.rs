@@ -2,7 +2,8 @@
 
 use std::{
     fmt,
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -81,6 +82,38 @@ impl Scope {
         }
     }
 }
+
+/// Gives a future a time limit, as `tokio::time::timeout` does, with the one timer that a process keeps for
+/// all its deadlines. [`Duration::MAX`] is no limit.
+///
+/// # Errors
+///
+/// [`Elapsed`] if the time is over first; the future is dropped then.
+///
+/// # Cancel safety
+///
+/// As the future itself.
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut deadline = Deadline::after(duration);
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Ok(output)),
+        Poll::Pending => deadline.poll(cx).map(|()| Err(Elapsed)),
+    })
+    .await
+}
+
+/// The time limit was over first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time limit was over first")
+    }
+}
+
+impl std::error::Error for Elapsed {}
 
 /// A message that is to be sent later, see [`Subject::send_after`].
 ///

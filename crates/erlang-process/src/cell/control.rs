@@ -264,9 +264,10 @@ impl Control {
                 }
                 match verdict(reason, link, self.trapping, from == head.pid) {
                     Verdict::Drop => Delivery::QUIET,
-                    Verdict::Message(reason) => {
-                        self.push(queue, Tagged { key: Key::Exit, body: ExitMessage { pid: from, reason } })
-                    }
+                    Verdict::Message(reason) => self.push(
+                        queue,
+                        Tagged { key: Key::Exit(from), body: ExitMessage { pid: from, reason } },
+                    ),
                     Verdict::Exit(reason) => {
                         self.begin_exit(head, reason);
                         Delivery::Taken(self.wake_up())

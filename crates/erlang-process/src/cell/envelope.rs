@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::{name::RegisteredName, reference::Reference};
+use crate::{name::RegisteredName, pid::Pid, reference::Reference};
 
 /// What kind of message an envelope holds: what a selector decides by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,8 +15,8 @@ pub(crate) enum Key {
     Name(RegisteredName),
     /// A message through an alias.
     Alias(Reference),
-    /// A trapped exit.
-    Exit,
+    /// A trapped exit of this process.
+    Exit(Pid),
     /// The end of a monitored process.
     Down(Reference),
     /// A message that was sent to the pid, of this type.
