@@ -3,8 +3,8 @@
 use std::{hash::Hash, time::Duration};
 
 use super::{
-    AutoShutdown, Awaiting, Child, ChildKey, ChildRules, Command, CommandError, Counts, Effect, Event, Flags,
-    Handled, Presence, Reason, RulesError, SetupError, Window,
+    Awaiting, Child, ChildKey, ChildRules, Command, CommandError, Counts, Effect, Event, Flags, Handled,
+    Presence, Reason, RulesError, SetupError, Window,
     flags::check_period,
     machine::{Effects, Kind, Machine},
 };
@@ -21,7 +21,6 @@ pub type SupervisorEvent<I, P, R, F> = Event<Command<I>, P, R, F>;
 #[derive(Clone, Debug)]
 pub struct Supervisor<I, P, R, F> {
     machine: Machine<I, P, R, F>,
-    auto_shutdown: AutoShutdown,
 }
 
 impl<I, P, R, F> Supervisor<I, P, R, F>
@@ -44,8 +43,7 @@ where
     ) -> Result<Self, SetupError<I>> {
         let Flags { strategy, intensity, period, auto_shutdown } = flags;
         check_period(period)?;
-        let mut machine =
-            Machine::new(Kind::Static, strategy, auto_shutdown, Window::new(intensity, period));
+        let mut machine = Machine::new(Kind::Static, strategy, auto_shutdown, Window::new(intensity, period));
         for rules in children {
             rules.check(Some(auto_shutdown))?;
             if machine.roster.named(&rules.id).is_some() {
@@ -53,7 +51,7 @@ where
             }
             machine.roster.add(rules);
         }
-        Ok(Self { machine, auto_shutdown })
+        Ok(Self { machine })
     }
 
     /// Tells the machine what happened, and learns what is to be done.
@@ -68,9 +66,8 @@ where
         now: Duration,
         event: SupervisorEvent<I, P, R, F>,
     ) -> Handled<I, Command<I>, P, R, F> {
-        let auto_shutdown = self.auto_shutdown;
         self.machine.handle(now, event, |machine, command, out| match command {
-            Command::StartChild(rules) => start_child(machine, auto_shutdown, rules, out),
+            Command::StartChild(rules) => start_child(machine, rules, out),
             Command::TerminateChild(id) => match known(machine, &id) {
                 Ok((key, _)) => machine.terminate(key, out),
                 Err(error) => out.push(Effect::Reply(Err(error))),
@@ -131,7 +128,6 @@ where
 
 fn start_child<I, P, R, F>(
     machine: &mut Machine<I, P, R, F>,
-    auto_shutdown: AutoShutdown,
     rules: ChildRules<I>,
     out: &mut Effects<I, P, R, F>,
 ) where
@@ -140,7 +136,7 @@ fn start_child<I, P, R, F>(
     R: Reason,
     F: Clone,
 {
-    let refusal = match (rules.check(Some(auto_shutdown)), machine.roster.named(&rules.id)) {
+    let refusal = match (rules.check(Some(machine.auto_shutdown)), machine.roster.named(&rules.id)) {
         (Err(error), _) => CommandError::InvalidRules(error),
         (Ok(()), None) => return machine.start_added(rules, out),
         (Ok(()), Some(child)) => match child.presence {
@@ -163,10 +159,7 @@ where
 }
 
 /// A child that can be restarted or deleted, because it has no process and none is on its way.
-fn absent<I, P, R, F>(
-    machine: &Machine<I, P, R, F>,
-    id: &I,
-) -> Result<ChildKey, CommandError<I, P, F>>
+fn absent<I, P, R, F>(machine: &Machine<I, P, R, F>, id: &I) -> Result<ChildKey, CommandError<I, P, F>>
 where
     I: Clone + Eq + Hash,
     P: Copy + Eq + Hash,

@@ -39,11 +39,13 @@ impl Window {
 
     /// Counts one restart at `now`, if it is allowed; if it is not, the supervisor gives up.
     ///
-    /// `now` is the time since an arbitrary but constant instant. A clock that steps back is taken to stand still.
+    /// `now` is the time since an arbitrary but constant instant. A clock that steps back
+    /// forgets nothing early.
     #[must_use]
     pub fn admit(&mut self, now: Duration) -> bool {
-        let now = self.reading(now);
         let period = self.period;
+        let whole_seconds = period.subsec_nanos() == 0;
+        let now = if whole_seconds { Duration::from_secs(now.as_secs()) } else { now };
         while self.restarts.front().is_some_and(|then| then.saturating_add(period) < now) {
             self.restarts.pop_front();
         }
@@ -52,11 +54,5 @@ impl Window {
             self.restarts.push_back(now);
         }
         allowed
-    }
-
-    /// What the clock shows, in the unit of the period.
-    fn reading(&self, now: Duration) -> Duration {
-        let cut = if self.period.subsec_nanos() == 0 { Duration::from_secs(now.as_secs()) } else { now };
-        self.restarts.back().map_or(cut, |&last| last.max(cut))
     }
 }

@@ -13,8 +13,8 @@ use std::{hash::Hash, mem, time::Duration};
 
 use self::{starting::Starting, stopping::Stopping};
 use super::{
-    AutoShutdown, Awaiting, Child, ChildKey, Effect, Ending, Event, Handled, OutOfTurn, Presence, Reason, Report, Restart,
-    Strategy, Window, roster::Roster,
+    AutoShutdown, Awaiting, Child, ChildKey, Effect, Ending, Event, Handled, OutOfTurn, Presence, Reason,
+    Report, Restart, Strategy, Window, roster::Roster,
 };
 
 pub(super) type Effects<I, P, R, F> = Vec<Effect<I, P, R, F>>;
@@ -41,9 +41,9 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub(super) struct Machine<I, P, R, F> {
     pub(super) roster: Roster<I, P>,
+    pub(super) auto_shutdown: AutoShutdown,
     kind: Kind,
     strategy: Strategy,
-    auto_shutdown: AutoShutdown,
     window: Window,
     turn: Turn<I, P, R, F>,
 }
@@ -158,8 +158,7 @@ where
 
     /// The time has come for another attempt, unless someone has taken the child out of that state since.
     fn retry(&mut self, now: Duration, key: ChildKey, out: &mut Effects<I, P, R, F>) {
-        let restarting =
-            |child: &Child<I, P>| matches!(child.presence, Presence::Restarting { .. });
+        let restarting = |child: &Child<I, P>| matches!(child.presence, Presence::Restarting { .. });
         if self.roster.get(key).is_some_and(restarting) {
             self.revive(now, key, out);
         }

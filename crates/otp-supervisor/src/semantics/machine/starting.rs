@@ -48,7 +48,12 @@ where
     }
 
     /// Starts the lowest child above a bound; if there is none, the walk is done.
-    pub(super) fn start_up(&mut self, above: Bound<ChildKey>, why: Starting<P>, out: &mut Effects<I, P, R, F>) {
+    pub(super) fn start_up(
+        &mut self,
+        above: Bound<ChildKey>,
+        why: Starting<P>,
+        out: &mut Effects<I, P, R, F>,
+    ) {
         let next = self.roster.lowest((above, Bound::Unbounded)).map(|child| child.key);
         match (next, why) {
             (Some(key), why) => self.start(key, why, out),

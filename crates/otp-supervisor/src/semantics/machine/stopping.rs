@@ -3,9 +3,7 @@
 use std::{hash::Hash, ops::Bound};
 
 use super::{Effects, Machine, Revival, Turn, starting::Starting};
-use crate::semantics::{
-    Answer, Child, ChildKey, Effect, Ending, Presence, Reason, Report, Stop, Strategy,
-};
+use crate::semantics::{Answer, Child, ChildKey, Effect, Ending, Presence, Reason, Report, Stop, Strategy};
 
 /// Why a child is being stopped; it decides what follows.
 #[derive(Clone, Debug)]

@@ -5,20 +5,25 @@ fn significant(id: &'static str, restart: Restart) -> ChildRules<&'static str> {
     ChildRules::worker(id).restart(restart).significant(true)
 }
 
-fn day(auto_shutdown: AutoShutdown, children: impl IntoIterator<Item = ChildRules<&'static str>>) -> Day<Static> {
+fn day(
+    auto_shutdown: AutoShutdown,
+    children: impl IntoIterator<Item = ChildRules<&'static str>>,
+) -> Day<Static> {
     Day::of(Flags { auto_shutdown, intensity: 9, ..Flags::default() }, children)
 }
 
 fn any(restart: Restart) -> Day<Static> {
-    day(AutoShutdown::AnySignificant, [ChildRules::worker("a"), significant("s", restart), ChildRules::worker("c")])
+    day(
+        AutoShutdown::AnySignificant,
+        [ChildRules::worker("a"), significant("s", restart), ChildRules::worker("c")],
+    )
 }
 
 fn all(restart: Restart) -> Day<Static> {
-    day(AutoShutdown::AllSignificant, [
-        ChildRules::worker("a"),
-        significant("s", restart),
-        significant("t", Restart::Transient),
-    ])
+    day(
+        AutoShutdown::AllSignificant,
+        [ChildRules::worker("a"), significant("s", restart), significant("t", Restart::Transient)],
+    )
 }
 
 #[test]
@@ -67,11 +72,14 @@ fn nor_one_that_is_stopped_with_its_group_or_not_significant() {
             auto_shutdown: AutoShutdown::AnySignificant,
             ..Flags::default()
         };
-        let mut day = Day::of(flags, [
-            ChildRules::worker("a"),
-            significant("s", restart),
-            ChildRules::worker("n").restart(Restart::Temporary),
-        ]);
+        let mut day = Day::of(
+            flags,
+            [
+                ChildRules::worker("a"),
+                significant("s", restart),
+                ChildRules::worker("n").restart(Restart::Temporary),
+            ],
+        );
         day.exit("n", Why::Normal).exit("a", Why::Crash);
         assert!(day.log().last().unwrap().starts_with("start"));
     }

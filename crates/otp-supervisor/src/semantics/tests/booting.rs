@@ -53,7 +53,13 @@ fn sup_06_a_failing_child_rolls_back_in_reverse() {
     assert_eq!(
         day.log(),
         [
-            "start a", "start t", "start b", "start_error b no", "stop t", "forget t", "stop a",
+            "start a",
+            "start t",
+            "start b",
+            "start_error b no",
+            "stop t",
+            "forget t",
+            "stop a",
             "exit failed \"b\" no",
         ]
     );

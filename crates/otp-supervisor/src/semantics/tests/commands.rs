@@ -128,8 +128,7 @@ fn supa_13_the_newest_child_is_listed_first() {
     let mut day = day([rules("a"), rules("b")]);
     day.command(Command::StartChild(rules("c"))).unwrap();
     day.command(Command::TerminateChild("b")).unwrap();
-    let listed: Vec<_> =
-        day.machine.which_children().map(|child| (child.rules.id, child.presence)).collect();
+    let listed: Vec<_> = day.machine.which_children().map(|child| (child.rules.id, child.presence)).collect();
     assert_eq!(
         listed,
         [("c", Presence::Running(3)), ("b", Presence::Undefined), ("a", Presence::Running(1))]

@@ -87,6 +87,20 @@ fn a_parallel_stop_takes_each_answer_once() {
 }
 
 #[test]
+fn a_process_that_two_children_claim_belongs_to_the_later_one() {
+    let mut machine = pair();
+    let [a, b] = ["a", "b"].map(|id| machine.which_child(&id).unwrap().key);
+    let mut feed = |event| machine.handle(Duration::ZERO, event).unwrap();
+    feed(Event::Boot);
+    feed(Event::Started { key: a, pid: 1 });
+    feed(Event::Started { key: b, pid: 1 });
+    feed(Event::Command(Command::TerminateChild("a")));
+    feed(Event::Stopped { key: a, reason: Why::Shutdown });
+    let effects = feed(Event::Exited { pid: 1, reason: Why::Shutdown });
+    assert_eq!(effects.last(), Some(&Effect::Start { key: b }));
+}
+
+#[test]
 fn errors_say_what_is_wrong() {
     let mut machine = pair();
     let refused = machine.handle(Duration::ZERO, Event::ShutDown { reason: Why::Normal }).unwrap_err();
@@ -99,13 +113,8 @@ fn errors_say_what_is_wrong() {
 #[test]
 fn a_hundred_thousand_children_are_no_trouble() {
     const MANY: u32 = 100_000;
-    let flags = Flags {
-        intensity: MANY,
-        auto_shutdown: AutoShutdown::AllSignificant,
-        ..Flags::default()
-    };
-    let children =
-        (0..MANY).map(|id| ChildRules::worker(id).restart(Restart::Transient).significant(true));
+    let flags = Flags { intensity: MANY, auto_shutdown: AutoShutdown::AllSignificant, ..Flags::default() };
+    let children = (0..MANY).map(|id| ChildRules::worker(id).restart(Restart::Transient).significant(true));
     let mut machine = Supervisor::<u32, u32, ReasonKind, ()>::new(flags, children).unwrap();
     let now = Duration::ZERO;
     let mut pid = 0;

@@ -55,7 +55,13 @@ fn siblings_without_a_process_are_started_with_their_group() {
     day.exit("crashed", Why::Crash);
     assert_eq!(
         day.log(),
-        ["child_terminated crashed Crash", "start ignored", "start finished", "start terminated", "start crashed"]
+        [
+            "child_terminated crashed Crash",
+            "start ignored",
+            "start finished",
+            "start terminated",
+            "start crashed"
+        ]
     );
     assert_eq!(day.children(), "ignored4 finished5 terminated6 crashed7");
 }
@@ -75,7 +81,12 @@ fn supr_13_one_crash_too_many() {
     assert_eq!(
         day.log(),
         [
-            "child_terminated b Crash", "start b", "child_terminated b Crash", "gave_up b", "stop c", "stop a",
+            "child_terminated b Crash",
+            "start b",
+            "child_terminated b Crash",
+            "gave_up b",
+            "stop c",
+            "stop a",
             "exit Shutdown",
         ]
     );
@@ -127,7 +138,7 @@ fn a_finer_period_is_exact() {
 }
 
 #[test]
-fn a_clock_that_steps_back_stands_still() {
+fn a_clock_that_steps_back_forgets_nothing_early() {
     let mut window = Window::new(2, secs(5));
     assert!(window.admit(secs(10)));
     assert!(window.admit(secs(3)));
@@ -171,8 +182,14 @@ fn supr_21_two_failed_restarts_cost_three_units() {
     assert_eq!(
         day.log(),
         [
-            "child_terminated b Crash", "start b", "start_error b no", "retry b", "start b", "start_error b no",
-            "retry b", "start b",
+            "child_terminated b Crash",
+            "start b",
+            "start_error b no",
+            "retry b",
+            "start b",
+            "start_error b no",
+            "retry b",
+            "start b",
         ]
     );
     assert_eq!(day.children(), "a1 b4 c3");
@@ -233,8 +250,17 @@ fn supr_26_one_for_all_other_child_fails_restart() {
     assert_eq!(
         day.log(),
         [
-            "child_terminated a Crash", "stop c", "stop b", "start a", "start b", "start_error b no", "retry b",
-            "stop a", "start a", "start b", "start c",
+            "child_terminated a Crash",
+            "stop c",
+            "stop b",
+            "start a",
+            "start b",
+            "start_error b no",
+            "retry b",
+            "stop a",
+            "start a",
+            "start b",
+            "start c",
         ]
     );
     assert_eq!(day.children(), "a5 b6 c7");
@@ -247,8 +273,15 @@ fn supr_27_rest_for_one_other_child_fails_restart() {
     assert_eq!(
         day.log(),
         [
-            "child_terminated a Crash", "stop c", "stop b", "start a", "start b", "start_error b no", "retry b",
-            "start b", "start c",
+            "child_terminated a Crash",
+            "stop c",
+            "stop b",
+            "start a",
+            "start b",
+            "start_error b no",
+            "retry b",
+            "start b",
+            "start c",
         ]
     );
     assert_eq!(day.children(), "a4 b5 c6");
@@ -288,10 +321,41 @@ fn a_group_restart_that_fails_again_leaves_two_retries_of_which_one_is_needed() 
     assert_eq!(
         day.log(),
         [
-            "child_terminated a Crash", "start a", "start b", "start_error b no", "retry b", "stop a", "start a",
-            "start b", "start c",
+            "child_terminated a Crash",
+            "start a",
+            "start b",
+            "start_error b no",
+            "retry b",
+            "stop a",
+            "start a",
+            "start b",
+            "start c",
         ]
     );
+}
+
+#[test]
+fn an_earlier_child_that_dies_meanwhile_takes_a_failing_one_along() {
+    let mut day = Day::of(flags(Strategy::RestForOne, 2), ["a", "b", "c", "d"].map(rules));
+    day.starts("c", [Fail]).dies("b", Why::Crash).step();
+    assert_eq!(day.children(), "a1 b5 c~ d-");
+    day.log();
+    day.dies("a", Why::Crash).first().settle();
+    assert_eq!(day.log(), ["child_terminated a Crash", "stop b", "start a", "start b", "start c", "start d"]);
+}
+
+#[test]
+fn a_restarting_sibling_that_a_group_restart_does_not_reach_is_no_longer_restarting() {
+    let mut day = trio(Strategy::OneForAll, 9);
+    day.starts("c", [Fail]).dies("c", Why::Crash).step();
+    assert_eq!(day.children(), "a4 b5 c~");
+    day.starts("b", [Fail]).dies("a", Why::Crash).first().step();
+    assert_eq!(day.children(), "a6 b~ c-");
+    day.log();
+    day.step();
+    assert_eq!(day.log(), [""; 0], "the retry of c has nothing to do");
+    day.settle();
+    assert_eq!(day.children(), "a7 b8 c9");
 }
 
 #[test]
@@ -308,8 +372,14 @@ fn simultaneous_deaths_are_one_restart_in_a_group_and_many_without() {
     assert_eq!(
         day.log(),
         [
-            "child_terminated b Crash", "stop c", "shutdown_error c Crash x1", "stop a",
-            "shutdown_error a Crash x1", "start a", "start b", "start c",
+            "child_terminated b Crash",
+            "stop c",
+            "shutdown_error c Crash x1",
+            "stop a",
+            "shutdown_error a Crash x1",
+            "start a",
+            "start b",
+            "start c",
         ]
     );
     assert_eq!(day.children(), "a4 b5 c6");
@@ -318,8 +388,17 @@ fn simultaneous_deaths_are_one_restart_in_a_group_and_many_without() {
     assert_eq!(
         day.log(),
         [
-            "child_terminated b Crash", "stop c", "shutdown_error c Crash x1", "start b", "start c",
-            "child_terminated a Crash", "stop c", "stop b", "start a", "start b", "start c",
+            "child_terminated b Crash",
+            "stop c",
+            "shutdown_error c Crash x1",
+            "start b",
+            "start c",
+            "child_terminated a Crash",
+            "stop c",
+            "stop b",
+            "start a",
+            "start b",
+            "start c",
         ]
     );
 

@@ -28,10 +28,9 @@ fn supr_01_to_07_every_end_under_every_strategy() {
                     (Restart::Temporary, false, _) => (vec!["forget b"], "a1 c3"),
                     (Restart::Temporary, true, _) => (vec![&report, "forget b"], "a1 c3"),
                     (_, _, Strategy::OneForOne) => (vec![&report, "start b"], "a1 b4 c3"),
-                    (_, _, Strategy::OneForAll) => (
-                        vec![&report, "stop c", "stop a", "start a", "start b", "start c"],
-                        "a4 b5 c6",
-                    ),
+                    (_, _, Strategy::OneForAll) => {
+                        (vec![&report, "stop c", "stop a", "start a", "start b", "start c"], "a4 b5 c6")
+                    }
                     (_, _, Strategy::RestForOne) => {
                         (vec![&report, "stop c", "start b", "start c"], "a1 b4 c5")
                     }
