@@ -1,0 +1,184 @@
+//! Starting: the handshake between who starts a process and the process that is to be ready.
+
+use std::{error::Error, fmt, time::Duration};
+
+use erlang_process::{
+    ExitReason, IntoExitReason, Node, Pid, RegisterError, SharedError, Signal, Spawn, Subject, current, link,
+    timeout, unlink,
+};
+use tokio::sync::oneshot;
+
+/// Something that has started: its process, and what its starter gets to use it by.
+///
+/// Counterpart: `{ok, Pid, Info}` in Erlang, `Started` in Gleam.
+#[derive(Clone, Debug)]
+pub struct Started<D> {
+    /// The process.
+    pub pid: Pid,
+    /// What it is used by; for an actor the subject that takes its messages, unless its initialiser says
+    /// otherwise.
+    pub data: D,
+}
+
+/// Why something did not start. In each case nothing of it is left: no process, no name, no message.
+///
+/// Counterpart: the error of `gen_server:start_link/3`, `StartError` in Gleam.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The initialiser was not done in time, and its process was killed.
+    InitTimeout,
+    /// The initialiser returned this error.
+    InitFailed(SharedError),
+    /// The process ended before its initialiser was done, for this reason.
+    InitExited(ExitReason),
+    /// The name is taken, by this process.
+    AlreadyStarted(Pid),
+}
+
+impl StartError {
+    /// An error of an initialiser, or a text.
+    pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::InitFailed(error.into().into())
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InitTimeout => f.write_str("the initialiser was not done in time"),
+            Self::InitFailed(error) => write!(f, "the initialiser failed: {error}"),
+            Self::InitExited(reason) => write!(f, "the process ended while it started: {reason}"),
+            Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::InitFailed(error) => Some(&**error),
+            Self::InitExited(reason) => Some(reason),
+            Self::InitTimeout | Self::AlreadyStarted(_) => None,
+        }
+    }
+}
+
+/// How a process tells its starter that it is ready, or that it will not be.
+///
+/// Counterpart: `proc_lib:init_ack/2` and `proc_lib:init_fail/3`.
+#[derive(Debug)]
+#[must_use = "the starter waits for it"]
+pub struct InitAck<D> {
+    starter: oneshot::Sender<Result<D, SharedError>>,
+    parent: Option<Pid>,
+}
+
+impl<D> InitAck<D> {
+    /// The process that starts this one, and will be linked with it.
+    pub fn parent(&self) -> Option<Pid> {
+        self.parent
+    }
+
+    /// Links with the parent and tells the starter that the process is ready.
+    ///
+    /// # Errors
+    ///
+    /// The reason to end with, if the parent is gone.
+    pub fn ready(self, data: D) -> Result<(), ExitReason> {
+        if let Some(parent) = self.parent {
+            link(parent).map_err(|_| ExitReason::NoProc)?;
+        }
+        // A starter that has given up kills what it started.
+        drop(self.starter.send(Ok(data)));
+        Ok(())
+    }
+
+    /// Tells the starter that the process will not be ready; it should end now, and normally.
+    pub fn failed(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        drop(self.starter.send(Err(error.into().into())));
+    }
+}
+
+/// Starts a process and waits until it has acknowledged its start: what actors, supervisors and everything
+/// else that is supervised is started by.
+///
+/// The process is spawned as `spawn` says, and linked with the calling process, if there is one, when it
+/// acknowledges. A failed start leaves nothing behind, and no exit signal reaches the caller: not even one
+/// that does not trap exits ends with a child that never was. The error is returned when the process is gone
+/// and its name is free.
+///
+/// # Errors
+///
+/// [`StartError`].
+///
+/// # Cancel safety
+///
+/// Dropping the future kills the process, unless it was returned.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `proc_lib:start_link/5`.
+pub async fn start_process<M, D, F>(
+    spawn: Spawn,
+    init_timeout: Duration,
+    body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
+) -> Result<Started<D>, StartError>
+where
+    M: Send + 'static,
+    D: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    let (starter, acknowledged) = oneshot::channel();
+    let ack = InitAck { starter, parent: current() };
+    let process = match spawn.unlinked().prepare(|subject| body(subject, ack)) {
+        Ok(process) => process,
+        Err(RegisterError::NameTaken { holder }) => return Err(StartError::AlreadyStarted(holder)),
+        Err(error) => return Err(StartError::failed(error)),
+    };
+    let ended = process.ended();
+    let mut starting = Starting { node: Node::current(), pid: process.pid(), settled: false };
+    process.start();
+    let outcome = match timeout(init_timeout, acknowledged).await {
+        Ok(Ok(Ok(data))) => Ok(Started { pid: starting.pid, data }),
+        // The process ends by itself, and is gone before its starter hears of it.
+        Ok(Ok(Err(error))) => {
+            ended.await;
+            Err(StartError::InitFailed(error))
+        }
+        Ok(Err(_)) => Err(StartError::InitExited(ended.await)),
+        Err(_) => {
+            starting.give_up();
+            ended.await;
+            Err(StartError::InitTimeout)
+        }
+    };
+    starting.settled = true;
+    outcome
+}
+
+/// A start that is under way: the process ends if its starter gives up.
+struct Starting {
+    node: Node,
+    pid: Pid,
+    settled: bool,
+}
+
+impl Starting {
+    fn give_up(&self) {
+        // It may have linked itself just now: the kill must not come back.
+        let _ = unlink(self.pid);
+        let kill = Signal::Exit { reason: ExitReason::Kill, link: false };
+        self.node.signal(current(), self.pid, kill);
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.give_up();
+        }
+    }
+}
