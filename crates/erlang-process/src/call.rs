@@ -137,16 +137,18 @@ impl<M: Send + 'static> Subject<M> {
         if scope::is_current(&callee) {
             return Err(CallError::CallingSelf);
         }
-        let (slot, reply) = oneshot::channel();
-        let request = request(Reply(Some(ReplyTo::Caller { slot, callee })));
-        if let Err(refused) = self.try_send(request) {
+        let (slot, mut reply) = oneshot::channel();
+        let request = request(Reply(Some(ReplyTo::Caller { slot, callee: callee.clone() })));
+        // To that very process: a name may have moved on, and its end would not be ours.
+        if let Err(refused) = self.send_to(&callee, request) {
             drop(refused);
             return Err(CallError::NoProc);
         }
-        match crate::timeout(timeout, reply).await {
+        match crate::timeout(timeout, &mut reply).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Err(CallError::Unanswered),
-            Err(Elapsed) => Err(CallError::Timeout),
+            // One that came in the last moment counts.
+            Err(Elapsed) => reply.try_recv().unwrap_or(Err(CallError::Timeout)),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Info {
                 let active = relations.links.iter().filter(|(_, link)| **link == Link::Active);
                 info.links.extend(active.map(|(pid, _)| *pid));
                 info.links.sort_unstable();
-                info.monitors.extend(relations.monitors.values());
+                info.monitors.extend(relations.monitors.values().map(|monitored| monitored.target));
                 info.monitored_by.extend(relations.watchers.values().map(|watcher| watcher.pid));
                 info.monitored_by.sort_unstable();
             }

@@ -42,7 +42,8 @@ pub use crate::{
     panic::capture_panics,
     pid::{NodeId, ParsePidError, Pid},
     process::{
-        ExitMessage, NotAProcess, current, exit, is_alive, join, kill, run, send_exit, set_label, trap_exits,
+        ExitMessage, NotAProcess, catch, current, exit, is_alive, join, kill, run, send_exit, set_label,
+        trap_exits,
     },
     reason::{ExitReason, IntoExitReason, Panic, SharedError},
     receive::ReceiveError,

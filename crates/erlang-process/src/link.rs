@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::{
-    cell::{AnyCellExt, Head, Link, Process},
+    cell::{AnyCellExt, Link, Process},
     pid::Pid,
-    process::{NotAProcess, acknowledge_unlinks},
+    process::{NotAProcess, acknowledge},
     scope,
     signal::Signal,
 };
@@ -31,12 +31,14 @@ pub fn link(pid: Pid) -> Result<(), LinkError> {
     if pid == head.pid {
         return Ok(());
     }
+    // One step: an unlink that came in between would be acknowledged only after the link, which the peer
+    // ignores as long as it waits for that.
+    let (linked, owed) = cell.with(|control, _| {
+        let owed = control.take_owed(head);
+        (control.relations_mut().links.insert(pid, Link::Active) == Some(Link::Active), owed)
+    });
     // What is owed goes first: the peer must take the acknowledgement for what came before this link.
-    if head.flags() & Head::OWES != 0 {
-        acknowledge_unlinks(&cell);
-    }
-    let linked =
-        cell.with(|control, _| control.relations_mut().links.insert(pid, Link::Active) == Some(Link::Active));
+    acknowledge(head, owed);
     if linked {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 
 use crate::{
-    cell::{AnyCellExt, Key},
+    cell::{AnyCellExt, Key, Monitored},
     pid::Pid,
     process::NotAProcess,
     reason::ExitReason,
@@ -29,9 +29,10 @@ pub fn monitor(target: impl Into<Dest>) -> Result<Monitor, NotAProcess> {
     let cell = scope::cell().ok_or(NotAProcess)?;
     let head = cell.head();
     let reference = head.node.make_reference(Some(head.pid));
-    if target != Dest::Pid(head.pid) {
-        cell.with(|control, _| control.relations_mut().monitors.insert(reference, target));
-        head.node.signal(Some(head.pid), target, Signal::Monitor { reference, target });
+    let to = head.node.pin(target);
+    if to != Dest::Pid(head.pid) {
+        cell.with(|control, _| control.relations_mut().monitors.insert(reference, Monitored { target, to }));
+        head.node.signal(Some(head.pid), to, Signal::Monitor { reference, target });
     }
     Ok(Monitor { reference })
 }
@@ -45,15 +46,10 @@ pub fn monitor(target: impl Into<Dest>) -> Result<Monitor, NotAProcess> {
 pub fn demonitor(monitor: Monitor) -> bool {
     let Some(cell) = scope::cell() else { return false };
     let head = cell.head();
-    let target = cell.with(|control, _| {
-        control.relations().and_then(|relations| relations.monitors.get(&monitor.reference).copied())
-    });
-    let Some(target) = target else { return false };
-    let active = cell.with(|control, _| control.end_monitor(monitor.reference));
-    if active {
-        head.node.signal(Some(head.pid), target, Signal::Demonitor(monitor.reference));
-    }
-    active
+    let ended = cell.with(|control, _| control.end_monitor(monitor.reference));
+    let Some(monitored) = ended else { return false };
+    head.node.signal(Some(head.pid), monitored.to, Signal::Demonitor(monitor.reference));
+    true
 }
 
 /// Ends a monitor of the calling process and takes its [`Down`] out of the mailbox, if it is there: none is

@@ -53,7 +53,7 @@ struct Tables {
     carrier: OnceLock<Box<dyn Carrier>>,
     exposed: Mutex<FxHashMap<TypeId, Expose>>,
     known: Mutex<Known>,
-    listeners: Mutex<Vec<Subject<NodeEvent>>>,
+    listeners: Mutex<Vec<(u64, Subject<NodeEvent>)>>,
 }
 
 type Expose = Arc<dyn Fn(&Process, Key, Body) -> Result<(), InjectError> + Send + Sync>;
@@ -232,6 +232,17 @@ impl Node {
         }
     }
 
+    /// The destination that means the same process for ever which this one means now; of this node that is a
+    /// pid, and where there is no process, the pid of none.
+    pub(crate) fn pin(&self, to: Dest) -> Dest {
+        match to {
+            Dest::Name(..) | Dest::Alias(_) if to.node().is_here() => {
+                self.resolve(to).map_or(Pid::OUTSIDE, |(process, _)| process.head().pid).into()
+            }
+            to => to,
+        }
+    }
+
     /// The process of this node that a signal to this destination goes to, and the key and type of the
     /// messages that it takes by it.
     fn resolve(&self, to: Dest) -> Option<(Process, (Key, TypeId))> {
@@ -330,13 +341,20 @@ impl Node {
 
     /// Tells all who [watch nodes](Self::monitor_nodes) of a node that came or went. For carriers.
     pub fn announce(&self, event: NodeEvent) {
-        let listeners = {
+        let listeners = self.0.listeners.lock().clone();
+        let mut gone = Vec::new();
+        for (number, listener) in listeners {
+            if listener.try_send(event).is_err() {
+                gone.push(number);
+            }
+        }
+        if !gone.is_empty() {
             let mut listeners = self.0.listeners.lock();
-            listeners.retain(|listener| listener.pid().is_some_and(|pid| self.is_alive(pid)));
-            listeners.clone()
-        };
-        for listener in listeners {
-            listener.send(event);
+            let (forgotten, kept) =
+                std::mem::take(&mut *listeners).into_iter().partition(|(number, _)| gone.contains(number));
+            *listeners = kept;
+            drop(listeners);
+            drop::<Vec<_>>(forgotten);
         }
     }
 
@@ -344,7 +362,8 @@ impl Node {
     ///
     /// Counterpart: `net_kernel:monitor_nodes/1`.
     pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) {
-        self.0.listeners.lock().push(subject);
+        let number = self.next_number();
+        self.0.listeners.lock().push((number, subject));
     }
 
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as
@@ -356,10 +375,13 @@ impl Node {
     ) {
         let expose: Expose = Arc::new(move |cell, key, body| {
             let message = convert(body).map_err(InjectError::Refused)?;
-            let own = cell.as_any().downcast_ref::<Cell<M>>().filter(|_| key == Key::Own);
-            let delivered = match own {
-                Some(cell) => cell.push(message).is_ok(),
-                None => cell.push_other(Box::new(Tagged { key, body: message })).is_ok(),
+            let delivered = match (key, cell.as_any().downcast_ref::<Cell<M>>()) {
+                (Key::Own, Some(cell)) => cell.push(message).is_ok(),
+                // Whether the alias is active is for the process to say.
+                (Key::Alias(alias), _) => {
+                    cell.deliver(None, Dest::Alias(alias), Signal::Message(Box::new(message))).is_ok()
+                }
+                _ => cell.push_other(Box::new(Tagged { key, body: message })).is_ok(),
             };
             if delivered { Ok(()) } else { Err(InjectError::NoProc) }
         });

@@ -4,8 +4,9 @@ use std::{
     any::Any,
     convert::Infallible,
     fmt,
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind},
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
@@ -13,16 +14,17 @@ use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
 use crate::{
-    cell::{AnyCellExt, Head, Link, Process},
+    cell::{AnyCellExt, Head, Link, Process, Rare, Relations},
     node::Node,
     panic,
     pid::Pid,
     reason::{ExitReason, IntoExitReason},
     report,
     scope::{self, Scope},
-    signal::Signal,
+    signal::{Dest, Signal},
     spawn::Spawn,
     subject::Subject,
+    sync::Arc,
 };
 
 /// The calling process; `None` outside any process.
@@ -242,13 +244,15 @@ pub async fn join(pid: Pid) -> ExitReason {
 /// Waits for the end of this process, which may be over.
 pub(crate) async fn joined(process: Process) -> ExitReason {
     let (sender, reason) = oneshot::channel();
+    let mut gone = Vec::new();
     let dead = process.with(|control, _| {
         if control.is_dead() {
             return control.exit_reason().cloned();
         }
-        control.rare_mut().joiners.push(sender);
+        gone = control.join(sender);
         None
     });
+    drop(gone);
     match dead {
         Some(reason) => reason,
         None => reason.await.unwrap_or(ExitReason::NoProc),
@@ -319,8 +323,13 @@ enum Ending {
 }
 
 impl<F> ProcessFuture<F> {
-    pub(crate) fn new(process: Process, future: F) -> Self {
-        Self { scope: Some(Scope::new(process)), future: Some(future) }
+    pub(crate) fn new(process: Process) -> Self {
+        Self { scope: Some(Scope::new(process)), future: None }
+    }
+
+    /// Takes what the process is to run.
+    pub(crate) fn wrap(&mut self, future: F) {
+        self.future = Some(future);
     }
 }
 
@@ -369,7 +378,7 @@ fn attend(process: &Process, cx: &Context<'_>) -> bool {
         process.with(|control, _| control.set_task_waker(cx.waker()));
     }
     if head.flags() & Head::OWES != 0 {
-        acknowledge_unlinks(process);
+        acknowledge(head, process.with(|control, _| control.take_owed(head)));
     }
     // Last: who decided the reason before the waker was there has woken nobody.
     !head.is_alive()
@@ -377,15 +386,46 @@ fn attend(process: &Process, cx: &Context<'_>) -> bool {
 
 /// Sends the acknowledgements that this process owes. Only for the process itself, so that they keep their
 /// place among its other signals.
-pub(crate) fn acknowledge_unlinks(process: &Process) {
-    let head = process.head();
-    let owed = process.with(|control, _| {
-        head.lower(Head::OWES);
-        std::mem::take(&mut control.relations_mut().owed)
-    });
+pub(crate) fn acknowledge(head: &Head, owed: Vec<(Pid, u64)>) {
     for (peer, id) in owed {
         head.node.signal(Some(head.pid), peer, Signal::UnlinkAck(id));
     }
+}
+
+/// Runs a future and catches its panic, or its [`exit`], as a reason.
+///
+/// A signal that ends the calling process is not caught: nothing stops that.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # process::run(async {
+/// let caught = process::catch(async { process::exit(ExitReason::Shutdown) as u32 }).await;
+/// assert_eq!(caught, Err(ExitReason::Shutdown));
+/// # }).await.unwrap();
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The reason that the process would have ended with.
+///
+/// # Cancel safety
+///
+/// As the future itself.
+///
+/// Counterpart: `catch`.
+pub async fn catch<F: Future>(future: F) -> Result<F::Output, ExitReason> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => match reason_of(payload) {
+            Ending::Own(reason) => Poll::Ready(Err(reason)),
+            Ending::Signalled | Ending::Dropped => resume_unwind(Box::new(SignalUnwind)),
+        },
+    })
+    .await
 }
 
 fn reason_of(payload: Box<dyn Any + Send>) -> Ending {
@@ -412,73 +452,98 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
         Ending::Signalled | Ending::Dropped => ExitReason::Killed,
     };
 
-    let by_itself = process.with(|control, _| {
-        let undecided = control.is_alive();
-        control.begin_exit(head, decided);
-        own && undecided
-    });
+    let too_late = process.with(|control, _| control.begin_exit(head, decided));
+    let by_itself = own && too_late.is_none();
+    quietly(|| drop(too_late));
     let name = process.with(|control, _| control.relations().and_then(|relations| relations.name));
     if let Some(name) = name {
         head.node.names().release(name, head.pid);
     }
 
-    let ((), scope) = scope::enter(scope, || quietly(|| future.set(None)));
+    let (_, scope) = scope::enter(scope, || quietly(|| future.set(None)));
+    if let Some(scope) = scope {
+        discard(scope);
+    }
 
-    let Some((reason, relations)) = process.with(|control, _| control.end_exit()) else { return };
-    let unread = process.with(|_, queue| queue.take());
-    head.node.table().remove(head.pid);
-    let label = tell(&process, &reason, relations);
-    // Callers whose requests were not answered learn the reason from the requests being dropped.
-    quietly(|| {
-        if let Some(mut scope) = scope {
-            scope.settle_orphans();
-            drop(scope);
-        }
+    let (reason, relations) = process.with(|control, queue| {
+        queue.free();
+        (control.exit_reason().cloned().unwrap_or(ExitReason::Killed), control.take_relations())
     });
-    quietly(|| drop(unread));
+    let label = relations.and_then(|relations| tell(&process, &reason, *relations));
+    // Who asks for the process from now on is told that there is none: when all who knew it have been told.
+    let late = process.with(|control, _| control.end_exit());
+    head.node.table().remove(head.pid);
+    if let Some(rare) = late.and_then(|relations| relations.rare) {
+        answer_late(head, &reason, *rare);
+    }
     if by_itself {
         report::crash(head, name, label.as_deref(), &reason);
     }
 }
 
+/// Drops what the process has received and not read. Callers whose requests it did not answer learn the
+/// reason from the requests being dropped.
+fn discard(mut scope: Scope) {
+    if let Some(mut inbox) = scope.take_messages() {
+        // Each by itself: if two panicked at once, the program would abort.
+        let drop_all = || while quietly(|| inbox.drop_oldest()).unwrap_or(true) {};
+        let ((), Some(left)) = scope::enter(scope, drop_all) else { return };
+        scope = left;
+    }
+    quietly(|| {
+        scope.settle_orphans();
+        drop(scope);
+    });
+}
+
 /// Tells everyone who is bound to the process that it has ended. Returns its label.
-fn tell(
-    process: &Process,
-    reason: &ExitReason,
-    relations: Option<Box<crate::cell::Relations>>,
-) -> Option<std::sync::Arc<str>> {
+fn tell(process: &Process, reason: &ExitReason, relations: Relations) -> Option<Arc<str>> {
     let head = process.head();
-    let relations = *relations?;
-    let send = |to: Pid, signal| head.node.signal(Some(head.pid), to, signal);
+    // A carrier or a waker that panics must not keep the end from the others.
+    let send = |to: Dest, signal| {
+        quietly(|| head.node.signal(Some(head.pid), to, signal));
+    };
     for (peer, id) in relations.owed {
-        send(peer, Signal::UnlinkAck(id));
+        send(peer.into(), Signal::UnlinkAck(id));
     }
     for (peer, link) in relations.links {
         if link == Link::Active {
-            send(peer, Signal::Exit { reason: reason.clone(), link: true });
+            send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
         }
     }
     for (reference, watcher) in relations.watchers {
         let down = Signal::Down { reference, target: watcher.target, reason: reason.clone() };
-        send(watcher.pid, down);
+        send(watcher.pid.into(), down);
     }
-    for (reference, target) in relations.monitors {
-        head.node.signal(Some(head.pid), target, Signal::Demonitor(reference));
+    for (reference, monitored) in relations.monitors {
+        send(monitored.to, Signal::Demonitor(reference));
     }
-    let rare = *relations.rare?;
+    let mut rare = *relations.rare?;
+    let label = rare.label.take();
+    answer_late(head, reason, rare);
+    label
+}
+
+/// Answers those who asked for the process when its end had begun.
+fn answer_late(head: &Head, reason: &ExitReason, rare: Rare) {
     for (sender, signal) in rare.late {
-        head.node.answer_for_the_dead(Some(sender), head.pid.into(), signal, ExitReason::NoProc);
+        quietly(|| {
+            head.node.answer_for_the_dead(Some(sender), head.pid.into(), signal, ExitReason::NoProc);
+        });
     }
     for joiner in rare.joiners {
-        drop(joiner.send(reason.clone()));
+        quietly(|| drop(joiner.send(reason.clone())));
     }
-    rare.label
 }
 
 /// Runs code of the user's whose panic must not stop what we are about to do.
-fn quietly(work: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
-        // What it threw may panic again when it is dropped; there it ends.
-        std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => Some(result),
+        Err(payload) => {
+            // What it threw may panic again when it is dropped; there it ends.
+            std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+            None
+        }
     }
 }

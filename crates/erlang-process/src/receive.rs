@@ -3,12 +3,12 @@
 use std::{
     any::{Any, TypeId},
     fmt,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use crate::{
-    cell::{AnyInbox, Key},
+    cell::{AnyCellExt, AnyInbox, Key, Refill},
     process::NotAProcess,
     scope::{self, Scope},
     timer::Deadline,
@@ -83,6 +83,8 @@ pub(crate) async fn receive<P: Pattern>(
 struct Search {
     position: usize,
     removals: u64,
+    /// The waker that the process keeps for this receive, where it is not that of its task.
+    waker: Option<Waker>,
 }
 
 enum Found<T> {
@@ -96,30 +98,36 @@ enum Found<T> {
 
 impl Search {
     fn poll<P: Pattern>(&mut self, cx: &mut Context<'_>, pattern: &mut P) -> Found<P::Output> {
-        let found = scope::with(|scope| {
-            if let Err(error) = pattern.check(scope) {
-                return Err(Found::Refused(error));
-            }
-            if scope.budget == 0 {
-                return Err(Found::TurnOver);
-            }
-            let Some((index, key)) = self.find(scope, cx, pattern) else { return Err(Found::Nothing) };
-            scope.count_message();
-            // The message is opened with the inbox out of the scope, as user code may run meanwhile.
-            let inbox = scope.local_mut().inbox.take();
-            Ok((index, key, Lent(inbox)))
-        });
-        match found {
-            None => Found::Refused(ReceiveError::NotAProcess),
-            Some(Err(Found::TurnOver)) => {
-                cx.waker().wake_by_ref();
-                Found::TurnOver
-            }
-            Some(Err(other)) => other,
-            Some(Ok((index, key, mut inbox))) => {
-                let output = inbox.open(index, key, pattern);
-                drop(inbox);
-                output.map_or(Found::Nothing, Found::Message)
+        loop {
+            let mut waker_kept = false;
+            let found = scope::with(|scope| {
+                pattern.check(scope).map_err(Found::Refused)?;
+                if scope.budget == 0 {
+                    return Err(Found::TurnOver);
+                }
+                let found = self.find(scope, cx, pattern, &mut waker_kept);
+                let (index, key) = found.ok_or(Found::Nothing)?;
+                scope.count_message();
+                Ok((index, key, scope.local_mut().inbox.take()))
+            });
+            match found {
+                None => return Found::Refused(ReceiveError::NotAProcess),
+                Some(Err(Found::TurnOver)) => {
+                    cx.waker().wake_by_ref();
+                    return Found::TurnOver;
+                }
+                Some(Err(other)) => {
+                    if waker_kept {
+                        self.remember_waker(cx.waker());
+                    }
+                    return other;
+                }
+                // A message that proves not to fit when it is opened is dropped; the next one may.
+                Some(Ok((index, key, inbox))) => {
+                    if let Some(output) = inbox.and_then(|inbox| open(inbox, index, key, pattern)) {
+                        return Found::Message(output);
+                    }
+                }
             }
         }
     }
@@ -129,11 +137,12 @@ impl Search {
         scope: &mut Scope,
         cx: &mut Context<'_>,
         pattern: &P,
+        kept: &mut bool,
     ) -> Option<(usize, Key)> {
         loop {
             if let Some(inbox) = scope.local.as_ref().and_then(|local| local.inbox.as_ref()) {
                 if self.removals != inbox.removals() {
-                    *self = Self { position: 0, removals: inbox.removals() };
+                    (self.position, self.removals) = (0, inbox.removals());
                 }
                 let own = inbox.own_type();
                 while let Some(key) = inbox.key(self.position) {
@@ -143,53 +152,75 @@ impl Search {
                     self.position += 1;
                 }
             }
-            if !scope.refill(Some(cx.waker())) {
+            if let Refill::Nothing { waker_kept } = scope.refill(Some(cx.waker())) {
+                *kept = waker_kept;
                 return None;
             }
         }
+    }
+
+    fn remember_waker(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.forget_waker();
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    /// Takes back the waker that the process keeps. Another receive may wait with the same one: woken, it
+    /// leaves it there again.
+    fn forget_waker(&mut self) {
+        let Some(waker) = self.waker.take() else { return };
+        let kept = scope::cell().and_then(|cell| cell.with(|control, _| control.forget_waiter(&waker)));
+        if let Some(kept) = kept {
+            kept.wake();
+        }
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.forget_waker();
     }
 }
 
 /// Takes everything that fits and is already there.
 pub(crate) fn drain<P: Pattern>(pattern: &mut P) -> Vec<P::Output> {
     let mut outputs = Vec::new();
-    let inbox = scope::with(|scope| {
-        scope.refill(None);
-        scope.local.as_mut().and_then(|local| local.inbox.take())
-    });
-    let mut inbox = Lent(inbox.flatten());
     let mut index = 0;
-    while let Some((key, own)) = inbox.0.as_ref().and_then(|i| Some((i.key(index)?, i.own_type()))) {
-        if pattern.wants(key, own) {
-            outputs.extend(inbox.open(index, key, pattern));
-            scope::with(Scope::count_removal);
-        } else {
-            index += 1;
-        }
+    scope::with(|scope| scope.refill(None));
+    while let Some((key, inbox)) = scope::with(|scope| next_wanted(scope, pattern, &mut index)).flatten() {
+        outputs.extend(open(inbox, index, key, pattern));
     }
     outputs
 }
 
-/// The inbox while a message is opened; it goes back even if that panics.
-struct Lent(Option<Box<dyn AnyInbox>>);
-
-impl Lent {
-    fn open<P: Pattern>(&mut self, index: usize, key: Key, pattern: &mut P) -> Option<P::Output> {
-        let inbox = self.0.as_mut()?;
-        let own = inbox.own_type();
-        let mut output = None;
-        inbox.open(index, &mut |message| output = pattern.take(key, own, message));
-        output
+/// Takes the inbox, if it has a message from `index` on that fits, and moves `index` to it.
+fn next_wanted<P: Pattern>(
+    scope: &mut Scope,
+    pattern: &P,
+    index: &mut usize,
+) -> Option<(Key, Box<dyn AnyInbox>)> {
+    let inbox = scope.local_mut().inbox.take()?;
+    let own = inbox.own_type();
+    while let Some(key) = inbox.key(*index) {
+        if pattern.wants(key, own) {
+            scope.count_removal();
+            return Some((key, inbox));
+        }
+        *index += 1;
     }
+    scope.local_mut().inbox = Some(inbox);
+    None
 }
 
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let inbox = self.0.take();
-        scope::with(|scope| {
-            if inbox.is_some() {
-                scope.local_mut().inbox = inbox;
-            }
-        });
-    }
+/// Takes a message out of the inbox and opens it. The inbox is back in the scope before any code of the
+/// user's runs, which may receive as well.
+fn open<P: Pattern>(inbox: Box<dyn AnyInbox>, index: usize, key: Key, pattern: &mut P) -> Option<P::Output> {
+    let own = inbox.own_type();
+    let mut output = None;
+    let put_back = &mut |inbox| {
+        scope::with(|scope| scope.local_mut().inbox = Some(inbox));
+    };
+    inbox.open(index, put_back, &mut |message| output = pattern.take(key, own, message));
+    output
 }

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, mem, task::Waker};
 
 use crate::{
-    cell::{AnyCellExt, AnyInbox, Process},
+    cell::{AnyCellExt, AnyInbox, Process, Refill},
     reason::ExitReason,
     sync::Ordering,
     timer::SharedTimer,
@@ -47,7 +47,7 @@ impl Scope {
     }
 
     /// Moves what has come into the inbox, see [`AnyCell::refill`](crate::cell::AnyCell::refill).
-    pub(crate) fn refill(&mut self, waker: Option<&Waker>) -> bool {
+    pub(crate) fn refill(&mut self, waker: Option<&Waker>) -> Refill {
         let mut first = None;
         let inbox = self.local.as_mut().map_or(&mut first, |local| &mut local.inbox);
         let more = self.cell.refill(inbox, waker);
@@ -55,6 +55,12 @@ impl Scope {
             self.local_mut().inbox = first;
         }
         more
+    }
+
+    /// Takes all messages away from a process that receives no more.
+    pub(crate) fn take_messages(&mut self) -> Option<Box<dyn AnyInbox>> {
+        self.refill(None);
+        self.local.as_mut()?.inbox.take()
     }
 
     /// A message has been taken out of the inbox, in its turn.
@@ -98,9 +104,11 @@ pub(crate) fn enter<R>(mut scope: Scope, work: impl FnOnce() -> R) -> (R, Option
     (result, scope)
 }
 
-fn replace(scope: Option<Scope>) -> Option<Scope> {
-    // While the thread's own variables are destroyed there is no current process.
-    SCOPE.try_with(|current| current.replace(scope)).unwrap_or_default()
+fn replace(mut scope: Option<Scope>) -> Option<Scope> {
+    // While the thread's own variables are destroyed there is no current process, and the scope comes back
+    // as it is.
+    let _ = SCOPE.try_with(|current| mem::swap(&mut *current.borrow_mut(), &mut scope));
+    scope
 }
 
 /// Looks at the calling process's scope; `None` outside any process. No user code may run in `look`.

@@ -52,8 +52,10 @@ use crate::{
 ///
 /// Counterpart: the clauses of `receive` in Erlang, `Selector` in Gleam.
 pub struct Selector<T> {
-    /// For messages of the process's own type, with the process whose own subject was selected.
-    own: Option<(Process, Mapper<T>)>,
+    /// The processes whose subjects were selected: more than one, and nobody can receive.
+    owners: Vec<Process>,
+    /// For messages to the process's own subject.
+    own: Option<Mapper<T>>,
     /// For messages with exactly this key.
     mappers: FxHashMap<Key, Mapper<T>>,
     /// The named subjects among them, with their types: where that is the process's own, their messages are.
@@ -77,6 +79,7 @@ impl<T: 'static> Selector<T> {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            owners: Vec::new(),
             own: None,
             mappers: FxHashMap::default(),
             names: Vec::new(),
@@ -96,16 +99,17 @@ impl<T: 'static> Selector<T> {
         subject: &Subject<M>,
         map: impl FnMut(M) -> T + Send + 'static,
     ) -> Self {
-        match (subject.key(), subject.process()) {
-            (Some(Key::Own), Some(owner)) => self.own = Some((owner, mapper(map))),
-            (Some(key), _) => {
-                if let Key::Name(name) = key {
-                    self.names.push((name, TypeId::of::<M>()));
-                }
-                self.mappers.insert(key, mapper(map));
-            }
-            (None, _) => {}
+        let Some(key) = subject.key() else { return self };
+        self.owners.extend(subject.fixed_process());
+        self.owners.dedup_by(|a, b| std::ptr::eq(a.head(), b.head()));
+        if key == Key::Own {
+            self.own = Some(mapper(map));
+            return self;
         }
+        if let Key::Name(name) = key {
+            self.names.push((name, TypeId::of::<M>()));
+        }
+        self.mappers.insert(key, unboxing(map));
         self
     }
 
@@ -190,7 +194,8 @@ impl<T: 'static> Selector<T> {
             Box::new(move |message| mapper(message).map(&*map))
         };
         Selector {
-            own: self.own.map(|(owner, mapper)| (owner, wrap(mapper))),
+            owners: self.owners,
+            own: self.own.map(wrap),
             mappers: self.mappers.into_iter().map(|(key, mapper)| (key, wrap(mapper))).collect(),
             names: self.names,
             exits: self.exits.map(wrap),
@@ -207,6 +212,7 @@ impl<T: 'static> Selector<T> {
     /// Counterpart: `process.merge_selector` in Gleam.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        self.owners.extend(other.owners);
         self.own = other.own.or(self.own);
         self.mappers.extend(other.mappers);
         self.names.extend(other.names);
@@ -262,7 +268,7 @@ fn unboxing<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapp
 }
 
 /// Takes the message out of the `Option` of its type, or of the box that it came in, if it is an `M`.
-fn take<M: 'static>(message: &mut dyn Any) -> Option<M> {
+pub(crate) fn take<M: 'static>(message: &mut dyn Any) -> Option<M> {
     if let Some(message) = message.downcast_mut::<Option<M>>() {
         return message.take();
     }
@@ -280,10 +286,8 @@ impl<T: 'static> Pattern for Selector<T> {
     type Output = T;
 
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
-        match &self.own {
-            Some((owner, _)) if !std::ptr::eq(owner.head(), scope.cell.head()) => Err(ReceiveError::NotOwner),
-            _ => Ok(()),
-        }
+        let owned = self.owners.iter().all(|owner| std::ptr::eq(owner.head(), scope.cell.head()));
+        if owned { Ok(()) } else { Err(ReceiveError::NotOwner) }
     }
 
     fn wants(&self, key: Key, own: TypeId) -> bool {
@@ -299,7 +303,7 @@ impl<T: 'static> Pattern for Selector<T> {
     fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
         let exact = match key {
             Key::Own => match &mut self.own {
-                Some((_, mapper)) => return mapper(message),
+                Some(mapper) => return mapper(message),
                 None => self.own_name(own),
             },
             key => Some(key),

@@ -3,7 +3,7 @@
 use std::{any::TypeId, convert::Infallible, fmt};
 
 use crate::{
-    cell::{AnyCellExt, Cell, Link, Process, Relations},
+    cell::{AnyCellExt, Cell, Link, Monitored, Process, Relations, Watcher},
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
@@ -80,7 +80,8 @@ where
     let head = cell.head();
     let reference = head.node.make_reference(Some(head.pid));
     cell.with(|control, _| {
-        control.relations_mut().monitors.insert(reference, prepared.pid().into());
+        let child = prepared.pid().into();
+        control.relations_mut().monitors.insert(reference, Monitored { target: child, to: child });
     });
     prepared.monitored_by(head.pid, reference);
     Ok((prepared.start(), Monitor::from_reference(reference)))
@@ -255,7 +256,9 @@ impl Spawn {
         let cell = Arc::new(Cell::<M>::new(pid, crate::current(), node.clone(), relations));
         let process: Process = cell.clone();
         node.table().insert(process.clone());
-        let future = ProcessFuture::new(process.clone(), body(Subject::own(cell.clone())));
+        // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
+        let mut future = ProcessFuture::new(process.clone());
+        future.wrap(body(Subject::own(cell.clone())));
         Prepared { cell, process, future }
     }
 }
@@ -287,9 +290,11 @@ where
 
     /// Tells this process of the end by this monitor, which it knows of already.
     pub fn monitored_by(&self, watcher: Pid, reference: Reference) {
-        let pid = self.pid();
-        let monitor = Signal::Monitor { reference, target: Dest::Pid(pid) };
-        self.process.head().node.signal(Some(watcher), pid, monitor);
+        let target = Dest::Pid(self.pid());
+        // Not by a signal: someone may have killed the process already, and the true reason is still to come.
+        self.process.with(|control, _| {
+            control.relations_mut().watchers.insert(reference, Watcher { pid: watcher, target });
+        });
     }
 
     /// Lets the process run.

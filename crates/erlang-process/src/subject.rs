@@ -14,6 +14,7 @@ use crate::{
     process::NotAProcess,
     receive::{self, Pattern, ReceiveError},
     scope::{self, Scope},
+    selector::take,
     sync::Arc,
 };
 
@@ -96,16 +97,22 @@ impl<M: Send + 'static> Subject<M> {
         match &self.0 {
             Route::Own(cell) => cell.push(message).map_err(SendError),
             Route::Tagged(process, key) => push_tagged(process, *key, message),
-            Route::Named(node, name) => match node.names().find(*name) {
-                Some((process, taken)) if taken == TypeId::of::<M>() => {
-                    match process.as_any().downcast_ref::<Cell<M>>() {
-                        Some(cell) => cell.push(message).map_err(SendError),
-                        None => push_tagged(&process, Key::Name(*name), message),
-                    }
-                }
-                _ => Err(SendError(message)),
+            Route::Named(..) | Route::Mapped(_) => match self.process() {
+                Some(process) => self.send_to(&process, message),
+                None => Err(SendError(message)),
             },
-            Route::Mapped(subject) => subject.try_send(message),
+        }
+    }
+
+    /// Sends a message to this process, which is the one that was [found](Self::process) behind the subject.
+    pub(crate) fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>> {
+        match &self.0 {
+            Route::Own(_) | Route::Tagged(..) => self.try_send(message),
+            Route::Named(_, name) => match process.as_any().downcast_ref::<Cell<M>>() {
+                Some(cell) => cell.push(message).map_err(SendError),
+                None => push_tagged(process, Key::Name(*name), message),
+            },
+            Route::Mapped(subject) => subject.send_to(process, message),
         }
     }
 
@@ -176,8 +183,21 @@ impl<M: Send + 'static> Subject<M> {
         match &self.0 {
             Route::Own(cell) => Some(cell.clone()),
             Route::Tagged(process, _) => Some(process.clone()),
-            Route::Named(node, name) => node.names().find(*name).map(|(process, _)| process),
+            Route::Named(node, name) => {
+                let (process, message) = node.names().find(*name)?;
+                // A name that is held for other messages is nobody's address for these.
+                (message == TypeId::of::<M>()).then_some(process)
+            }
             Route::Mapped(subject) => subject.process(),
+        }
+    }
+
+    /// The process behind the subject, where that is always the same.
+    pub(crate) fn fixed_process(&self) -> Option<Process> {
+        match &self.0 {
+            Route::Own(_) | Route::Tagged(..) => self.process(),
+            Route::Named(..) => None,
+            Route::Mapped(subject) => subject.fixed_process(),
         }
     }
 
@@ -209,7 +229,7 @@ impl<M: Send + 'static> Subject<M> {
         let owned = match &self.0 {
             Route::Own(cell) => std::ptr::eq(cell.head_ref(), head),
             Route::Tagged(process, _) => std::ptr::eq(process.head(), head),
-            Route::Named(node, name) => node.names().whereis(*name) == Some(head.pid),
+            Route::Named(..) => self.process().is_some_and(|process| std::ptr::eq(process.head(), head)),
             Route::Mapped(_) => false,
         };
         if owned { Ok(()) } else { Err(ReceiveError::NotOwner) }
@@ -239,14 +259,15 @@ impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
     }
 
     fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<M> {
-        message.downcast_mut::<Option<M>>()?.take()
+        take(message)
     }
 }
 
 /// What a mapped subject sends to.
 trait Target<M>: Send + Sync {
-    fn try_send(&self, message: M) -> Result<(), SendError<M>>;
+    fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>>;
     fn process(&self) -> Option<Process>;
+    fn fixed_process(&self) -> Option<Process>;
 }
 
 struct Mapped<M, F> {
@@ -258,17 +279,21 @@ impl<M: Send + 'static, N: Send + 'static, F> Target<N> for Mapped<M, F>
 where
     F: Fn(N) -> M + Send + Sync,
 {
-    fn try_send(&self, message: N) -> Result<(), SendError<N>> {
+    fn send_to(&self, process: &Process, message: N) -> Result<(), SendError<N>> {
         // Looked at first: once it is mapped, the message cannot be given back.
-        if self.process().is_none_or(|process| !process.head().is_alive()) {
+        if !process.head().is_alive() {
             return Err(SendError(message));
         }
-        self.subject.send((self.map)(message));
+        drop(self.subject.send_to(process, (self.map)(message)));
         Ok(())
     }
 
     fn process(&self) -> Option<Process> {
         self.subject.process()
+    }
+
+    fn fixed_process(&self) -> Option<Process> {
+        self.subject.fixed_process()
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{
     fmt,
-    future::poll_fn,
+    future::{pending, poll_fn},
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use crate::{
-    cell::AnyCellExt,
+    cell::{AnyCellExt, Process},
     rt::{self, AbortHandle, Instant, Sleep},
     scope::{self, Scope},
     subject::Subject,
@@ -68,6 +68,10 @@ impl Scope {
                 if !timer.sleep.is_elapsed() && timer.sleep.deadline() <= at {
                     return Some(Poll::Pending);
                 }
+                // Not by the timer: another deadline, polled before this one, may be waiting for it already.
+                if at <= rt::now() {
+                    return Some(Poll::Ready(()));
+                }
                 timer.sleep.as_mut().reset(at);
                 Some(timer.sleep.as_mut().poll(cx))
             }
@@ -121,8 +125,11 @@ impl std::error::Error for Elapsed {}
 ///
 /// Counterpart: the timer reference of `erlang:send_after/3`, `Timer` in Gleam.
 pub struct Timer {
-    due: Instant,
+    /// `None` lies beyond what the clock can say.
+    due: Option<Instant>,
     message: Arc<Mutex<Option<Fire>>>,
+    /// The process that the message goes to, unless it goes to a name.
+    receiver: Option<Process>,
     task: AbortHandle,
 }
 
@@ -138,7 +145,8 @@ pub enum Cancelled {
         /// How long it still had to run.
         remaining: Duration,
     },
-    /// The timer had fired or was cancelled before. Its message may already be in a mailbox.
+    /// The timer had fired or was cancelled before, or the process that it was for is dead. Its message may
+    /// already be in a mailbox.
     TimerNotFound,
 }
 
@@ -149,10 +157,12 @@ impl Timer {
     pub fn cancel(&self) -> Cancelled {
         let message = self.message.lock().take();
         self.task.abort();
-        match message {
-            Some(_) => Cancelled::Cancelled { remaining: self.due.saturating_duration_since(rt::now()) },
-            None => Cancelled::TimerNotFound,
+        let dead = self.receiver.as_ref().is_some_and(|process| !process.head().is_alive());
+        if message.is_none() || dead {
+            return Cancelled::TimerNotFound;
         }
+        let remaining = self.due.map_or(Duration::MAX, |due| due.saturating_duration_since(rt::now()));
+        Cancelled::Cancelled { remaining }
     }
 }
 
@@ -164,7 +174,7 @@ impl fmt::Debug for Timer {
 
 impl<M: Send + 'static> Subject<M> {
     /// Sends a message after a delay, unless the [`Timer`] is cancelled. A name is looked up when the delay
-    /// is over; a process that is gone by then gets nothing.
+    /// is over; a process that is gone by then gets nothing. [`Duration::MAX`] is never over.
     ///
     /// # Panics
     ///
@@ -174,18 +184,21 @@ impl<M: Send + 'static> Subject<M> {
     pub fn send_after(&self, delay: Duration, message: M) -> Timer {
         let subject = self.clone();
         let fire: Fire = Box::new(move || subject.send(message));
-        let pending = Arc::new(Mutex::new(Some(fire)));
-        let due = rt::now() + delay;
+        let message = Arc::new(Mutex::new(Some(fire)));
+        let due = rt::deadline(delay);
         let task = rt::spawn({
-            let pending = pending.clone();
+            let message = message.clone();
             async move {
-                rt::sleep_until(due).await;
-                let fire = pending.lock().take();
+                match due {
+                    Some(due) => rt::sleep_until(due).await,
+                    None => pending().await,
+                }
+                let fire = message.lock().take();
                 if let Some(fire) = fire {
                     fire();
                 }
             }
         });
-        Timer { due, message: pending, task }
+        Timer { due, message, receiver: self.fixed_process(), task }
     }
 }

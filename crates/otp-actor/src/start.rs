@@ -34,6 +34,8 @@ pub enum StartError {
     InitExited(ExitReason),
     /// The name is taken, by this process.
     AlreadyStarted(Pid),
+    /// It chose not to run, which is no failure: a supervisor goes on without it.
+    Ignored,
 }
 
 impl StartError {
@@ -50,6 +52,7 @@ impl fmt::Display for StartError {
             Self::InitFailed(error) => write!(f, "the initialiser failed: {error}"),
             Self::InitExited(reason) => write!(f, "the process ended while it started: {reason}"),
             Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
+            Self::Ignored => f.write_str("chose not to run"),
         }
     }
 }
@@ -59,7 +62,7 @@ impl Error for StartError {
         match self {
             Self::InitFailed(error) => Some(&**error),
             Self::InitExited(reason) => Some(reason),
-            Self::InitTimeout | Self::AlreadyStarted(_) => None,
+            Self::InitTimeout | Self::AlreadyStarted(_) | Self::Ignored => None,
         }
     }
 }

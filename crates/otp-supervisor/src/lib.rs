@@ -1,3 +1,27 @@
-//! OTP supervisors for Rust: restart strategies, ordered shutdown and supervision trees on tokio.
+#![doc = include_str!("../README.md")]
 
+mod child_info;
+mod child_spec;
+mod error;
+mod report;
+mod shell;
+
+pub mod application;
+pub mod factory_supervisor;
 pub mod semantics;
+pub mod static_supervisor;
+
+/// What children are made of: [`worker`](supervision::worker), [`supervisor`](supervision::supervisor) and
+/// [`process`](supervision::process).
+///
+/// Counterpart: `gleam/otp/supervision`.
+pub mod supervision {
+    pub use crate::child_spec::{process, supervisor, worker};
+}
+
+pub use crate::{
+    child_info::ChildInfo,
+    child_spec::{ChildId, ChildSpec, FailedToStartChild},
+    error::SupervisorError,
+    semantics::{AutoShutdown, ChildType, Counts, Presence, Restart, Shutdown, Strategy},
+};

@@ -53,7 +53,7 @@ pub(crate) struct Relations {
     /// Who hears of this process's end.
     pub(crate) watchers: FxHashMap<Reference, Watcher>,
     /// Whose end this process hears of.
-    pub(crate) monitors: FxHashMap<Reference, Dest>,
+    pub(crate) monitors: FxHashMap<Reference, Monitored>,
     pub(crate) name: Option<RegisteredName>,
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Rare {
     /// told that there is no such process finds nothing of it.
     pub(crate) late: Vec<(Pid, Signal)>,
     /// Code outside any process that waits for the end.
-    pub(crate) joiners: Vec<oneshot::Sender<ExitReason>>,
+    pub(crate) joiners: Vec<Joiner>,
     /// Wakers of receives that are not polled by the task itself but by a combinator inside it.
     waiters: Vec<Waker>,
 }
@@ -85,6 +85,16 @@ pub(crate) struct Watcher {
     /// The process as the watcher named it.
     pub(crate) target: Dest,
 }
+
+pub(crate) struct Monitored {
+    /// The process as this one named it.
+    pub(crate) target: Dest,
+    /// Where the signals about it go: the process that held the name then, whoever holds it now.
+    pub(crate) to: Dest,
+}
+
+/// Who waits for the end outside any process.
+pub(crate) type Joiner = oneshot::Sender<ExitReason>;
 
 /// Whom to wake when the lock is released.
 #[derive(Default)]
@@ -178,15 +188,25 @@ impl Control {
         self.waker.as_ref().is_some_and(|task| task.will_wake(waker))
     }
 
-    /// Arms the next message to wake a receive that is polled with this waker.
-    pub(crate) fn wait_for_message(&mut self, waker: &Waker) {
+    /// Arms the next message to wake a receive that is polled with this waker. Whether the waker is kept,
+    /// to be [forgotten](Self::forget_waiter) when the receive ends first.
+    pub(crate) fn wait_for_message(&mut self, waker: &Waker) -> bool {
         self.waiting = true;
-        if !self.is_task_waker(waker) {
-            let waiters = &mut self.rare_mut().waiters;
-            if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
-                waiters.push(waker.clone());
-            }
+        if self.is_task_waker(waker) {
+            return false;
         }
+        let waiters = &mut self.rare_mut().waiters;
+        if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
+            waiters.push(waker.clone());
+        }
+        true
+    }
+
+    /// Takes back the waker of a receive that no longer waits.
+    pub(crate) fn forget_waiter(&mut self, waker: &Waker) -> Option<Waker> {
+        let waiters = &mut self.relations.as_mut()?.rare.as_mut()?.waiters;
+        let index = waiters.iter().position(|waiter| waiter.will_wake(waker))?;
+        Some(waiters.swap_remove(index))
     }
 
     /// A message has been pushed.
@@ -268,10 +288,10 @@ impl Control {
                         queue,
                         Tagged { key: Key::Exit(from), body: ExitMessage { pid: from, reason } },
                     ),
-                    Verdict::Exit(reason) => {
-                        self.begin_exit(head, reason);
-                        Delivery::Taken(self.wake_up())
-                    }
+                    Verdict::Exit(reason) => match self.begin_exit(head, reason) {
+                        None => Delivery::Taken(self.wake_up()),
+                        Some(reason) => Delivery::Refused(Signal::Exit { reason, link }),
+                    },
                 }
             }
             Signal::Monitor { reference, target } => {
@@ -287,7 +307,7 @@ impl Control {
                 Delivery::QUIET
             }
             Signal::Down { reference, target, reason } => {
-                if !self.end_monitor(reference) {
+                if self.end_monitor(reference).is_none() {
                     return Delivery::Refused(Signal::Down { reference, target, reason });
                 }
                 let monitor = Monitor::from_reference(reference);
@@ -323,6 +343,12 @@ impl Control {
         }
     }
 
+    /// Takes the acknowledgements that are owed, to be sent by the process itself.
+    pub(crate) fn take_owed(&mut self, head: &Head) -> Vec<(Pid, u64)> {
+        head.lower(Head::OWES);
+        self.relations.as_mut().map(|relations| std::mem::take(&mut relations.owed)).unwrap_or_default()
+    }
+
     /// Whether a message through this alias is taken; the first may be the last.
     fn alias_takes(&mut self, alias: Reference) -> bool {
         let Some(rare) = self.relations.as_mut().and_then(|relations| relations.rare.as_mut()) else {
@@ -335,34 +361,49 @@ impl Control {
         }
     }
 
-    /// Forgets a monitor of this process's. Whether it was still there.
-    pub(crate) fn end_monitor(&mut self, reference: Reference) -> bool {
-        self.relations.as_mut().is_some_and(|relations| relations.monitors.remove(&reference).is_some())
+    /// Forgets a monitor of this process's, if it is still there.
+    pub(crate) fn end_monitor(&mut self, reference: Reference) -> Option<Monitored> {
+        self.relations.as_mut()?.monitors.remove(&reference)
     }
 
     // The end
 
-    /// Decides the reason, unless it is decided: only the first counts. From here on the process is not
-    /// alive to anyone.
-    pub(crate) fn begin_exit(&mut self, head: &Head, reason: ExitReason) {
-        if self.is_alive() {
-            self.phase = Phase::Exiting(reason);
-            head.raise(Head::EXITING);
+    /// Decides the reason. From here on the process is not alive to anyone. If it was decided before the
+    /// new one is given back, to be dropped when the lock is released: only the first counts.
+    #[must_use]
+    pub(crate) fn begin_exit(&mut self, head: &Head, reason: ExitReason) -> Option<ExitReason> {
+        if !self.is_alive() {
+            return Some(reason);
         }
+        self.phase = Phase::Exiting(reason);
+        head.raise(Head::EXITING);
+        None
     }
 
-    /// Ends the exit: what is returned has to be told to others. `None` if this was done before.
-    pub(crate) fn end_exit(&mut self) -> Option<(ExitReason, Option<Box<Relations>>)> {
-        match std::mem::replace(&mut self.phase, Phase::Dead(ExitReason::Normal)) {
-            Phase::Exiting(reason) => {
-                self.phase = Phase::Dead(reason.clone());
-                self.waker = None;
-                Some((reason, self.relations.take()))
-            }
-            other => {
-                self.phase = other;
-                None
-            }
+    /// Lets someone wait for the end. Returns those who have given up since, to be dropped when the lock is
+    /// released; they are looked for when the list would grow, so that looking costs no more than growing.
+    pub(crate) fn join(&mut self, joiner: Joiner) -> Vec<Joiner> {
+        let joiners = &mut self.rare_mut().joiners;
+        let mut gone = Vec::new();
+        if joiners.len() == joiners.capacity() {
+            (gone, *joiners) = std::mem::take(joiners).into_iter().partition(oneshot::Sender::is_closed);
         }
+        joiners.push(joiner);
+        gone
+    }
+
+    /// Takes all relations away, for those bound to the process to be told. What comes until the exit ends
+    /// makes new ones.
+    pub(crate) fn take_relations(&mut self) -> Option<Box<Relations>> {
+        self.relations.take()
+    }
+
+    /// Ends the exit. What has come since the relations were taken is returned, to be answered.
+    pub(crate) fn end_exit(&mut self) -> Option<Box<Relations>> {
+        if let Phase::Exiting(reason) = &self.phase {
+            self.phase = Phase::Dead(reason.clone());
+        }
+        self.waker = None;
+        self.relations.take()
     }
 }

@@ -14,8 +14,8 @@ const KEPT_CAPACITY: usize = 1024;
 /// The in-queue, seen by code that does not know the process's own message type.
 pub(crate) trait AnyQueue {
     fn push(&mut self, message: Box<dyn AnyMessage>);
-    /// Empties the queue, for the caller to drop what was in it when the lock is released.
-    fn take(&mut self) -> Option<Box<dyn Any + Send>>;
+    /// Gives the memory of a queue back that is empty and stays so.
+    fn free(&mut self);
 }
 
 impl<M: Send + 'static> AnyQueue for VecDeque<Envelope<M>> {
@@ -23,8 +23,9 @@ impl<M: Send + 'static> AnyQueue for VecDeque<Envelope<M>> {
         self.push_back(Envelope::Other(message));
     }
 
-    fn take(&mut self) -> Option<Box<dyn Any + Send>> {
-        if self.capacity() == 0 { None } else { Some(Box::new(std::mem::take(self))) }
+    fn free(&mut self) {
+        debug_assert!(self.is_empty(), "messages are not dropped under the lock");
+        *self = Self::new();
     }
 }
 
@@ -61,8 +62,16 @@ pub(crate) trait AnyInbox: Send {
     fn removals(&self) -> u64;
     fn own_type(&self) -> TypeId;
     fn key(&self, index: usize) -> Option<Key>;
-    /// Takes the message there out and lets `take` move it out of the `Option` of its type.
-    fn open(&mut self, index: usize, take: &mut dyn FnMut(&mut dyn Any));
+    /// Takes the message there out, hands the inbox to `put_back`, and then lets `take` move the message out
+    /// of the `Option` of its type: what `take` does finds the inbox in its place.
+    fn open(
+        self: Box<Self>,
+        index: usize,
+        put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
+        take: &mut dyn FnMut(&mut dyn Any),
+    );
+    /// Drops the oldest message. Whether there was one.
+    fn drop_oldest(&mut self) -> bool;
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
@@ -79,11 +88,22 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
         self.queue.get(index).map(Envelope::key)
     }
 
-    fn open(&mut self, index: usize, take: &mut dyn FnMut(&mut dyn Any)) {
-        if let Some(envelope) = self.queue.remove(index) {
-            self.removals += 1;
+    fn open(
+        mut self: Box<Self>,
+        index: usize,
+        put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
+        take: &mut dyn FnMut(&mut dyn Any),
+    ) {
+        let envelope = self.queue.remove(index);
+        self.removals += 1;
+        put_back(self);
+        if let Some(envelope) = envelope {
             envelope.open(take);
         }
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        self.queue.pop_front().is_some()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

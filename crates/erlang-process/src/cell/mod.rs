@@ -11,7 +11,7 @@ use std::{
 };
 
 pub(crate) use self::{
-    control::{Control, Delivery, Link, Relations},
+    control::{Control, Delivery, Link, Monitored, Rare, Relations, Watcher},
     envelope::{AnyMessage, Envelope, Key, Tagged},
     mailbox::{AnyInbox, AnyQueue, Inbox},
 };
@@ -117,9 +117,19 @@ pub(crate) trait AnyCell: Send + Sync {
     fn message_type(&self) -> TypeId;
     fn as_any(&self) -> &dyn Any;
 
-    /// Moves what has come into the inbox. If nothing has, arms the next message to wake `waker` and
-    /// returns false: looking and arming are one step under the lock, so no message falls between them.
-    fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> bool;
+    /// Moves what has come into the inbox. If nothing has, arms the next message to wake `waker`: looking
+    /// and arming are one step under the lock, so no message falls between them.
+    fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill;
+}
+
+/// What there was to move into the inbox.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refill {
+    Messages,
+    Nothing {
+        /// Whether the cell keeps the waker, which is not that of the process's task.
+        waker_kept: bool,
+    },
 }
 
 impl<M: Send + 'static> AnyCell for Cell<M> {
@@ -140,19 +150,17 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         self
     }
 
-    fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> bool {
+    fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill {
         let mut shared = self.shared.lock();
         if shared.queue.is_empty() {
-            if let Some(waker) = waker {
-                shared.control.wait_for_message(waker);
-            }
-            return false;
+            let waker_kept = waker.is_some_and(|waker| shared.control.wait_for_message(waker));
+            return Refill::Nothing { waker_kept };
         }
         let inbox = inbox.get_or_insert_with(|| Box::new(Inbox::<M>::default()));
         if let Some(inbox) = inbox.as_any_mut().downcast_mut::<Inbox<M>>() {
             inbox.refill(&mut shared.queue);
         }
-        true
+        Refill::Messages
     }
 }
 

@@ -1,0 +1,285 @@
+//! What a child is: how it starts, and how its supervisor treats it.
+
+use std::{borrow::Cow, fmt, pin::Pin};
+
+use erlang_process::{IntoExitReason, Pid, SharedError, spawn};
+use otp_actor::{StartError, Started};
+use tokio::sync::oneshot;
+
+use crate::semantics::{ChildRules, ChildType, Restart, Shutdown};
+
+/// What a child is called by its supervisor: a text, or a number where none was given.
+///
+/// Counterpart: the `id` of a child specification.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChildId(Id);
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Id {
+    Given(Cow<'static, str>),
+    Numbered(u64),
+}
+
+impl ChildId {
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self(Id::Numbered(number))
+    }
+}
+
+impl From<&'static str> for ChildId {
+    fn from(text: &'static str) -> Self {
+        Self(Id::Given(text.into()))
+    }
+}
+
+impl From<String> for ChildId {
+    fn from(text: String) -> Self {
+        Self(Id::Given(text.into()))
+    }
+}
+
+impl fmt::Display for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Id::Given(text) => f.write_str(text),
+            Id::Numbered(number) => write!(f, "child-{number}"),
+        }
+    }
+}
+
+impl fmt::Debug for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Starts a child, each time anew.
+pub(crate) type Start<D> = Box<dyn FnMut() -> BoxFuture<Result<Started<D>, StartError>> + Send>;
+
+/// How a child is started, and how its supervisor treats it. Made by [`worker`], [`supervisor`] or
+/// [`process`].
+///
+/// | | worker, process | supervisor |
+/// |---|---|---|
+/// | [restart](Self::restart) | permanent | permanent |
+/// | [shutdown](Self::shutdown) | 5 s | as long as it takes |
+/// | [significant](Self::significant) | no | no |
+///
+/// Counterpart: `child_spec()` in Erlang, `ChildSpecification` in Gleam.
+#[must_use]
+pub struct ChildSpec<D = ()> {
+    id: Option<ChildId>,
+    pub(crate) start: Start<D>,
+    restart: Restart,
+    significant: bool,
+    shutdown: Shutdown,
+    child_type: ChildType,
+}
+
+/// A child that is not a supervisor: an actor, or anything else whose start is a handshake.
+///
+/// `start` is run in the supervisor's process, for the first start and for each restart, and has to start a
+/// process that is linked with it, as [`actor`](otp_actor)s do.
+///
+/// ```
+/// use erlang_process::Name;
+/// use otp_actor as actor;
+/// use otp_supervisor::supervision;
+///
+/// let name = Name::new("counter");
+/// let counter = supervision::worker(move || {
+///     actor::new(0).on_message(|count: &mut u64, add: u64| *count += add).named(name).start()
+/// });
+/// # drop(counter);
+/// ```
+///
+/// Counterpart: `supervision.worker` in Gleam.
+pub fn worker<D, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
+where
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    ChildSpec::new(ChildType::Worker, start)
+}
+
+/// A child that is itself a supervisor, and so gets all the time that it needs to stop its children.
+///
+/// Counterpart: `supervision.supervisor` in Gleam.
+pub fn supervisor<D, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
+where
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    ChildSpec::new(ChildType::Supervisor, start)
+}
+
+/// A child that is any async function: a server's accept loop, a loop over a queue. It counts as started when
+/// it is spawned.
+///
+/// ```
+/// use otp_supervisor::supervision;
+///
+/// let heartbeat = supervision::process(|| async {
+///     loop {
+///         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+///     }
+///     # #[allow(unreachable_code)] ()
+/// });
+/// # drop(heartbeat);
+/// ```
+///
+/// Counterpart: a child that is started by `proc_lib:spawn_link/3`.
+pub fn process<F>(mut body: impl FnMut() -> F + Send + 'static) -> ChildSpec<()>
+where
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    ChildSpec::new(ChildType::Worker, move || {
+        let body = body();
+        // Spawned by the future, not by the closure: only that runs in the supervisor.
+        async { Ok(Started { pid: spawn(body), data: () }) }
+    })
+}
+
+impl<D> ChildSpec<D> {
+    fn new<F>(child_type: ChildType, mut start: impl FnMut() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+    {
+        Self {
+            id: None,
+            start: Box::new(move || Box::pin(start())),
+            restart: Restart::Permanent,
+            significant: false,
+            shutdown: child_type.default_shutdown(),
+            child_type,
+        }
+    }
+
+    /// What the supervisor calls the child. Has to be unique among its children; without it the child gets a
+    /// number.
+    pub fn id(mut self, id: impl Into<ChildId>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// When the child is started again after it has ended.
+    ///
+    /// Counterpart: `restart`, `supervision.restart` in Gleam.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// Whether the child's end can end the supervisor, see
+    /// [`AutoShutdown`](crate::AutoShutdown). Refused for permanent children, and by supervisors that never
+    /// shut down by themselves.
+    ///
+    /// Counterpart: `significant`, `supervision.significant` in Gleam.
+    pub fn significant(mut self, significant: bool) -> Self {
+        self.significant = significant;
+        self
+    }
+
+    /// How the child is stopped, and how long it is given.
+    ///
+    /// Counterpart: `shutdown`, `supervision.timeout` in Gleam.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// The same child, with what its start returns turned into something else.
+    ///
+    /// Counterpart: `supervision.map_data` in Gleam.
+    pub fn map_data<E>(self, map: impl Fn(D) -> E + Clone + Send + 'static) -> ChildSpec<E>
+    where
+        D: 'static,
+    {
+        let mut start = self.start;
+        ChildSpec {
+            id: self.id,
+            start: Box::new(move || {
+                let starting = start();
+                let map = map.clone();
+                Box::pin(async move {
+                    let started = starting.await?;
+                    Ok(Started { pid: started.pid, data: map(started.data) })
+                })
+            }),
+            restart: self.restart,
+            significant: self.significant,
+            shutdown: self.shutdown,
+            child_type: self.child_type,
+        }
+    }
+
+    /// The rules of a child, which gets this number if it has no id.
+    pub(crate) fn rules(&self, number: u64) -> ChildRules<ChildId> {
+        let id = self.id.clone().unwrap_or_else(|| ChildId::numbered(number));
+        let rules = match self.child_type {
+            ChildType::Worker => ChildRules::worker(id),
+            ChildType::Supervisor => ChildRules::supervisor(id),
+        };
+        rules.restart(self.restart).significant(self.significant).shutdown(self.shutdown)
+    }
+}
+
+impl<D> fmt::Debug for ChildSpec<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("id", &self.id)
+            .field("restart", &self.restart)
+            .field("significant", &self.significant)
+            .field("shutdown", &self.shutdown)
+            .field("child_type", &self.child_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts a child whose data nobody waits for.
+pub(crate) type Launch = Box<dyn FnMut() -> BoxFuture<Result<Pid, StartError>> + Send>;
+
+/// A start that hands its data, the first time, to who has asked for the child.
+pub(crate) fn launch<D: Send + 'static>(
+    mut start: Start<D>,
+    mut asked: Option<oneshot::Sender<D>>,
+) -> Launch {
+    Box::new(move || {
+        let starting = start();
+        let asked = asked.take();
+        Box::pin(async move {
+            let started = starting.await?;
+            if let Some(asked) = asked {
+                drop(asked.send(started.data));
+            }
+            Ok(started.pid)
+        })
+    })
+}
+
+/// A child could not be started with its supervisor, which therefore did not start.
+#[derive(Clone, Debug)]
+pub struct FailedToStartChild {
+    /// Which child.
+    pub id: ChildId,
+    /// Why.
+    pub error: StartError,
+}
+
+impl fmt::Display for FailedToStartChild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the child {} did not start: {}", self.id, self.error)
+    }
+}
+
+impl std::error::Error for FailedToStartChild {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<FailedToStartChild> for SharedError {
+    fn from(error: FailedToStartChild) -> Self {
+        std::sync::Arc::new(error)
+    }
+}

@@ -1,0 +1,430 @@
+//! Supervisors of many children of one kind, started while it runs.
+//!
+//! A factory knows how to make one kind of child from an argument. It starts with none; each
+//! [`start_child`](Supervisor::start_child) adds one, and any number may live at once. Children are stopped all
+//! at the same time.
+//!
+//! ```
+//! use std::time::Duration;
+//! use erlang_process::Reply;
+//! use otp_actor as actor;
+//! use otp_supervisor::factory_supervisor;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counters = factory_supervisor::worker(|start: u64| {
+//!     let get = |count: &mut u64, reply: Reply<u64>| reply.send(*count);
+//!     actor::new(start).on_message(get).start()
+//! })
+//! .start()
+//! .await?;
+//!
+//! let counter = counters.data.start_child(41).await?;
+//! assert_eq!(counter.data.call(Duration::from_secs(1), |reply| reply).await?, 41);
+//! assert_eq!(counters.data.count_children().await?.active, 1);
+//! # Ok(()) }
+//! ```
+//!
+//! | | children |
+//! |---|---|
+//! | [`worker`] | are restarted after a crash, with the argument they were first started with |
+//! | [`supervisor`] | the same, and get all the time they need to stop |
+//! | [`temporary`] | are never restarted, so that their argument is moved into them: a socket, say |
+//!
+//! Counterpart: `simple_one_for_one` in Erlang, `DynamicSupervisor` in Elixir, `gleam/otp/factory_supervisor`.
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
+use otp_actor::{InitAck, StartError, Started, start_process};
+use tokio::sync::oneshot;
+
+use crate::{
+    child_info::ChildInfo,
+    child_spec::{BoxFuture, Launch, Start, launch},
+    error::{SupervisorError, answered, started},
+    semantics::{
+        self, ChildKey, ChildType, Counts, Event, FactoryCommand, FactoryFlags, Handled, Restart, Shutdown,
+        Template,
+    },
+    shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
+};
+
+/// A factory of workers that are restarted after a crash, with a clone of the argument that each was first
+/// started with.
+///
+/// Counterpart: `factory_supervisor.worker_child` in Gleam.
+pub fn worker<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Builder<A, D>
+where
+    A: Clone + Send + 'static,
+    D: Send + 'static,
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    Builder::new(ChildType::Worker, Restart::Transient, restartable(start))
+}
+
+/// A factory of supervisors, which get all the time they need to stop their children.
+///
+/// Counterpart: `factory_supervisor.supervisor_child` in Gleam.
+pub fn supervisor<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Builder<A, D>
+where
+    A: Clone + Send + 'static,
+    D: Send + 'static,
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    Builder::new(ChildType::Supervisor, Restart::Transient, restartable(start))
+}
+
+/// A factory of workers that are never restarted. The argument is used once and need not be `Clone`.
+///
+/// Counterpart: children with `restart => temporary`.
+pub fn temporary<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Builder<A, D>
+where
+    A: Send + 'static,
+    D: Send + 'static,
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    let make = move |argument| -> Start<D> {
+        let mut first = Some(start(argument));
+        Box::new(move || match first.take() {
+            Some(starting) => Box::pin(starting),
+            None => Box::pin(async { Err(StartError::failed("a temporary child is started once")) }),
+        })
+    };
+    Builder::new(ChildType::Worker, Restart::Temporary, Arc::new(make))
+}
+
+/// Makes the start of a child from its argument.
+type Make<A, D> = Arc<dyn Fn(A) -> Start<D> + Send + Sync>;
+
+fn restartable<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Make<A, D>
+where
+    A: Clone + Send + 'static,
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    let start = Arc::new(start);
+    Arc::new(move |argument: A| {
+        let start = start.clone();
+        Box::new(move || -> BoxFuture<_> { Box::pin(start(argument.clone())) })
+    })
+}
+
+/// A factory supervisor to be started.
+///
+/// Counterpart: `Builder` of `factory_supervisor` in Gleam.
+#[must_use = "a supervisor does nothing before it is started"]
+pub struct Builder<A, D> {
+    make: Make<A, D>,
+    template: Template,
+    flags: FactoryFlags,
+    name: Option<Name<Message<A, D>>>,
+}
+
+impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
+    fn new(child_type: ChildType, restart: Restart, make: Make<A, D>) -> Self {
+        Self {
+            make,
+            template: Template { restart, shutdown: child_type.default_shutdown(), child_type },
+            flags: FactoryFlags::default(),
+            name: None,
+        }
+    }
+
+    /// How many restarts are tolerated in which time, all children taken together; one more and the
+    /// supervisor gives up: it stops its children and itself, with the reason `shutdown`. Without this, 1 in
+    /// 5 seconds.
+    ///
+    /// As in OTP, time is counted in whole seconds.
+    ///
+    /// Counterpart: `intensity` and `period`, `factory_supervisor.restart_tolerance` in Gleam.
+    pub fn restart_tolerance(mut self, intensity: u32, period: Duration) -> Self {
+        self.flags.intensity = intensity;
+        self.flags.period = period;
+        self
+    }
+
+    /// How many children there may be at once. Without this, any number.
+    ///
+    /// Counterpart: `max_children` of `DynamicSupervisor`.
+    pub fn max_children(mut self, max: usize) -> Self {
+        self.flags.max_children = Some(max);
+        self
+    }
+
+    /// Restarts children whenever they end, for whatever reason. Temporary children stay temporary.
+    ///
+    /// Counterpart: `restart => permanent`, `factory_supervisor.restart_strategy` in Gleam.
+    pub fn permanent(mut self) -> Self {
+        if self.template.restart != Restart::Temporary {
+            self.template.restart = Restart::Permanent;
+        }
+        self
+    }
+
+    /// How children are stopped, and how long each is given. Without this, 5 seconds for workers.
+    ///
+    /// Counterpart: `shutdown`, `factory_supervisor.timeout` in Gleam.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.template.shutdown = shutdown;
+        self
+    }
+
+    /// Registers the supervisor under this name, by which it is found when it was restarted: see
+    /// [`Supervisor::named`].
+    ///
+    /// Counterpart: `factory_supervisor.named` in Gleam.
+    pub fn named(mut self, name: Name<Message<A, D>>) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Starts the supervisor, linked with the calling process if there is one, without children.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::InitFailed`] if the period is zero; [`StartError::AlreadyStarted`] if the name is taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the supervisor, unless it was returned.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `factory_supervisor.start` in Gleam.
+    pub async fn start(self) -> Result<Started<Supervisor<A, D>>, StartError> {
+        let Self { make, template, flags, name } = self;
+        let core = semantics::Factory::new(flags).map_err(StartError::failed)?;
+        let spawn = match name {
+            Some(name) => Spawn::new().named(name),
+            None => Spawn::new(),
+        };
+        let body = move |own: Subject<Message<A, D>>, ack: InitAck<Supervisor<A, D>>| {
+            let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
+            let core = Children { core, template, make };
+            shell::run::<Factory<A, D>>(core, [], own, ack, handle)
+        };
+        start_process(spawn, Duration::MAX, body).await
+    }
+}
+
+impl<A, D> fmt::Debug for Builder<A, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("template", &self.template)
+            .field("flags", &self.flags)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running factory supervisor of children that are made from an `A` and used by a `D`.
+///
+/// Counterpart: `Supervisor` of `factory_supervisor` in Gleam.
+pub struct Supervisor<A, D> {
+    subject: Subject<Message<A, D>>,
+}
+
+impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
+    /// The supervisor that holds this name, whenever it is used.
+    ///
+    /// Counterpart: `factory_supervisor.get_by_name` in Gleam.
+    #[must_use]
+    pub fn named(name: Name<Message<A, D>>) -> Self {
+        Self { subject: name.subject() }
+    }
+
+    /// The supervisor's process; `None` if nobody holds its name.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.subject.pid()
+    }
+
+    /// Starts a child with this argument.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError`]: the child did not start, in which case nothing of it is kept, or there are as
+    /// many children as there may be, or the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:start_child/2`, `factory_supervisor.start_child` in Gleam.
+    pub async fn start_child(&self, argument: A) -> Result<Started<D>, SupervisorError> {
+        let (asked, data) = oneshot::channel();
+        let pid = self.call(|reply| Request::StartChild(argument, asked, reply)).await??;
+        started(pid, data).await
+    }
+
+    /// Stops a child, and forgets it. A child that is being restarted goes by the pid that it had.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError::NotFound`] for a process that lives and is not its child; nothing for one that is
+    /// dead. [`SupervisorError::Call`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:terminate_child/2`.
+    pub async fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
+        self.call(|reply| Request::TerminateChild(pid, reply)).await?.map(drop)
+    }
+
+    /// All children, those that were started last first.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `supervisor:which_children/1`.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo<ChildKey>>, CallError> {
+        self.call(Request::WhichChildren).await
+    }
+
+    /// How many children there are, and of which kinds.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `supervisor:count_children/1`.
+    pub async fn count_children(&self) -> Result<Counts, CallError> {
+        self.call(Request::CountChildren).await
+    }
+
+    /// Stops the children, all at once, and then the supervisor, with the reason `shutdown`. Returns when it
+    /// is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoProc`] if it was gone already; [`CallError::Down`] with its reason, if it ended with
+    /// another one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:stop/1`.
+    pub async fn stop(&self) -> Result<(), CallError> {
+        stop_supervisor(self.pid()).await
+    }
+
+    async fn call<R: Send + 'static>(
+        &self,
+        request: impl FnOnce(Reply<R>) -> Request<A, D>,
+    ) -> Result<R, CallError> {
+        self.subject.call(Duration::MAX, |reply| Message(request(reply))).await
+    }
+}
+
+impl<A, D> Clone for Supervisor<A, D> {
+    fn clone(&self) -> Self {
+        Self { subject: self.subject.clone() }
+    }
+}
+
+impl<A, D> fmt::Debug for Supervisor<A, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Supervisor").field(&self.subject).finish()
+    }
+}
+
+/// A message to a factory supervisor: what its name is for. Sent by the methods of [`Supervisor`].
+///
+/// Counterpart: `Message` of `factory_supervisor` in Gleam.
+pub struct Message<A, D>(Request<A, D>);
+
+enum Request<A, D> {
+    StartChild(A, oneshot::Sender<D>, Reply<Answered>),
+    TerminateChild(Pid, Reply<Answered>),
+    WhichChildren(Reply<Vec<ChildInfo<ChildKey>>>),
+    CountChildren(Reply<Counts>),
+    Retry(ChildKey),
+}
+
+/// The pid of the child, for the command that starts one, unless it chose not to run.
+type Answered = Result<Option<Pid>, SupervisorError>;
+
+impl<A, D> fmt::Debug for Message<A, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Message")
+    }
+}
+
+/// The core, and how children are made.
+pub(crate) struct Children<A, D> {
+    core: semantics::Factory<Pid, ExitReason, StartError>,
+    template: Template,
+    make: Make<A, D>,
+}
+
+impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
+    type Id = ChildKey;
+    type Command = FactoryCommand<Pid>;
+
+    fn handle(
+        &mut self,
+        now: Duration,
+        event: Event<Self::Command, Pid, ExitReason, StartError>,
+    ) -> Handled<ChildKey, Self::Command, Pid, ExitReason, StartError> {
+        self.core.handle(now, event)
+    }
+}
+
+struct Factory<A, D>(PhantomData<fn(A, D)>);
+
+impl<A: Send + 'static, D: Send + 'static> Behaviour for Factory<A, D> {
+    type Core = Children<A, D>;
+    type Request = Message<A, D>;
+    type Handle = Supervisor<A, D>;
+    const MODULE: &'static str = "factory_supervisor";
+
+    fn retry(key: ChildKey) -> Message<A, D> {
+        Message(Request::Retry(key))
+    }
+
+    async fn serve(shell: &mut Shell<Self>, Message(request): Message<A, D>) -> Option<ExitReason> {
+        match request {
+            Request::StartChild(argument, asked, reply) => {
+                let child: Launch = launch((shell.core.make)(argument), Some(asked));
+                let command = FactoryCommand::StartChild(shell.core.template);
+                answer(shell.command(command, Some(child)).await, reply)
+            }
+            Request::TerminateChild(pid, reply) => {
+                let alive = erlang_process::is_alive(pid);
+                answer(shell.command(FactoryCommand::TerminateChild { pid, alive }, None).await, reply)
+            }
+            Request::WhichChildren(reply) => {
+                reply.send(shell.core.core.which_children().map(|child| shell.info(child)).collect());
+                None
+            }
+            Request::CountChildren(reply) => {
+                reply.send(shell.core.core.count_children());
+                None
+            }
+            Request::Retry(key) => shell.feed(Event::Retry { key }).await,
+        }
+    }
+}
+
+fn answer(
+    (outcome, ended): (Option<Outcome<ChildKey>>, Option<ExitReason>),
+    reply: Reply<Answered>,
+) -> Option<ExitReason> {
+    if let Some(outcome) = outcome {
+        reply.send(answered(outcome));
+    }
+    ended
+}

@@ -1,0 +1,376 @@
+//! The process around the core: it carries out what the core decides, and decides nothing.
+
+use std::{collections::VecDeque, time::Duration};
+
+use erlang_process::{
+    CallError, Down, ExitMessage, ExitReason, Monitor, Pid, Selector, Subject, catch, join, kill, monitor,
+    send_exit, timeout, trap_exits, unlink,
+};
+use otp_actor::{InitAck, StartError};
+use otp_system::{After, Mode, System, SystemError, SystemMessage};
+use rustc_hash::FxHashMap;
+use tokio::time::Instant;
+
+use crate::{
+    child_info::ChildInfo,
+    child_spec::{FailedToStartChild, Launch},
+    report,
+    semantics::{
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Handled, Reason, ReasonKind, Shutdown,
+        Stop,
+    },
+};
+
+impl Reason for ExitReason {
+    fn kind(&self) -> ReasonKind {
+        match self {
+            Self::Normal => ReasonKind::Normal,
+            Self::Shutdown => ReasonKind::Shutdown,
+            Self::ShutdownWith(_) => ReasonKind::ShutdownWith,
+            Self::Killed => ReasonKind::Killed,
+            _ => ReasonKind::Other,
+        }
+    }
+}
+
+/// What the two cores have in common.
+pub(crate) trait Core: Send + 'static {
+    type Id: std::fmt::Display + Send;
+    type Command: Send;
+
+    fn handle(
+        &mut self,
+        now: Duration,
+        event: Event<Self::Command, Pid, ExitReason, StartError>,
+    ) -> Handled<Self::Id, Self::Command, Pid, ExitReason, StartError>;
+}
+
+/// What tells the kinds of supervisor apart: what they can be asked.
+pub(crate) trait Behaviour: Send + Sized + 'static {
+    type Core: Core;
+    /// The messages of the supervisor's own subject.
+    type Request: Send + 'static;
+    /// What its starter gets.
+    type Handle: Send + 'static;
+    const MODULE: &'static str;
+
+    /// The message by which a supervisor reminds itself to try again.
+    fn retry(key: ChildKey) -> Self::Request;
+
+    /// Answers a request. A reason means that the supervisor has come to its end.
+    fn serve(
+        shell: &mut Shell<Self>,
+        request: Self::Request,
+    ) -> impl Future<Output = Option<ExitReason>> + Send;
+}
+
+/// What came of a command.
+pub(crate) type Outcome<I> = Result<Answer<Pid>, CommandError<I, Pid, StartError>>;
+
+type CoreEvent<B> = Event<<<B as Behaviour>::Core as Core>::Command, Pid, ExitReason, StartError>;
+type CoreEffect<B> = Effect<<<B as Behaviour>::Core as Core>::Id, Pid, ExitReason, StartError>;
+
+/// A child's start, and how often it was used.
+pub(crate) struct Child {
+    launch: Launch,
+    starts: u64,
+}
+
+pub(crate) struct Shell<B: Behaviour> {
+    pub(crate) core: B::Core,
+    children: FxHashMap<ChildKey, Child>,
+    subject: Subject<B::Request>,
+    /// The start of the child that is being asked for: the core has not numbered it yet.
+    incoming: Option<Launch>,
+    /// What the core has answered to the command that is being served.
+    outcome: Option<Outcome<<B::Core as Core>::Id>>,
+    ack: Option<(InitAck<B::Handle>, B::Handle)>,
+    epoch: Instant,
+    numbered: u64,
+}
+
+/// Stops a supervisor in order and waits until it is gone.
+pub(crate) async fn stop_supervisor(pid: Option<Pid>) -> Result<(), CallError> {
+    let pid = pid.ok_or(CallError::NoProc)?;
+    let ended = join(pid);
+    match otp_system::terminate(pid, ExitReason::Shutdown, Duration::MAX).await {
+        Ok(()) | Err(SystemError::Call(CallError::Down(ExitReason::Shutdown))) => {}
+        Err(SystemError::Call(error)) => return Err(error),
+        Err(_) => return Err(CallError::Unanswered),
+    }
+    match ended.await {
+        // Gone before it was waited for: it had agreed to end so.
+        ExitReason::Shutdown | ExitReason::NoProc => Ok(()),
+        reason => Err(CallError::Down(reason)),
+    }
+}
+
+/// Runs a supervisor to its end.
+pub(crate) async fn run<B: Behaviour>(
+    core: B::Core,
+    children: impl IntoIterator<Item = (ChildKey, Launch)>,
+    subject: Subject<B::Request>,
+    ack: InitAck<B::Handle>,
+    handle: B::Handle,
+) -> ExitReason {
+    let parent = ack.parent();
+    if let Err(error) = trap_exits(true) {
+        return ExitReason::error(error);
+    }
+    let children: FxHashMap<_, _> =
+        children.into_iter().map(|(key, launch)| (key, Child { launch, starts: 0 })).collect();
+    let mut shell = Shell::<B> {
+        core,
+        numbered: children.len() as u64,
+        children,
+        subject,
+        incoming: None,
+        outcome: None,
+        ack: Some((ack, handle)),
+        epoch: Instant::now(),
+    };
+    match shell.feed(Event::Boot).await {
+        Some(reason) => reason,
+        None => shell.serve(parent).await,
+    }
+}
+
+/// Everything that a supervisor takes out of its mailbox.
+enum Message<R> {
+    Request(R),
+    Exit(ExitMessage),
+    System(SystemMessage),
+    Unexpected(String),
+}
+
+impl<B: Behaviour> Shell<B> {
+    async fn serve(&mut self, parent: Option<Pid>) -> ExitReason {
+        let mut running = Selector::new()
+            .select(&self.subject, Message::Request)
+            .select_trapped_exits(Message::Exit)
+            .select_raw(Message::System)
+            .select_other(|message| Message::Unexpected(message.to_string()));
+        let mut suspended = Selector::new().select_raw(Message::System);
+        if let Some(parent) = parent {
+            suspended = suspended.select_trapped_exit_of(parent, Message::Exit);
+        }
+        let mut system = System::new(B::MODULE, parent);
+        loop {
+            let selector = match system.mode() {
+                Mode::Running => &mut running,
+                Mode::Suspended => &mut suspended,
+            };
+            let ended = match selector.receive_forever().await {
+                Ok(Message::Request(request)) => B::serve(self, request).await,
+                Ok(Message::Exit(exit)) if Some(exit.pid) == parent => {
+                    self.feed(Event::ShutDown { reason: exit.reason }).await
+                }
+                Ok(Message::Exit(ExitMessage { pid, reason })) => {
+                    self.feed(Event::Exited { pid, reason }).await
+                }
+                Ok(Message::System(message)) => match system.handle(message, &mut self.core, |_| None) {
+                    After::Continue => None,
+                    After::Terminate(reason) => self.feed(Event::ShutDown { reason }).await,
+                },
+                Ok(Message::Unexpected(message)) => {
+                    report::unexpected(&message);
+                    None
+                }
+                Err(error) => Some(ExitReason::error(error)),
+            };
+            if let Some(reason) = ended {
+                return reason;
+            }
+        }
+    }
+
+    /// What is known of a child.
+    pub(crate) fn info<I: Clone>(&self, child: &semantics::Child<I, Pid>) -> ChildInfo<I> {
+        let starts = self.children.get(&child.key).map_or(0, |child| child.starts);
+        ChildInfo { rules: child.rules.clone(), presence: child.presence, restarts: starts.saturating_sub(1) }
+    }
+
+    /// The number for a child without an id: another one each time.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered - 1
+    }
+
+    /// Has the core carry out a command, for a child that is started by `launch` if it is to be started.
+    /// Returns what came of it, and the reason if the supervisor has come to its end.
+    pub(crate) async fn command(
+        &mut self,
+        command: <B::Core as Core>::Command,
+        launch: Option<Launch>,
+    ) -> (Option<Outcome<<B::Core as Core>::Id>>, Option<ExitReason>) {
+        self.incoming = launch;
+        let ended = self.feed(Event::Command(command)).await;
+        self.incoming = None;
+        (self.outcome.take(), ended)
+    }
+
+    /// Tells the core what has happened and does all that follows from it. A reason means that the
+    /// supervisor has come to its end.
+    pub(crate) async fn feed(&mut self, event: CoreEvent<B>) -> Option<ExitReason> {
+        let mut effects = VecDeque::new();
+        let mut next = Some(event);
+        loop {
+            if let Some(event) = next.take() {
+                match self.core.handle(self.epoch.elapsed(), event) {
+                    Ok(more) => effects.extend(more),
+                    Err(refused) => return Some(ExitReason::error(refused.to_string())),
+                }
+            }
+            match effects.pop_front()? {
+                Effect::Start { key } => next = Some(self.start(key).await),
+                Effect::Stop(stop) => next = Some(stopped::<B>(stop.key, self::stop(&stop).await)),
+                Effect::StopAll(stops) => {
+                    for (key, reason) in stop_all(stops).await {
+                        match self.core.handle(self.epoch.elapsed(), stopped::<B>(key, reason)) {
+                            Ok(more) => effects.extend(more),
+                            Err(refused) => return Some(ExitReason::error(refused.to_string())),
+                        }
+                    }
+                }
+                effect => {
+                    if let Some(reason) = self.carry_out(effect) {
+                        return Some(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what needs no waiting.
+    fn carry_out(&mut self, effect: CoreEffect<B>) -> Option<ExitReason> {
+        match effect {
+            Effect::Retry { key } => self.subject.send(B::retry(key)),
+            Effect::Forget { key } => drop(self.children.remove(&key)),
+            Effect::Reply(outcome) => self.outcome = Some(outcome),
+            Effect::Report(report) => report::report(&report),
+            Effect::Ready => {
+                if let Some((ack, handle)) = self.ack.take() {
+                    return ack.ready(handle).err();
+                }
+            }
+            Effect::Exit(ending) => return Some(self.end(ending)),
+            Effect::Start { .. } | Effect::Stop(_) | Effect::StopAll(_) => {}
+        }
+        None
+    }
+
+    fn end(&mut self, ending: Ending<<B::Core as Core>::Id, ExitReason, StartError>) -> ExitReason {
+        match ending {
+            Ending::Shutdown => ExitReason::Shutdown,
+            Ending::Asked(reason) => reason,
+            Ending::FailedToStartChild { id, error } => {
+                let failed = FailedToStartChild { id: id.to_string().into(), error };
+                if let Some((ack, _)) = self.ack.take() {
+                    ack.failed(failed.clone());
+                }
+                ExitReason::shutdown_with(failed)
+            }
+        }
+    }
+
+    /// Runs a child's start to its end.
+    async fn start(&mut self, key: ChildKey) -> CoreEvent<B> {
+        if let Some(launch) = self.incoming.take() {
+            self.children.insert(key, Child { launch, starts: 0 });
+        }
+        let Some(child) = self.children.get_mut(&key) else {
+            return Event::StartFailed { key, error: StartError::failed("the child's start is gone") };
+        };
+        child.starts += 1;
+        match catch(async { (child.launch)().await }).await {
+            Ok(Ok(pid)) => Event::Started { key, pid },
+            Ok(Err(StartError::Ignored)) => Event::Ignored { key },
+            Ok(Err(error)) => Event::StartFailed { key, error },
+            Err(reason) => Event::StartFailed { key, error: StartError::InitExited(reason) },
+        }
+    }
+}
+
+fn stopped<B: Behaviour>(key: ChildKey, reason: ExitReason) -> CoreEvent<B> {
+    Event::Stopped { key, reason }
+}
+
+/// Stops a child and returns why it really ended.
+///
+/// A monitor is what is waited for, so that a child that has unlinked itself cannot hang its supervisor.
+async fn stop(stop: &Stop<Pid>) -> ExitReason {
+    let Ok(watch) = monitor(stop.pid) else { return ExitReason::NoProc };
+    ask_to_end(stop);
+    let down = match stop.shutdown {
+        Shutdown::BrutalKill | Shutdown::Infinity => watch.down().await,
+        Shutdown::After(patience) => match timeout(patience, watch.down()).await {
+            Ok(down) => down,
+            Err(_) => {
+                kill(stop.pid);
+                watch.down().await
+            }
+        },
+    };
+    true_reason(stop.pid, down.ok()).await
+}
+
+/// Stops children at once, each with its own patience.
+async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(ChildKey, ExitReason)> {
+    let start = Instant::now();
+    let mut waiting: FxHashMap<Monitor, Stop<Pid>> = FxHashMap::default();
+    let mut downs = Selector::new();
+    for stop in stops {
+        if let Ok(watch) = monitor(stop.pid) {
+            ask_to_end(&stop);
+            downs = downs.select_monitor(watch, |down| down);
+            waiting.insert(watch, stop);
+        }
+    }
+    let mut patience: Vec<(Duration, Monitor)> = waiting
+        .iter()
+        .filter_map(|(watch, stop)| match stop.shutdown {
+            Shutdown::After(patience) => Some((patience, *watch)),
+            Shutdown::BrutalKill | Shutdown::Infinity => None,
+        })
+        .collect();
+    // The shortest is the last.
+    patience.sort_unstable_by(|a, b| b.cmp(a));
+
+    let mut ended = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let left = patience.last().map(|(patience, _)| patience.saturating_sub(start.elapsed()));
+        match downs.receive(left.unwrap_or(Duration::MAX)).await {
+            Ok(down) => {
+                if let Some(stop) = waiting.remove(&down.monitor) {
+                    ended.push((stop.key, true_reason(stop.pid, Some(down)).await));
+                }
+            }
+            Err(_) => {
+                if let Some(stop) = patience.pop().and_then(|(_, watch)| waiting.get(&watch)) {
+                    kill(stop.pid);
+                }
+            }
+        }
+    }
+    ended
+}
+
+fn ask_to_end(stop: &Stop<Pid>) {
+    let reason = match stop.shutdown {
+        Shutdown::BrutalKill => ExitReason::Kill,
+        Shutdown::After(_) | Shutdown::Infinity => ExitReason::Shutdown,
+    };
+    send_exit(stop.pid, reason);
+}
+
+/// Why a child that is gone has ended, and takes its exit out of the mailbox. Where it was gone before it was
+/// monitored, only the exit knows; it came before the monitor was answered.
+async fn true_reason(pid: Pid, down: Option<Down>) -> ExitReason {
+    let _ = unlink(pid);
+    let exit = Selector::new().select_trapped_exit_of(pid, |exit| exit.reason).receive(Duration::ZERO).await;
+    match (down.map(|down| down.reason), exit) {
+        (Some(ExitReason::NoProc) | None, Ok(reason)) => reason,
+        (Some(reason), _) => reason,
+        (None, Err(_)) => ExitReason::NoProc,
+    }
+}

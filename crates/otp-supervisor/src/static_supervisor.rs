@@ -1,0 +1,399 @@
+//! Supervisors whose children are specified once, each with an id.
+//!
+//! ```
+//! use otp_actor::{StartError, Started};
+//! use otp_supervisor::{Strategy, static_supervisor::{self as supervisor, Supervisor}};
+//! # mod database_pool { pub fn supervised() -> otp_supervisor::ChildSpec {
+//! #     otp_supervisor::supervision::process(std::future::pending::<()>) } }
+//! # mod http_server { pub use super::database_pool::supervised; }
+//!
+//! async fn start_supervisor() -> Result<Started<Supervisor>, StartError> {
+//!     supervisor::new(Strategy::OneForOne)
+//!         .add(database_pool::supervised())
+//!         .add(http_server::supervised())
+//!         .start()
+//!         .await
+//! }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! # let started = start_supervisor().await.unwrap();
+//! # assert_eq!(started.data.count_children().await.unwrap().active, 2);
+//! # started.data.stop().await.unwrap();
+//! # }
+//! ```
+//!
+//! Counterpart: `supervisor` in Erlang, `gleam/otp/static_supervisor`.
+
+use std::{fmt, time::Duration};
+
+use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
+use otp_actor::{InitAck, StartError, Started, start_process};
+use tokio::sync::oneshot;
+
+use crate::{
+    child_info::ChildInfo,
+    child_spec::{ChildId, ChildSpec, Launch, launch},
+    error::{SupervisorError, answered, started},
+    semantics::{self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Event, Flags, Handled, Strategy},
+    shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
+};
+
+/// A supervisor with this strategy and no children yet.
+///
+/// Counterpart: `static_supervisor.new` in Gleam.
+pub fn new(strategy: Strategy) -> Builder {
+    Builder { flags: Flags { strategy, ..Flags::default() }, children: Vec::new(), name: None }
+}
+
+/// A supervisor to be started.
+///
+/// Counterpart: `Builder` of `static_supervisor` in Gleam, the result of `init/1` in Erlang.
+#[derive(Debug)]
+#[must_use = "a supervisor does nothing before it is started"]
+pub struct Builder {
+    flags: Flags,
+    children: Vec<(ChildRules<ChildId>, LaunchSlot)>,
+    name: Option<Name<Message>>,
+}
+
+struct LaunchSlot(Launch);
+
+impl fmt::Debug for LaunchSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+impl Builder {
+    /// Adds a child. Children are started in the order in which they are added, and stopped in the reverse
+    /// one.
+    ///
+    /// Counterpart: `static_supervisor.add` in Gleam.
+    #[allow(clippy::should_implement_trait)]
+    pub fn add<D: Send + 'static>(mut self, child: ChildSpec<D>) -> Self {
+        let rules = child.rules(self.children.len() as u64);
+        self.children.push((rules, LaunchSlot(launch(child.start, None))));
+        self
+    }
+
+    /// How many restarts are tolerated in which time; one more and the supervisor gives up: it stops its
+    /// children and itself, with the reason `shutdown`. Without this, 1 in 5 seconds.
+    ///
+    /// As in OTP, time is counted in whole seconds.
+    ///
+    /// Counterpart: `intensity` and `period`, `static_supervisor.restart_tolerance` in Gleam.
+    pub fn restart_tolerance(mut self, intensity: u32, period: Duration) -> Self {
+        self.flags.intensity = intensity;
+        self.flags.period = period;
+        self
+    }
+
+    /// Whether the supervisor ends when significant children have ended. Without this, never.
+    ///
+    /// Counterpart: `auto_shutdown`, `static_supervisor.auto_shutdown` in Gleam.
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.flags.auto_shutdown = auto_shutdown;
+        self
+    }
+
+    /// Registers the supervisor under this name, by which it is found when it was restarted: see
+    /// [`Supervisor::named`].
+    pub fn named(mut self, name: Name<Message>) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Starts the supervisor, linked with the calling process if there is one, and its children one after
+    /// the other.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::InitFailed`] if a child does not start, with
+    /// [`FailedToStartChild`](crate::FailedToStartChild), or if the children cannot be supervised so, with
+    /// [`SetupError`](semantics::SetupError); [`StartError::AlreadyStarted`] if the name is taken. Children
+    /// that were started are stopped before the error is returned.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the supervisor, and with it its children, unless it was returned.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `supervisor:start_link/2`, `static_supervisor.start` in Gleam.
+    pub async fn start(self) -> Result<Started<Supervisor>, StartError> {
+        let (rules, launches): (Vec<_>, Vec<_>) = self.children.into_iter().unzip();
+        let core = semantics::Supervisor::new(self.flags, rules).map_err(StartError::failed)?;
+        let keys: Vec<ChildKey> = core.which_children().rev().map(|child| child.key).collect();
+        let children: Vec<_> = keys.into_iter().zip(launches.into_iter().map(|slot| slot.0)).collect();
+        let spawn = match self.name {
+            Some(name) => Spawn::new().named(name),
+            None => Spawn::new(),
+        };
+        let name = self.name;
+        // A supervisor takes as long as its children take to start.
+        start_process(spawn, Duration::MAX, move |own: Subject<Message>, ack: InitAck<Supervisor>| {
+            let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
+            shell::run::<Static>(core, children, own, ack, handle)
+        })
+        .await
+    }
+}
+
+/// A running supervisor of children that are known by their ids.
+///
+/// Requests wait while the supervisor starts or stops children, as long as that takes. A child that calls its
+/// own supervisor while it starts waits for ever.
+///
+/// Counterpart: `SupRef` in Erlang, `Supervisor` in Gleam.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
+    subject: Subject<Message>,
+}
+
+impl Supervisor {
+    /// The supervisor that holds this name, whenever it is used.
+    #[must_use]
+    pub fn named(name: Name<Message>) -> Self {
+        Self { subject: name.subject() }
+    }
+
+    /// The supervisor's process; `None` if nobody holds its name.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.subject.pid()
+    }
+
+    /// Adds a child at the end and starts it.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError`]: its id is taken, its rules are refused, or it did not start, in which case it is
+    /// not added; or the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:start_child/2`.
+    pub async fn start_child<D: Send + 'static>(
+        &self,
+        child: ChildSpec<D>,
+    ) -> Result<Started<D>, SupervisorError> {
+        let (asked, data) = oneshot::channel();
+        let pid = self
+            .command(|reply| {
+                let new = Box::new(move |number| (child.rules(number), launch(child.start, Some(asked))));
+                Request::StartChild(new, reply)
+            })
+            .await?;
+        started(pid, data).await
+    }
+
+    /// Stops a child and keeps its specification, unless it is temporary. A child that is being restarted
+    /// no longer is.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError`]: there is no such child, or the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:terminate_child/2`.
+    pub async fn terminate_child(&self, id: impl Into<ChildId>) -> Result<(), SupervisorError> {
+        self.command(|reply| Request::Command(Command::TerminateChild(id.into()), reply)).await.map(drop)
+    }
+
+    /// Starts a child that was stopped or has ended. Returns its pid, or `None` if it chose not to run.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError`]: there is no such child, it runs or is being restarted, or it did not start; or
+    /// the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:restart_child/2`.
+    pub async fn restart_child(&self, id: impl Into<ChildId>) -> Result<Option<Pid>, SupervisorError> {
+        self.command(|reply| Request::Command(Command::RestartChild(id.into()), reply)).await
+    }
+
+    /// Forgets a child that does not run.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError`]: there is no such child, or it runs or is being restarted; or the supervisor is
+    /// gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:delete_child/2`.
+    pub async fn delete_child(&self, id: impl Into<ChildId>) -> Result<(), SupervisorError> {
+        self.command(|reply| Request::Command(Command::DeleteChild(id.into()), reply)).await.map(drop)
+    }
+
+    /// All children, those that were started last first.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `supervisor:which_children/1`.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo<ChildId>>, CallError> {
+        self.call(Request::WhichChildren).await
+    }
+
+    /// One child; `None` if there is none with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `supervisor:which_child/2` and `supervisor:get_childspec/2`.
+    pub async fn which_child(&self, id: impl Into<ChildId>) -> Result<Option<ChildInfo<ChildId>>, CallError> {
+        self.call(|reply| Request::WhichChild(id.into(), reply)).await
+    }
+
+    /// How many children there are, and of which kinds.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `supervisor:count_children/1`.
+    pub async fn count_children(&self) -> Result<Counts, CallError> {
+        self.call(Request::CountChildren).await
+    }
+
+    /// Stops the children in reverse order, and then the supervisor, with the reason `shutdown`. Returns when
+    /// it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoProc`] if it was gone already; [`CallError::Down`] with its reason, if it ended with
+    /// another one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `supervisor:stop/1`.
+    pub async fn stop(&self) -> Result<(), CallError> {
+        stop_supervisor(self.pid()).await
+    }
+
+    async fn command(&self, request: impl FnOnce(Reply<Answered>) -> Request) -> Answered {
+        self.call(request).await?
+    }
+
+    async fn call<R: Send + 'static>(
+        &self,
+        request: impl FnOnce(Reply<R>) -> Request,
+    ) -> Result<R, CallError> {
+        self.subject.call(Duration::MAX, |reply| Message(request(reply))).await
+    }
+}
+
+/// A message to a supervisor of this kind: what its name is for. Sent by the methods of [`Supervisor`].
+pub struct Message(Request);
+
+enum Request {
+    StartChild(NewChild, Reply<Answered>),
+    Command(Command<ChildId>, Reply<Answered>),
+    WhichChildren(Reply<Vec<ChildInfo<ChildId>>>),
+    WhichChild(ChildId, Reply<Option<ChildInfo<ChildId>>>),
+    CountChildren(Reply<Counts>),
+    Retry(ChildKey),
+}
+
+/// The rules and the start of a child that is to be added, given the number that it gets if it has no id.
+type NewChild = Box<dyn FnOnce(u64) -> (ChildRules<ChildId>, Launch) + Send>;
+
+/// The pid of the child, for the commands that start one, unless it chose not to run.
+type Answered = Result<Option<Pid>, SupervisorError>;
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Message")
+    }
+}
+
+type StaticCore = semantics::Supervisor<ChildId, Pid, ExitReason, StartError>;
+
+impl Core for StaticCore {
+    type Id = ChildId;
+    type Command = Command<ChildId>;
+
+    fn handle(
+        &mut self,
+        now: Duration,
+        event: Event<Self::Command, Pid, ExitReason, StartError>,
+    ) -> Handled<ChildId, Self::Command, Pid, ExitReason, StartError> {
+        self.handle(now, event)
+    }
+}
+
+struct Static;
+
+impl Behaviour for Static {
+    type Core = StaticCore;
+    type Request = Message;
+    type Handle = Supervisor;
+    const MODULE: &'static str = "supervisor";
+
+    fn retry(key: ChildKey) -> Message {
+        Message(Request::Retry(key))
+    }
+
+    async fn serve(shell: &mut Shell<Self>, Message(request): Message) -> Option<ExitReason> {
+        match request {
+            Request::StartChild(child, reply) => {
+                let (rules, launch) = child(shell.next_number());
+                answer(shell.command(Command::StartChild(rules), Some(launch)).await, reply)
+            }
+            Request::Command(command, reply) => answer(shell.command(command, None).await, reply),
+            Request::WhichChildren(reply) => {
+                reply.send(shell.core.which_children().map(|child| shell.info(child)).collect());
+                None
+            }
+            Request::WhichChild(id, reply) => {
+                reply.send(shell.core.which_child(&id).map(|child| shell.info(child)));
+                None
+            }
+            Request::CountChildren(reply) => {
+                reply.send(shell.core.count_children(erlang_process::is_alive));
+                None
+            }
+            Request::Retry(key) => shell.feed(Event::Retry { key }).await,
+        }
+    }
+}
+
+fn answer(
+    (outcome, ended): (Option<Outcome<ChildId>>, Option<ExitReason>),
+    reply: Reply<Answered>,
+) -> Option<ExitReason> {
+    // Without an outcome the supervisor has come to its end; the reply is dropped with it and says so.
+    if let Some(outcome) = outcome {
+        reply.send(answered(outcome));
+    }
+    ended
+}

@@ -1,0 +1,255 @@
+//! A supervisor restarts, gives up and stops as it should.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use erlang_process::{self as process, ExitReason, Name, Node, Pid, Selector, Spawn};
+use otp_actor::{StartError, Started};
+use otp_supervisor::{
+    ChildSpec, Restart, Shutdown, Strategy, SupervisorError, factory_supervisor,
+    static_supervisor as supervisor, supervision,
+};
+
+/// What the children of a tree have done, in order.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn write(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn read(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    /// A child that notes its start and its end.
+    fn child(&self, id: &'static str) -> ChildSpec {
+        let diary = self.clone();
+        supervision::process(move || {
+            let noted = Noted { diary: diary.clone(), id };
+            async move {
+                noted.diary.write(format!("start {}", noted.id));
+                std::future::pending::<()>().await;
+            }
+        })
+        .id(id)
+    }
+}
+
+struct Noted {
+    diary: Diary,
+    id: &'static str,
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.diary.write(format!("end {}", self.id));
+    }
+}
+
+/// Waits until nothing can run.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+async fn pid(tree: &supervisor::Supervisor, id: &'static str) -> Pid {
+    tree.which_child(id).await.unwrap().unwrap().pid().unwrap()
+}
+
+async fn trio(strategy: Strategy) -> (Diary, supervisor::Supervisor) {
+    let diary = Diary::default();
+    let tree = supervisor::new(strategy)
+        .add(diary.child("a"))
+        .add(diary.child("b"))
+        .add(diary.child("c"))
+        .start()
+        .await
+        .unwrap();
+    settle().await;
+    assert_eq!(diary.read(), ["start a", "start b", "start c"]);
+    (diary, tree.data)
+}
+
+async fn after_b_is_killed(strategy: Strategy) -> Vec<String> {
+    let (diary, tree) = trio(strategy).await;
+    process::kill(pid(&tree, "b").await);
+    settle().await;
+    let lines = diary.read();
+    tree.stop().await.unwrap();
+    assert_eq!(diary.read(), ["end c", "end b", "end a"]);
+    lines
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_for_one_restarts_the_one() {
+    assert_eq!(after_b_is_killed(Strategy::OneForOne).await, ["end b", "start b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_for_one_restarts_the_rest() {
+    let lines = after_b_is_killed(Strategy::RestForOne).await;
+    assert_eq!(lines, ["end b", "end c", "start b", "start c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_for_all_restarts_all() {
+    let lines = after_b_is_killed(Strategy::OneForAll).await;
+    assert_eq!(lines, ["end b", "end c", "end a", "start a", "start b", "start c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_gives_up_and_its_parent_hears_shutdown() {
+    let node = Node::new();
+    node.run(async {
+        process::trap_exits(true).unwrap();
+        let (diary, tree) = trio(Strategy::OneForOne).await;
+        for _ in 0..2 {
+            process::kill(pid(&tree, "b").await);
+            settle().await;
+        }
+        let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await.unwrap();
+        assert_eq!(exit.reason, ExitReason::Shutdown);
+        assert_eq!(diary.read(), ["end b", "start b", "end b", "end c", "end a"]);
+    })
+    .await
+    .unwrap();
+    assert!(node.processes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_does_not_start_rolls_the_others_back() {
+    let diary = Diary::default();
+    let fails = supervision::worker(|| async { Err::<Started<()>, _>(StartError::failed("no")) }).id("b");
+    let node = Node::new();
+    let error = node
+        .run({
+            let diary = diary.clone();
+            async move {
+                supervisor::new(Strategy::OneForOne)
+                    .add(diary.child("a"))
+                    .add(fails)
+                    .start()
+                    .await
+                    .unwrap_err()
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the initialiser failed: the child b did not start: the initialiser failed: no"
+    );
+    assert!(node.processes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_traps_is_given_its_patience_and_then_killed() {
+    let stubborn = |patience| {
+        supervision::process(|| async {
+            process::trap_exits(true).unwrap();
+            std::future::pending::<()>().await;
+        })
+        .shutdown(patience)
+    };
+    let tree = supervisor::new(Strategy::OneForOne)
+        .add(stubborn(Shutdown::After(Duration::from_secs(3))))
+        .add(stubborn(Shutdown::BrutalKill))
+        .start()
+        .await
+        .unwrap();
+    settle().await;
+    let before = tokio::time::Instant::now();
+    tree.data.stop().await.unwrap();
+    assert_eq!(before.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_come_and_go_by_id() {
+    let tree = supervisor::new(Strategy::OneForOne).start().await.unwrap().data;
+    let spec = || supervision::process(std::future::pending::<()>).id("x");
+    let first = tree.start_child(spec()).await.unwrap();
+    assert!(
+        matches!(tree.start_child(spec()).await, Err(SupervisorError::AlreadyStarted(pid)) if pid == first.pid)
+    );
+    assert!(matches!(tree.restart_child("x").await, Err(SupervisorError::Running)));
+    assert!(matches!(tree.delete_child("x").await, Err(SupervisorError::Running)));
+    tree.terminate_child("x").await.unwrap();
+    assert!(!process::is_alive(first.pid));
+    assert!(matches!(tree.start_child(spec()).await, Err(SupervisorError::AlreadyPresent)));
+    assert!(tree.restart_child("x").await.unwrap().is_some());
+    tree.terminate_child("x").await.unwrap();
+    tree.delete_child("x").await.unwrap();
+    assert!(matches!(tree.terminate_child("x").await, Err(SupervisorError::NotFound)));
+    tree.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_factory_restarts_with_the_argument_and_stops_all_at_once() {
+    let names: Vec<Name<()>> = (0..10).map(|_| Name::new("child")).collect();
+    let factory = factory_supervisor::worker(|name: Name<()>| async move {
+        let body = async {
+            process::trap_exits(true).unwrap();
+            std::future::pending::<()>().await;
+        };
+        let pid = Spawn::new().named(name).spawn(body).map_err(StartError::failed)?;
+        Ok(Started { pid, data: () })
+    })
+    .start()
+    .await
+    .unwrap()
+    .data;
+    for name in &names {
+        factory.start_child(*name).await.unwrap();
+    }
+    let first = process::whereis(names[0]).unwrap();
+    process::kill(first);
+    settle().await;
+    assert!(process::whereis(names[0]).is_some_and(|pid| pid != first));
+    assert_eq!(factory.count_children().await.unwrap().active, 10);
+    let before = tokio::time::Instant::now();
+    factory.stop().await.unwrap();
+    assert_eq!(before.elapsed(), Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_temporary_child_gets_its_argument_moved_in() {
+    struct NotClone;
+    let factory = factory_supervisor::temporary(|argument: NotClone| async {
+        let pid = process::spawn(async move {
+            let _kept = argument;
+            std::future::pending::<()>().await;
+        });
+        Ok(Started { pid, data: () })
+    })
+    .max_children(1)
+    .start()
+    .await
+    .unwrap()
+    .data;
+    let child = factory.start_child(NotClone).await.unwrap();
+    assert!(matches!(factory.start_child(NotClone).await, Err(SupervisorError::MaxChildren)));
+    process::kill(child.pid);
+    settle().await;
+    assert_eq!(factory.count_children().await.unwrap().active, 0);
+    factory.terminate_child(child.pid).await.unwrap();
+    factory.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transient_child_that_is_done_stays_listed() {
+    let tree = supervisor::new(Strategy::OneForOne)
+        .add(supervision::process(|| async {}).id("done").restart(Restart::Transient))
+        .start()
+        .await
+        .unwrap()
+        .data;
+    settle().await;
+    let child = tree.which_child("done").await.unwrap().unwrap();
+    assert_eq!((child.pid(), child.restarts), (None, 0));
+    tree.stop().await.unwrap();
+}
