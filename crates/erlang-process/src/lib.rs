@@ -1,8 +1,4 @@
-//! Erlang's processes for Rust, on tokio: the ground floor of OTP.
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+#![doc = include_str!("../README.md")]
 
 mod alias;
 mod call;
