@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     cell::{AnyCellExt, Process},
+    deadline::Elapsed,
     reason::ExitReason,
     scope::{self, Orphan},
     subject::Subject,
-    timer::Elapsed,
 };
 
 /// Where the reply to a request goes: part of the request, used up by [`send`](Self::send).

@@ -4,8 +4,13 @@ mod alias;
 mod call;
 mod carrier;
 mod cell;
+mod clock;
+mod deadline;
 mod info;
 mod link;
+mod membership;
+#[cfg(all(test, any(otp_loom, otp_shuttle)))]
+mod models;
 mod monitor;
 mod name;
 mod node;
@@ -15,7 +20,9 @@ mod process;
 mod reason;
 mod receive;
 mod reference;
+mod registry;
 mod report;
+#[cfg_attr(all(test, any(otp_loom, otp_shuttle)), path = "models/rt.rs")]
 mod rt;
 mod scope;
 mod selector;
@@ -30,6 +37,8 @@ pub use crate::{
     alias::{AliasMode, alias, unalias},
     call::{CallError, Reply},
     carrier::{Carrier, Undelivered},
+    clock::MissedTicks,
+    deadline::{Elapsed, timeout},
     info::{Info, Status},
     link::{LinkError, link, unlink},
     monitor::{Down, Monitor, demonitor, demonitor_flush, monitor},
@@ -44,9 +53,10 @@ pub use crate::{
     reason::{ExitReason, IntoExitReason, Panic, SharedError},
     receive::ReceiveError,
     reference::Reference,
+    registry::{DuplicateKeys, NotHolder, Registry, RegistryError, RegistryEvent, UniqueKeys},
     selector::{Selector, Unexpected},
     signal::{Dest, Signal},
     spawn::{Prepared, Spawn, spawn, spawn_monitor, spawn_subject, spawn_unlinked},
     subject::{SendError, Subject},
-    timer::{Cancelled, Elapsed, Timer, timeout},
+    timer::{Cancelled, Timer, exit_after},
 };

@@ -7,7 +7,7 @@ use crate::{
     pid::Pid,
     process::NotAProcess,
     reason::ExitReason,
-    receive::{self, Pattern, ReceiveError},
+    receive::{self, Pattern, Receive, ReceiveError},
     reference::Reference,
     scope::{self, Scope},
     signal::{Dest, Signal},
@@ -93,7 +93,7 @@ impl Monitor {
     ///
     /// Dropping the future loses nothing.
     pub async fn down(self) -> Result<Down, ReceiveError> {
-        receive::receive(&mut DownOf(self), None).await
+        Receive::new(DownOf(self), None).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     node::Node,
     pid::Pid,
     subject::Subject,
-    sync::{AtomicU64, Mutex, Ordering},
+    sync::{MODELLED, Mutex, Ordering, StaticAtomicU64},
 };
 
 /// The name of a process that takes messages of type `M`.
@@ -47,7 +47,7 @@ impl<M> Name<M> {
     #[must_use]
     pub fn new(prefix: &'static str) -> Self {
         // What makes a name unique must hold in every node of the program, as names travel freely.
-        static NAMES: AtomicU64 = AtomicU64::new(1);
+        static NAMES: StaticAtomicU64 = StaticAtomicU64::new(1);
         let serial = NAMES.fetch_add(1, Ordering::Relaxed);
         Self { name: RegisteredName { text: prefix, serial }, message: PhantomData }
     }
@@ -238,7 +238,7 @@ struct Holder {
     message: TypeId,
 }
 
-const SHARDS: usize = 16;
+const SHARDS: usize = if MODELLED { 2 } else { 16 };
 
 impl Names {
     pub(crate) fn new() -> Self {

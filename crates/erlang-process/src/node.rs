@@ -11,12 +11,13 @@ use rustc_hash::FxHashMap;
 use crate::{
     carrier::{Carrier, Undelivered},
     cell::{AnyCellExt, Cell, Key, Process, Tagged},
+    clock::Clock,
     info::Info,
     name::{Name, Names, NotRegistered, RegisterError},
     pid::{NodeId, Pid},
     reason::ExitReason,
     reference::Reference,
-    scope,
+    rt, scope,
     signal::{Dest, Signal},
     subject::Subject,
     sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering},
@@ -53,6 +54,8 @@ struct Tables {
     carrier: OnceLock<Box<dyn Carrier>>,
     exposed: Mutex<FxHashMap<TypeId, Expose>>,
     known: Mutex<Known>,
+    /// One clock for each runtime that timers were set on.
+    clocks: Mutex<Vec<(rt::Id, Arc<Clock>)>>,
     listeners: Mutex<Vec<(u64, Subject<NodeEvent>)>>,
 }
 
@@ -86,6 +89,7 @@ impl Node {
             carrier: OnceLock::new(),
             exposed: Mutex::default(),
             known: Mutex::default(),
+            clocks: Mutex::default(),
             listeners: Mutex::default(),
         }))
     }
@@ -126,6 +130,23 @@ impl Node {
     /// A number that this node has not given before.
     pub(crate) fn next_number(&self) -> u64 {
         self.0.references.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The clock of the runtime that the caller runs on.
+    pub(crate) fn clock(&self) -> Arc<Clock> {
+        let runtime = rt::id();
+        let mut clocks = self.0.clocks.lock();
+        if let Some((_, clock)) = clocks.iter().find(|(id, clock)| *id == runtime && !clock.is_stopped()) {
+            return clock.clone();
+        }
+        let (gone, mut running): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut *clocks).into_iter().partition(|(_, clock)| clock.is_stopped());
+        let clock = Clock::start();
+        running.push((runtime, clock.clone()));
+        *clocks = running;
+        drop(clocks);
+        drop(gone);
+        clock
     }
 
     pub(crate) fn table(&self) -> &Table {

@@ -5,6 +5,7 @@ use std::{any::Any, cell::RefCell, panic, sync::Once};
 use crate::{
     process::current,
     reason::{Panic, payload_text},
+    sync::thread_local,
 };
 
 thread_local! {

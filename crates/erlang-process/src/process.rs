@@ -455,9 +455,12 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     let too_late = process.with(|control, _| control.begin_exit(head, decided));
     let by_itself = own && too_late.is_none();
     quietly(|| drop(too_late));
-    let name = process.with(|control, _| control.relations().and_then(|relations| relations.name));
+    let (name, tables) = process.with(|control, _| control.take_entries());
     if let Some(name) = name {
         head.node.names().release(name, head.pid);
+    }
+    for table in tables {
+        quietly(|| table.release(head.pid));
     }
 
     let (_, scope) = scope::enter(scope, || quietly(|| future.set(None)));

@@ -3,15 +3,16 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use crate::{
     cell::{AnyCellExt, AnyInbox, Key, Refill},
+    deadline::Deadline,
     process::NotAProcess,
     scope::{self, Scope},
-    timer::Deadline,
 };
 
 /// Why nothing was received.
@@ -60,22 +61,56 @@ pub(crate) trait Pattern {
 }
 
 /// Waits for the first message in arrival order that fits the pattern.
-pub(crate) async fn receive<P: Pattern>(
-    pattern: &mut P,
+///
+/// Written out: whether an `async fn` can be sent to another thread is asked of the pattern's output as well,
+/// and for one that holds a `dyn Trait` the compiler cannot tell.
+pub(crate) struct Receive<P> {
+    pattern: P,
     timeout: Option<Duration>,
-) -> Result<P::Output, ReceiveError> {
-    let mut deadline = timeout.map(Deadline::after);
-    let mut search = Search::default();
-    std::future::poll_fn(|cx| match search.poll(cx, pattern) {
-        Found::Message(output) => Poll::Ready(Ok(output)),
-        Found::Refused(error) => Poll::Ready(Err(error)),
-        Found::TurnOver => Poll::Pending,
-        Found::Nothing => match &mut deadline {
-            Some(deadline) => deadline.poll(cx).map(|()| Err(ReceiveError::Timeout)),
-            None => Poll::Pending,
-        },
-    })
-    .await
+    /// Set when the first search has found nothing.
+    deadline: Option<Deadline>,
+    search: Search,
+}
+
+impl<P> Receive<P> {
+    /// For as long as `timeout`, or for ever.
+    pub(crate) fn new(pattern: P, timeout: Option<Duration>) -> Self {
+        Self { pattern, timeout, deadline: None, search: Search::default() }
+    }
+}
+
+impl<P: Pattern + Unpin> Future for Receive<P> {
+    type Output = Result<P::Output, ReceiveError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        match this.search.poll(cx, &mut this.pattern) {
+            Found::Message(output) => Poll::Ready(Ok(output)),
+            Found::Refused(error) => Poll::Ready(Err(error)),
+            Found::TurnOver => Poll::Pending,
+            Found::Nothing => {
+                let Some(timeout) = this.timeout else { return Poll::Pending };
+                let deadline = this.deadline.get_or_insert_with(|| Deadline::after(timeout));
+                deadline.poll(cx).map(|()| Err(ReceiveError::Timeout))
+            }
+        }
+    }
+}
+
+impl<P: Pattern> Pattern for &mut P {
+    type Output = P::Output;
+
+    fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
+        (**self).check(scope)
+    }
+
+    fn wants(&self, key: Key, own: TypeId) -> bool {
+        (**self).wants(key, own)
+    }
+
+    fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<Self::Output> {
+        (**self).take(key, own, message)
+    }
 }
 
 /// How far into the inbox a receive has looked, so that a message that does not fit is looked at once.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(crate) use tokio::runtime::{Handle, Id};
 pub(crate) use tokio::task::AbortHandle;
 pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -13,6 +14,18 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> AbortH
 /// Now, on tokio's clock, which tests can pause.
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The runtime that the caller runs on. Panics outside any, as spawning does.
+pub(crate) fn id() -> Id {
+    Handle::current().id()
+}
+
+/// The instant `delay` from now. What lies beyond what the clock can say is so far away that nobody will see
+/// it.
+pub(crate) fn after(delay: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now() + delay.min(NEVER)
 }
 
 /// The instant `timeout` from now; `None` when that lies beyond what the clock can say, which is for ever.

@@ -4,9 +4,9 @@ use std::{cell::RefCell, mem, task::Waker};
 
 use crate::{
     cell::{AnyCellExt, AnyInbox, Process, Refill},
+    deadline::SharedTimer,
     reason::ExitReason,
-    sync::Ordering,
-    timer::SharedTimer,
+    sync::{Ordering, thread_local},
 };
 
 thread_local! {

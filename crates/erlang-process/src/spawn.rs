@@ -244,7 +244,10 @@ impl Spawn {
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        let node = self.node.unwrap_or_else(Node::current);
+        let current = Node::current();
+        let node = self.node.unwrap_or_else(|| current.clone());
+        // A pid means something on its own node only.
+        let parent = crate::current().filter(|_| node.is(&current));
         let pid = node.table().next_pid();
         let mut relations = None::<Box<Relations>>;
         if let Some(peer) = self.link {
@@ -253,7 +256,7 @@ impl Spawn {
         if self.label.is_some() {
             relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
         }
-        let cell = Arc::new(Cell::<M>::new(pid, crate::current(), node.clone(), relations));
+        let cell = Arc::new(Cell::<M>::new(pid, parent, node.clone(), relations));
         let process: Process = cell.clone();
         node.table().insert(process.clone());
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.

@@ -12,7 +12,7 @@ use crate::{
     node::Node,
     pid::Pid,
     process::NotAProcess,
-    receive::{self, Pattern, ReceiveError},
+    receive::{Pattern, Receive, ReceiveError},
     scope::{self, Scope},
     selector::take,
     sync::Arc,
@@ -38,7 +38,7 @@ enum Route<M> {
     Tagged(Process, Key),
     /// Whoever holds the name.
     Named(Node, RegisteredName),
-    /// Another subject, behind a function.
+    /// Another subject, behind a function, or whoever holds a key of a registry.
     Mapped(Arc<dyn Target<M>>),
 }
 
@@ -75,6 +75,10 @@ impl<M: Send + 'static> Subject<M> {
 
     pub(crate) fn named(node: Node, name: RegisteredName) -> Self {
         Self(Route::Named(node, name))
+    }
+
+    pub(crate) fn to_target(target: Arc<dyn Target<M>>) -> Self {
+        Self(Route::Mapped(target))
     }
 
     /// Sends a message: never blocks, never fails. If the process is dead, or nobody holds the name, the
@@ -133,7 +137,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// Counterpart: `receive ... after`, `process.receive` in Gleam.
     pub async fn receive(&self, timeout: Duration) -> Result<M, ReceiveError> {
-        receive::receive(&mut FromSubject(self), Some(timeout)).await
+        Receive::new(FromSubject(self), Some(timeout)).await
     }
 
     /// Waits for a message to this subject, however long that takes.
@@ -148,7 +152,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// Counterpart: `process.receive_forever` in Gleam.
     pub async fn receive_forever(&self) -> Result<M, ReceiveError> {
-        receive::receive(&mut FromSubject(self), None).await
+        Receive::new(FromSubject(self), None).await
     }
 
     /// The process that gets what is sent now; `None` if nobody holds the subject's name.
@@ -198,6 +202,14 @@ impl<M: Send + 'static> Subject<M> {
             Route::Own(_) | Route::Tagged(..) => self.process(),
             Route::Named(..) => None,
             Route::Mapped(subject) => subject.fixed_process(),
+        }
+    }
+
+    /// Whether a key of a registry is looked up for each message.
+    pub(crate) fn is_keyed(&self) -> bool {
+        match &self.0 {
+            Route::Own(_) | Route::Tagged(..) | Route::Named(..) => false,
+            Route::Mapped(subject) => subject.is_keyed(),
         }
     }
 
@@ -264,10 +276,12 @@ impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
 }
 
 /// What a mapped subject sends to.
-trait Target<M>: Send + Sync {
+pub(crate) trait Target<M>: Send + Sync {
     fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>>;
     fn process(&self) -> Option<Process>;
     fn fixed_process(&self) -> Option<Process>;
+    /// Whether it looks a key of a registry up.
+    fn is_keyed(&self) -> bool;
 }
 
 struct Mapped<M, F> {
@@ -294,6 +308,10 @@ where
 
     fn fixed_process(&self) -> Option<Process> {
         self.subject.fixed_process()
+    }
+
+    fn is_keyed(&self) -> bool {
+        self.subject.is_keyed()
     }
 }
 

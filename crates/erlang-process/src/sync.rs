@@ -1,24 +1,71 @@
-//! The one door for locks and atomics: a model checker replaces them here and nowhere else.
+//! The one door for locks, atomics and the variables of a thread: a model checker replaces them here and
+//! nowhere else.
+//!
+//! Under a model checker several threads of a model share one of the system's, and the world begins anew for
+//! each schedule. So what a thread owns goes through here as well, and what a `static` holds does not.
 
 use std::fmt;
 
 pub(crate) use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    Arc, OnceLock, Weak,
+    atomic::{AtomicU64 as StaticAtomicU64, Ordering},
 };
+
+pub(crate) use self::checked::{AtomicBool, AtomicU8, AtomicU64, thread_local};
+
+/// Whether a model checker runs this. Tables are small then: it looks at every lock there is.
+pub(crate) const MODELLED: bool = cfg!(all(test, any(otp_loom, otp_shuttle)));
+
+#[cfg(not(all(test, any(otp_loom, otp_shuttle))))]
+mod checked {
+    pub(crate) use std::{
+        sync::{
+            Mutex, MutexGuard,
+            atomic::{AtomicBool, AtomicU8, AtomicU64},
+        },
+        thread_local,
+    };
+}
+
+#[cfg(all(test, otp_loom))]
+mod checked {
+    pub(crate) use loom::sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU8, AtomicU64},
+    };
+
+    /// loom's own does not know `const` initializers.
+    macro_rules! variable {
+        ($(#[$meta:meta])* static $name:ident: $type:ty = const { $init:expr };) => {
+            loom::thread_local! { $(#[$meta])* static $name: $type = $init; }
+        };
+    }
+    pub(crate) use variable as thread_local;
+}
+
+#[cfg(all(test, otp_shuttle))]
+mod checked {
+    pub(crate) use shuttle::{
+        sync::{
+            Mutex, MutexGuard,
+            atomic::{AtomicBool, AtomicU8, AtomicU64},
+        },
+        thread_local,
+    };
+}
 
 /// A mutex that is never poisoned.
 ///
 /// No user code runs, no user value is dropped and nothing is woken while one of these is held, so that
 /// a panic cannot leave what it guards half changed.
 #[derive(Default)]
-pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+pub(crate) struct Mutex<T>(checked::Mutex<T>);
 
-pub(crate) type Guard<'a, T> = std::sync::MutexGuard<'a, T>;
+pub(crate) type Guard<'a, T> = checked::MutexGuard<'a, T>;
 
 impl<T> Mutex<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
+    pub(crate) fn new(value: T) -> Self {
+        Self(checked::Mutex::new(value))
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, T> {

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::{
     cell::Process,
     pid::Pid,
-    sync::{AtomicU64, Mutex, Ordering},
+    sync::{AtomicU64, MODELLED, Mutex, Ordering},
 };
 
 /// All processes of a node, by number. For look-ups by pid and for listing: whoever holds a subject reaches
@@ -15,7 +15,7 @@ pub(crate) struct Table {
     shards: Box<[Mutex<FxHashMap<u64, Process>>]>,
 }
 
-const SHARDS: u64 = 64;
+const SHARDS: u64 = if MODELLED { 2 } else { 64 };
 
 impl Table {
     pub(crate) fn new() -> Self {

@@ -1,146 +1,44 @@
-//! Deadlines of receives and calls, and messages that are sent later.
+//! Messages that are sent later, and exits.
 
-use std::{
-    fmt,
-    future::{pending, poll_fn},
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use crate::{
-    cell::{AnyCellExt, Process},
-    rt::{self, AbortHandle, Instant, Sleep},
-    scope::{self, Scope},
+    cell::Process,
+    clock::{Action, Clock, MissedTicks, TimerId},
+    membership::{self, Members},
+    node::Node,
+    pid::Pid,
+    process::current,
+    reason::ExitReason,
+    rt::{self, Instant},
+    signal::Signal,
     subject::Subject,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
-/// The instant at which a receive or a call gives up.
+/// Something that is to happen later: a message, see [`Subject::send_after`], or an exit, see
+/// [`exit_after`].
 ///
-/// Arming a timer of the runtime costs more than a call does. So a process keeps one, armed for the earliest
-/// of its deadlines, and lets it stand when that deadline is met: later deadlines arm it anew only when it
-/// would fire too late. Under constant timeouts that is once per timeout instead of once per call.
-pub(crate) enum Deadline {
-    Never,
-    At(Instant),
-    /// A timer of its own, where the process's cannot be used: outside any process, and under a combinator
-    /// that polls with wakers of its own.
-    Own(Pin<Box<Sleep>>),
-    Passed,
-}
-
-/// The timer that a process keeps, and the waker that it wakes.
-pub(crate) struct SharedTimer {
-    sleep: Pin<Box<Sleep>>,
-    waker: Waker,
-}
-
-impl Deadline {
-    pub(crate) fn after(timeout: Duration) -> Self {
-        if timeout.is_zero() { Self::Passed } else { rt::deadline(timeout).map_or(Self::Never, Self::At) }
-    }
-
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Self::Never => Poll::Pending,
-            Self::Passed => Poll::Ready(()),
-            Self::Own(sleep) => sleep.as_mut().poll(cx),
-            Self::At(at) => match scope::with(|scope| scope.poll_timer(*at, cx)).flatten() {
-                Some(poll) => poll,
-                None => {
-                    let mut sleep = Box::pin(rt::sleep_until(*at));
-                    let poll = sleep.as_mut().poll(cx);
-                    *self = Self::Own(sleep);
-                    poll
-                }
-            },
-        }
-    }
-}
-
-impl Scope {
-    /// Polls the process's timer for this deadline; `None` if it cannot serve who polls.
-    fn poll_timer(&mut self, at: Instant, cx: &mut Context<'_>) -> Option<Poll<()>> {
-        match self.local.as_mut().and_then(|local| local.timer.as_mut()) {
-            Some(timer) if !timer.waker.will_wake(cx.waker()) => None,
-            Some(timer) => {
-                if !timer.sleep.is_elapsed() && timer.sleep.deadline() <= at {
-                    return Some(Poll::Pending);
-                }
-                // Not by the timer: another deadline, polled before this one, may be waiting for it already.
-                if at <= rt::now() {
-                    return Some(Poll::Ready(()));
-                }
-                timer.sleep.as_mut().reset(at);
-                Some(timer.sleep.as_mut().poll(cx))
-            }
-            None if !self.cell.with(|control, _| control.is_task_waker(cx.waker())) => None,
-            None => {
-                let mut timer =
-                    SharedTimer { sleep: Box::pin(rt::sleep_until(at)), waker: cx.waker().clone() };
-                let poll = timer.sleep.as_mut().poll(cx);
-                self.local_mut().timer = Some(timer);
-                Some(poll)
-            }
-        }
-    }
-}
-
-/// Gives a future a time limit, as `tokio::time::timeout` does, with the one timer that a process keeps for
-/// all its deadlines. [`Duration::MAX`] is no limit.
+/// Dropping it changes nothing; [`cancel`](Self::cancel) stops it. A timer for a process ends with that
+/// process; one for a name does not.
 ///
-/// # Errors
-///
-/// [`Elapsed`] if the time is over first; the future is dropped then.
-///
-/// # Cancel safety
-///
-/// As the future itself.
-pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let mut deadline = Deadline::after(duration);
-    let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => deadline.poll(cx).map(|()| Err(Elapsed)),
-    })
-    .await
-}
-
-/// The time limit was over first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elapsed;
-
-impl fmt::Display for Elapsed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time limit was over first")
-    }
-}
-
-impl std::error::Error for Elapsed {}
-
-/// A message that is to be sent later, see [`Subject::send_after`].
-///
-/// Dropping it changes nothing; [`cancel`](Self::cancel) stops it.
+/// Times are those of tokio's clock, which tests can pause, and as fine as that is: one millisecond. Timers
+/// that are due together fire in the order in which they were set.
 ///
 /// Counterpart: the timer reference of `erlang:send_after/3`, `Timer` in Gleam.
 pub struct Timer {
-    /// `None` lies beyond what the clock can say.
-    due: Option<Instant>,
-    message: Arc<Mutex<Option<Fire>>>,
-    /// The process that the message goes to, unless it goes to a name.
+    clock: Arc<Clock>,
+    id: TimerId,
+    /// The process that it is for, unless it is for a name.
     receiver: Option<Process>,
-    task: AbortHandle,
 }
-
-type Fire = Box<dyn FnOnce() + Send>;
 
 /// What became of a timer that was cancelled.
 ///
 /// Counterpart: `Cancelled` in Gleam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// The timer was stopped, this long before its message was due. The message will never be sent.
+    /// The timer was stopped, this long before it was due. It will never fire.
     Cancelled {
         /// How long it still had to run.
         remaining: Duration,
@@ -151,24 +49,49 @@ pub enum Cancelled {
 }
 
 impl Timer {
-    /// Stops the timer: exactly one of its message being sent and `Cancelled` being returned happens.
+    /// Stops the timer: exactly one of its firing and `Cancelled` being returned happens. An interval does not
+    /// tick again.
+    ///
+    /// Anyone may do this.
     ///
     /// Counterpart: `erlang:cancel_timer/1`, `process.cancel_timer` in Gleam.
     pub fn cancel(&self) -> Cancelled {
-        let message = self.message.lock().take();
-        self.task.abort();
-        let dead = self.receiver.as_ref().is_some_and(|process| !process.head().is_alive());
-        if message.is_none() || dead {
-            return Cancelled::TimerNotFound;
+        match self.clock.cancel(self.id) {
+            Some(remaining) if self.is_wanted() => Cancelled::Cancelled { remaining },
+            _ => Cancelled::TimerNotFound,
         }
-        let remaining = self.due.map_or(Duration::MAX, |due| due.saturating_duration_since(rt::now()));
-        Cancelled::Cancelled { remaining }
+    }
+
+    /// How long the timer has still to run, an interval to its next tick; `None` if it has fired or was
+    /// cancelled, or the process that it was for is dead.
+    ///
+    /// Counterpart: `erlang:read_timer/1`.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.clock.remaining(self.id).filter(|_| self.is_wanted())
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.receiver.as_ref().is_none_or(|process| process.head().is_alive())
+    }
+
+    fn set(node: &Node, due: Instant, receiver: Option<Process>, action: Action) -> Self {
+        let clock = node.clock();
+        let id = clock.set(due, receiver.as_ref().map(|process| process.head().pid), action);
+        if let Some(process) = &receiver {
+            let table: Arc<dyn Members> = clock.clone();
+            // Set before it is entered: whatever the process leaves behind, its end removes.
+            if !membership::enter(process, &table) {
+                clock.cancel(id);
+            }
+        }
+        Self { clock, id, receiver }
     }
 }
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timer").field("due", &self.due).finish_non_exhaustive()
+        f.debug_struct("Timer").field("remaining", &self.remaining()).finish_non_exhaustive()
     }
 }
 
@@ -176,29 +99,64 @@ impl<M: Send + 'static> Subject<M> {
     /// Sends a message after a delay, unless the [`Timer`] is cancelled. A name is looked up when the delay
     /// is over; a process that is gone by then gets nothing. [`Duration::MAX`] is never over.
     ///
+    /// Nothing is promised about the order of this message and one that is sent directly, even with a delay
+    /// of zero.
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     ///
     /// Counterpart: `erlang:send_after/3`, `process.send_after` in Gleam.
     pub fn send_after(&self, delay: Duration, message: M) -> Timer {
-        let subject = self.clone();
-        let fire: Fire = Box::new(move || subject.send(message));
-        let message = Arc::new(Mutex::new(Some(fire)));
-        let due = rt::deadline(delay);
-        let task = rt::spawn({
-            let message = message.clone();
-            async move {
-                match due {
-                    Some(due) => rt::sleep_until(due).await,
-                    None => pending().await,
-                }
-                let fire = message.lock().take();
-                if let Some(fire) = fire {
-                    fire();
-                }
-            }
-        });
-        Timer { due, message, receiver: self.fixed_process(), task }
+        self.send_at(rt::after(delay), message)
     }
+
+    /// Sends a message at this instant, or at once if it is over, unless the [`Timer`] is cancelled.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `erlang:send_after/4` with `{abs, true}`.
+    pub fn send_at(&self, at: Instant, message: M) -> Timer {
+        let subject = self.clone();
+        let action = Action::Once(Box::new(move || subject.send(message)));
+        Timer::set(&Node::current(), at, self.fixed_process(), action)
+    }
+
+    /// Sends a message each `period`, the first after one period, until the [`Timer`] is cancelled or the
+    /// process has ended. A period of less than a millisecond is taken as one.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `timer:send_interval/3`.
+    pub fn send_interval(
+        &self,
+        period: Duration,
+        missed: MissedTicks,
+        message: impl Fn() -> M + Send + Sync + 'static,
+    ) -> Timer {
+        let subject = self.clone();
+        let period = period.max(Duration::from_millis(1));
+        let tick = Arc::new(move || subject.send(message()));
+        let action = Action::Every { period, missed, tick };
+        Timer::set(&Node::current(), rt::after(period), self.fixed_process(), action)
+    }
+}
+
+/// Sends an exit signal to a process after a delay, unless the [`Timer`] is cancelled, see
+/// [`send_exit`](crate::send_exit). The signal comes from the calling process.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `timer:exit_after/3` and, with [`ExitReason::Kill`], `timer:kill_after/2`.
+pub fn exit_after(pid: Pid, delay: Duration, reason: ExitReason) -> Timer {
+    let node = Node::current();
+    let (from, sender) = (current(), node.clone());
+    let exit = move || sender.signal(from, pid, Signal::Exit { reason, link: false });
+    Timer::set(&node, rt::after(delay), node.find(pid), Action::Once(Box::new(exit)))
 }

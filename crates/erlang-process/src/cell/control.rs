@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     alias::AliasMode,
+    membership::Members,
     monitor::{Down, Monitor},
     name::RegisteredName,
     pid::Pid,
@@ -63,6 +64,8 @@ pub(crate) struct Relations {
 pub(crate) struct Rare {
     pub(crate) aliases: FxHashMap<Reference, AliasMode>,
     pub(crate) label: Option<Arc<str>>,
+    /// The tables that the process is entered in.
+    pub(crate) tables: Vec<Arc<dyn Members>>,
     /// Signals that came after the end had begun and are answered when it is complete, so that who is
     /// told that there is no such process finds nothing of it.
     pub(crate) late: Vec<(Pid, Signal)>,
@@ -390,6 +393,13 @@ impl Control {
         }
         joiners.push(joiner);
         gone
+    }
+
+    /// Takes away what the process is entered in, to be removed from there.
+    pub(crate) fn take_entries(&mut self) -> (Option<RegisteredName>, Vec<Arc<dyn Members>>) {
+        let Some(relations) = &mut self.relations else { return (None, Vec::new()) };
+        let tables = relations.rare.as_mut().map(|rare| std::mem::take(&mut rare.tables));
+        (relations.name.take(), tables.unwrap_or_default())
     }
 
     /// Takes all relations away, for those bound to the process to be told. What comes until the exit ends

@@ -1,0 +1,272 @@
+//! The clock of a runtime: all timers that are pending on it, kept by one task.
+//!
+//! A task for each timer would cost several times as much, and more still to cancel. Here a timer is an entry
+//! in an ordered map, and the runtime knows of the earliest only.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    membership::Members,
+    pid::Pid,
+    rt::{self, Instant, Sleep},
+    sync::{Arc, Mutex, Weak},
+};
+
+/// How many timers fire in one poll before others run.
+const FIRED_PER_POLL: usize = 256;
+
+#[derive(Default)]
+pub(crate) struct Clock {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The runtime has dropped the task: no timer will ever fire here.
+    stopped: bool,
+    next_id: u64,
+    pending: BTreeMap<Key, Entry>,
+    /// The pending timers of each process that has any, and when they are due.
+    by_owner: BTreeMap<(Pid, u64), Instant>,
+    /// When each interval is due next.
+    intervals: BTreeMap<u64, Instant>,
+    waker: Option<Waker>,
+}
+
+/// When a timer is due, and what tells it from others that are due then: which of them is older.
+type Key = (Instant, u64);
+
+struct Entry {
+    owner: Option<Pid>,
+    action: Action,
+}
+
+/// What a timer does.
+pub(crate) enum Action {
+    Once(Box<dyn FnOnce() + Send>),
+    Every { period: Duration, missed: MissedTicks, tick: Arc<dyn Fn() + Send + Sync> },
+}
+
+/// What an interval does about ticks for which the runtime was too busy.
+///
+/// Counterpart: none; `timer:send_interval/3` makes up for them, as [`Burst`](Self::Burst) does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissedTicks {
+    /// Makes up for them at once, so that there are as many ticks as there should be.
+    #[default]
+    Burst,
+    /// Leaves them out and goes on a whole period after the late tick.
+    Delay,
+    /// Leaves them out and goes on when the next tick was due anyway.
+    Skip,
+}
+
+/// A timer of a clock.
+#[derive(Clone, Copy)]
+pub(crate) struct TimerId {
+    id: u64,
+    due: Instant,
+}
+
+impl Clock {
+    /// Starts the clock on the runtime of the caller.
+    pub(crate) fn start() -> Arc<Self> {
+        let clock = Arc::new(Self::default());
+        rt::spawn(Driver { clock: Arc::downgrade(&clock), sleep: None });
+        clock
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
+    /// Sets a timer, for a process that it ends with if there is an owner.
+    pub(crate) fn set(&self, due: Instant, owner: Option<Pid>, action: Action) -> TimerId {
+        let (timer, waker) = {
+            let mut state = self.state.lock();
+            let id = state.next_id;
+            state.next_id += 1;
+            let earliest = state.pending.first_key_value().is_none_or(|((first, _), _)| due < *first);
+            state.insert((due, id), Entry { owner, action });
+            (TimerId { id, due }, if earliest { state.waker.take() } else { None })
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        timer
+    }
+
+    /// Removes a timer. How long it had still to run; `None` if it is not pending.
+    pub(crate) fn cancel(&self, timer: TimerId) -> Option<Duration> {
+        let mut state = self.state.lock();
+        let key = state.key(timer);
+        let entry = state.remove(key);
+        drop(state);
+        entry.map(|_| key.0.saturating_duration_since(rt::now()))
+    }
+
+    /// How long a timer has still to run; `None` if it is not pending.
+    pub(crate) fn remaining(&self, timer: TimerId) -> Option<Duration> {
+        let state = self.state.lock();
+        let key = state.key(timer);
+        state.pending.contains_key(&key).then(|| key.0.saturating_duration_since(rt::now()))
+    }
+
+    /// Takes timers that are due, a few at a time, and sets the intervals among them anew.
+    fn take_due(&self, most: usize) -> Vec<Action> {
+        let now = rt::now();
+        let mut due = Vec::new();
+        let mut state = self.state.lock();
+        while due.len() < most {
+            let Some((key, _)) = state.pending.first_key_value() else { break };
+            let key = *key;
+            if key.0 > now {
+                break;
+            }
+            let Some(entry) = state.remove(key) else { break };
+            if let Action::Every { period, missed, tick } = &entry.action {
+                let next = missed.next(key.0, *period, now);
+                let action = Action::Every { period: *period, missed: *missed, tick: tick.clone() };
+                state.insert((next, key.1), Entry { owner: entry.owner, action });
+            }
+            due.push(entry.action);
+        }
+        due
+    }
+
+    /// When the next timer is due. Whoever sets an earlier one wakes this waker.
+    fn next_due(&self, waker: &Waker) -> Option<Instant> {
+        let mut state = self.state.lock();
+        state.waker = Some(waker.clone());
+        state.pending.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    fn stop(&self) {
+        let state = {
+            let mut state = self.state.lock();
+            let stopped = State { stopped: true, next_id: state.next_id, ..State::default() };
+            std::mem::replace(&mut *state, stopped)
+        };
+        drop(state);
+    }
+}
+
+impl State {
+    fn key(&self, timer: TimerId) -> Key {
+        (self.intervals.get(&timer.id).copied().unwrap_or(timer.due), timer.id)
+    }
+
+    fn insert(&mut self, key: Key, entry: Entry) {
+        if let Some(owner) = entry.owner {
+            self.by_owner.insert((owner, key.1), key.0);
+        }
+        if let Action::Every { .. } = &entry.action {
+            self.intervals.insert(key.1, key.0);
+        }
+        self.pending.insert(key, entry);
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Entry> {
+        let entry = self.pending.remove(&key)?;
+        if let Some(owner) = entry.owner {
+            self.by_owner.remove(&(owner, key.1));
+        }
+        if let Action::Every { .. } = &entry.action {
+            self.intervals.remove(&key.1);
+        }
+        Some(entry)
+    }
+}
+
+impl Members for Clock {
+    /// The timers of a process end with it.
+    fn release(&self, pid: Pid) {
+        let mut state = self.state.lock();
+        let owned = state.by_owner.range((pid, 0)..=(pid, u64::MAX));
+        let keys: Vec<Key> = owned.map(|((_, id), due)| (*due, *id)).collect();
+        let ended: Vec<_> = keys.into_iter().filter_map(|key| state.remove(key)).collect();
+        drop(state);
+        drop(ended);
+    }
+}
+
+impl MissedTicks {
+    fn next(self, due: Instant, period: Duration, now: Instant) -> Instant {
+        match self {
+            Self::Burst => due + period,
+            Self::Delay => now + period,
+            Self::Skip => {
+                let late = now.saturating_duration_since(due).as_nanos();
+                let into_period = u64::try_from(late % period.as_nanos().max(1)).unwrap_or(0);
+                now + period - Duration::from_nanos(into_period)
+            }
+        }
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        // Nobody can set a timer here again: the task has nothing left to do.
+        let waker = self.state.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// The task of a clock.
+struct Driver {
+    clock: Weak<Clock>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(clock) = self.clock.upgrade() else { return Poll::Ready(()) };
+        loop {
+            let due = clock.take_due(FIRED_PER_POLL);
+            let fired = due.len();
+            for action in due {
+                // What makes a message may panic: that is no reason for others to be late.
+                drop(catch_unwind(AssertUnwindSafe(|| action.run())));
+            }
+            if fired == FIRED_PER_POLL {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let Some(next) = clock.next_due(cx.waker()) else { return Poll::Pending };
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(rt::sleep_until(next)));
+            if sleep.deadline() != next || sleep.is_elapsed() {
+                sleep.as_mut().reset(next);
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(clock) = self.clock.upgrade() {
+            clock.stop();
+        }
+    }
+}
+
+impl Action {
+    fn run(self) {
+        match self {
+            Self::Once(fire) => fire(),
+            Self::Every { tick, .. } => tick(),
+        }
+    }
+}

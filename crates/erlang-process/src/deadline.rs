@@ -1,0 +1,118 @@
+//! Deadlines of receives and calls.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    cell::AnyCellExt,
+    rt::{self, Instant, Sleep},
+    scope::{self, Scope},
+};
+
+/// The instant at which a receive or a call gives up.
+///
+/// Arming a timer of the runtime costs more than a call does. So a process keeps one, armed for the earliest
+/// of its deadlines, and lets it stand when that deadline is met: later deadlines arm it anew only when it
+/// would fire too late. Under constant timeouts that is once per timeout instead of once per call.
+pub(crate) enum Deadline {
+    Never,
+    At(Instant),
+    /// A timer of its own, where the process's cannot be used: outside any process, and under a combinator
+    /// that polls with wakers of its own.
+    Own(Pin<Box<Sleep>>),
+    Passed,
+}
+
+/// The timer that a process keeps, and the waker that it wakes.
+pub(crate) struct SharedTimer {
+    sleep: Pin<Box<Sleep>>,
+    waker: Waker,
+}
+
+impl Deadline {
+    pub(crate) fn after(timeout: Duration) -> Self {
+        if timeout.is_zero() { Self::Passed } else { rt::deadline(timeout).map_or(Self::Never, Self::At) }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Never => Poll::Pending,
+            Self::Passed => Poll::Ready(()),
+            Self::Own(sleep) => sleep.as_mut().poll(cx),
+            Self::At(at) => match scope::with(|scope| scope.poll_timer(*at, cx)).flatten() {
+                Some(poll) => poll,
+                None => {
+                    let mut sleep = Box::pin(rt::sleep_until(*at));
+                    let poll = sleep.as_mut().poll(cx);
+                    *self = Self::Own(sleep);
+                    poll
+                }
+            },
+        }
+    }
+}
+
+impl Scope {
+    /// Polls the process's timer for this deadline; `None` if it cannot serve who polls.
+    fn poll_timer(&mut self, at: Instant, cx: &mut Context<'_>) -> Option<Poll<()>> {
+        match self.local.as_mut().and_then(|local| local.timer.as_mut()) {
+            Some(timer) if !timer.waker.will_wake(cx.waker()) => None,
+            Some(timer) => {
+                if !timer.sleep.is_elapsed() && timer.sleep.deadline() <= at {
+                    return Some(Poll::Pending);
+                }
+                // Not by the timer: another deadline, polled before this one, may be waiting for it already.
+                if at <= rt::now() {
+                    return Some(Poll::Ready(()));
+                }
+                timer.sleep.as_mut().reset(at);
+                Some(timer.sleep.as_mut().poll(cx))
+            }
+            None if !self.cell.with(|control, _| control.is_task_waker(cx.waker())) => None,
+            None => {
+                let mut timer =
+                    SharedTimer { sleep: Box::pin(rt::sleep_until(at)), waker: cx.waker().clone() };
+                let poll = timer.sleep.as_mut().poll(cx);
+                self.local_mut().timer = Some(timer);
+                Some(poll)
+            }
+        }
+    }
+}
+
+/// Gives a future a time limit, as `tokio::time::timeout` does, with the one timer that a process keeps for
+/// all its deadlines. [`Duration::MAX`] is no limit.
+///
+/// # Errors
+///
+/// [`Elapsed`] if the time is over first; the future is dropped then.
+///
+/// # Cancel safety
+///
+/// As the future itself.
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut deadline = Deadline::after(duration);
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Ok(output)),
+        Poll::Pending => deadline.poll(cx).map(|()| Err(Elapsed)),
+    })
+    .await
+}
+
+/// The time limit was over first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time limit was over first")
+    }
+}
+
+impl std::error::Error for Elapsed {}

@@ -1,0 +1,3 @@
+#[path = "../rt.rs"]
+mod real;
+pub(crate) use self::real::*;

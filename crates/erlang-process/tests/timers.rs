@@ -1,0 +1,244 @@
+//! Timers under the paused clock.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use erlang_process::{
+    self as process, Cancelled, ExitReason, MissedTicks, Name, Node, ReceiveError, Spawn, Subject, exit_after,
+};
+use tokio::time::{Instant, advance, sleep};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn in_a_process<T: Send + 'static>(body: impl Future<Output = T> + Send + 'static) -> T {
+    Node::new().run(body).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_comes_when_it_is_due_and_not_before() {
+    in_a_process(async {
+        let subject = Subject::new().unwrap();
+        let start = Instant::now();
+        subject.send_after(3 * SECOND, "third");
+        subject.send_after(SECOND, "first");
+        subject.send_at(start + 2 * SECOND, "second");
+        subject.send_at(start, "at once");
+        for (message, due) in [("at once", 0), ("first", 1), ("second", 2), ("third", 3)] {
+            assert_eq!(subject.receive_forever().await, Ok(message));
+            assert_eq!(start.elapsed(), due * SECOND);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn timers_that_are_due_together_fire_in_the_order_they_were_set() {
+    in_a_process(async {
+        let subject = Subject::new().unwrap();
+        for n in 0..1000 {
+            subject.send_after(SECOND, n);
+        }
+        for n in 0..1000 {
+            assert_eq!(subject.receive_forever().await, Ok(n));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_tells_what_remains_and_is_cancelled_by_anyone() {
+    in_a_process(async {
+        let subject = Subject::new().unwrap();
+        let timer = Arc::new(subject.send_after(10 * SECOND, ()));
+        sleep(4 * SECOND).await;
+        assert_eq!(timer.remaining(), Some(6 * SECOND));
+        let by_another = timer.clone();
+        let cancelled = process::run(async move { by_another.cancel() }).await.unwrap();
+        assert_eq!(cancelled, Cancelled::Cancelled { remaining: 6 * SECOND });
+        assert_eq!(timer.cancel(), Cancelled::TimerNotFound);
+        assert_eq!(timer.remaining(), None);
+        assert_eq!(subject.receive(100 * SECOND).await, Err(ReceiveError::Timeout));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_is_never_due_can_be_cancelled() {
+    in_a_process(async {
+        let timer = Subject::new().unwrap().send_after(Duration::MAX, ());
+        assert!(matches!(timer.cancel(), Cancelled::Cancelled { .. }));
+    })
+    .await;
+}
+
+/// Drops its count with the message that holds it.
+struct Counted(Arc<AtomicU32>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timers_end_with_the_process_they_are_for_and_give_their_messages_back() {
+    in_a_process(async {
+        let dropped = Arc::new(AtomicU32::new(0));
+        let receiver = process::spawn_subject(async |subject: Subject<Counted>| {
+            let _kept = subject.receive_forever().await;
+        });
+        let timers: Vec<_> =
+            (1..=100).map(|n| receiver.send_after(n * 1000 * SECOND, Counted(dropped.clone()))).collect();
+        process::unlink(receiver.pid().unwrap()).unwrap();
+        process::kill(receiver.pid().unwrap());
+        process::join(receiver.pid().unwrap()).await;
+        assert_eq!(dropped.load(Ordering::SeqCst), 100);
+        assert!(timers.iter().all(|timer| timer.remaining().is_none()));
+        assert!(timers.iter().all(|timer| timer.cancel() == Cancelled::TimerNotFound));
+        receiver.send_after(SECOND, Counted(dropped.clone()));
+        assert_eq!(dropped.load(Ordering::SeqCst), 101);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_for_a_name_reaches_whoever_holds_it_then() {
+    in_a_process(async {
+        let name = Name::<u8>::new("later");
+        let timer = name.subject().send_after(SECOND, 7);
+        let (told, heard) = tokio::sync::oneshot::channel();
+        let body = async move {
+            told.send(name.subject().receive_forever().await).is_ok().then_some(()).ok_or("not told")
+        };
+        sleep(SECOND / 2).await;
+        Spawn::new().named(name).spawn(body).unwrap();
+        assert_eq!(heard.await, Ok(Ok(7)));
+        assert_eq!(timer.remaining(), None);
+        // Nobody holds it now: the message is dropped.
+        name.subject().send_after(SECOND, 8);
+        sleep(2 * SECOND).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_comes_later_unless_it_is_cancelled() {
+    in_a_process(async {
+        let idle = || process::spawn_monitor(std::future::pending::<()>()).unwrap();
+        let (shut, down) = idle();
+        exit_after(shut, SECOND, ExitReason::Shutdown);
+        let start = Instant::now();
+        assert_eq!(down.down().await.unwrap().reason, ExitReason::Shutdown);
+        assert_eq!(start.elapsed(), SECOND);
+
+        let (spared, _) = idle();
+        assert_eq!(
+            exit_after(spared, SECOND, ExitReason::Kill).cancel(),
+            Cancelled::Cancelled { remaining: SECOND }
+        );
+        sleep(2 * SECOND).await;
+        assert!(process::is_alive(spared));
+    })
+    .await;
+}
+
+/// When ticks come whose receiver is busy for 3.5 periods after the first.
+async fn ticks(missed: MissedTicks) -> Vec<Duration> {
+    in_a_process(async move {
+        let start = Instant::now();
+        let subject = Subject::new().unwrap();
+        let interval = subject.send_interval(2 * SECOND, missed, Instant::now);
+        let mut ticks = Vec::new();
+        for tick in 0..6 {
+            ticks.push(subject.receive_forever().await.unwrap() - start);
+            if tick == 0 {
+                // The whole runtime is busy, the clock's task included.
+                advance(7 * SECOND).await;
+            }
+        }
+        assert!(matches!(interval.cancel(), Cancelled::Cancelled { .. }));
+        assert_eq!(subject.receive(100 * SECOND).await, Err(ReceiveError::Timeout));
+        ticks
+    })
+    .await
+}
+
+fn seconds(ticks: &[u64]) -> Vec<Duration> {
+    ticks.iter().map(|tick| Duration::from_secs(*tick)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_makes_up_for_missed_ticks() {
+    assert_eq!(ticks(MissedTicks::Burst).await, seconds(&[2, 9, 9, 9, 10, 12]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_delays_after_missed_ticks() {
+    assert_eq!(ticks(MissedTicks::Delay).await, seconds(&[2, 9, 11, 13, 15, 17]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_skips_missed_ticks() {
+    assert_eq!(ticks(MissedTicks::Skip).await, seconds(&[2, 9, 10, 12, 14, 16]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_ends_with_its_receiver() {
+    let ticked = Arc::new(AtomicU32::new(0));
+    in_a_process({
+        let ticked = ticked.clone();
+        async move {
+            let subject = Subject::new().unwrap();
+            let count = move || {
+                ticked.fetch_add(1, Ordering::SeqCst);
+            };
+            subject.send_interval(SECOND, MissedTicks::Burst, count);
+            for _ in 0..3 {
+                subject.receive_forever().await.unwrap();
+            }
+        }
+    })
+    .await;
+    sleep(10 * SECOND).await;
+    assert_eq!(ticked.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_million_timers_are_set_and_cancelled() {
+    in_a_process(async {
+        let subject = Subject::new().unwrap();
+        let timers: Vec<_> =
+            (0..1_000_000).map(|n| subject.send_after(SECOND + Duration::from_micros(n), n)).collect();
+        assert!(timers[1..].iter().all(|timer| matches!(timer.cancel(), Cancelled::Cancelled { .. })));
+        assert_eq!(subject.receive_forever().await, Ok(0));
+        assert_eq!(subject.receive(10 * SECOND).await, Err(ReceiveError::Timeout));
+    })
+    .await;
+}
+
+#[test]
+fn timers_of_a_runtime_that_is_gone_do_not_keep_others_from_being_set() {
+    let node = Node::new();
+    for _ in 0..3 {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let node = node.clone();
+        runtime.block_on(async move {
+            node.run(async {
+                let subject = Subject::new().unwrap();
+                subject.send_after(100 * SECOND, 1);
+                subject.send_after(SECOND, 2);
+                assert_eq!(subject.receive_forever().await, Ok(2));
+            })
+            .await
+            .unwrap();
+        });
+    }
+}
