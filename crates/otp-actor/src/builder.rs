@@ -148,13 +148,15 @@ where
     /// Outside a tokio runtime.
     ///
     /// Counterpart: `gen_server:start_link/4`, `actor.start` in Gleam.
-    pub async fn start(self) -> Result<Started<I::Data>, StartError> {
+    pub fn start(self) -> impl Future<Output = Result<Started<I::Data>, StartError>> + Send {
+        // Not an `async fn`: of those the compiler does not believe that they can be sent once a `&'static str`
+        // is among the types of the actor.
         let Self { init, init_timeout, handler, name, describe } = self;
         let spawn = match name {
             Some(name) => Spawn::new().named(name),
             None => Spawn::new(),
         };
-        let body = |own: Subject<M>, ack: InitAck<I::Data>| async move {
+        let body = move |own: Subject<M>, ack: InitAck<I::Data>| async move {
             let address = name.map_or_else(|| own.clone(), Name::subject);
             let mut initialised = match init.init(address).await {
                 Ok(initialised) => initialised,
@@ -171,7 +173,7 @@ where
             }
             server::run(own, parent, initialised, handler, describe).await
         };
-        start_process(spawn, init_timeout, body).await
+        start_process(spawn, init_timeout, body)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Starting: the handshake between who starts a process and the process that is to be ready.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, pin::pin, time::Duration};
 
 use erlang_process::{
     ExitReason, IntoExitReason, Node, Pid, RegisterError, SharedError, Signal, Spawn, Subject, current, link,
@@ -26,7 +26,7 @@ pub struct Started<D> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The initialiser was not done in time, and its process was killed.
+    /// The initialiser was not done in time, or failed and would not end; its process was killed.
     InitTimeout,
     /// The initialiser returned this error.
     InitFailed(SharedError),
@@ -87,13 +87,18 @@ impl<D> InitAck<D> {
     ///
     /// # Errors
     ///
-    /// The reason to end with, if the parent is gone.
+    /// The reason to end with, if the parent is gone or the starter has given up.
     pub fn ready(self, data: D) -> Result<(), ExitReason> {
         if let Some(parent) = self.parent {
             link(parent).map_err(|_| ExitReason::NoProc)?;
         }
-        // A starter that has given up kills what it started.
-        drop(self.starter.send(Ok(data)));
+        if self.starter.send(Ok(data)).is_err() {
+            // The starter has given up, and must not be told of an end that is its own doing.
+            if let Some(parent) = self.parent {
+                let _ = unlink(parent);
+            }
+            return Err(ExitReason::Killed);
+        }
         Ok(())
     }
 
@@ -134,32 +139,43 @@ where
     D: Send + 'static,
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    let (starter, acknowledged) = oneshot::channel();
+    let (starter, mut acknowledged) = oneshot::channel();
     let ack = InitAck { starter, parent: current() };
     let process = match spawn.unlinked().prepare(|subject| body(subject, ack)) {
         Ok(process) => process,
         Err(RegisterError::NameTaken { holder }) => return Err(StartError::AlreadyStarted(holder)),
         Err(error) => return Err(StartError::failed(error)),
     };
-    let ended = process.ended();
+    let mut ended = pin!(process.ended());
     let mut starting = Starting { node: Node::current(), pid: process.pid(), settled: false };
     process.start();
-    let outcome = match timeout(init_timeout, acknowledged).await {
-        Ok(Ok(Ok(data))) => Ok(Started { pid: starting.pid, data }),
-        // The process ends by itself, and is gone before its starter hears of it.
-        Ok(Ok(Err(error))) => {
-            ended.await;
-            Err(StartError::InitFailed(error))
+    let handshake = async {
+        match (&mut acknowledged).await {
+            Ok(Ok(data)) => Ok(data),
+            // The process ends by itself, and is gone before its starter hears of it.
+            Ok(Err(error)) => {
+                ended.as_mut().await;
+                Err(StartError::InitFailed(error))
+            }
+            Err(_) => Err(StartError::InitExited(ended.as_mut().await)),
         }
-        Ok(Err(_)) => Err(StartError::InitExited(ended.await)),
+    };
+    let outcome = match timeout(init_timeout, handshake).await {
+        Ok(outcome) => outcome,
         Err(_) => {
-            starting.give_up();
-            ended.await;
-            Err(StartError::InitTimeout)
+            // Closed first: either it is ready by now, or it will not be.
+            acknowledged.close();
+            if let Ok(Ok(data)) = acknowledged.try_recv() {
+                Ok(data)
+            } else {
+                starting.give_up();
+                ended.await;
+                Err(StartError::InitTimeout)
+            }
         }
     };
     starting.settled = true;
-    outcome
+    outcome.map(|data| Started { pid: starting.pid, data })
 }
 
 /// A start that is under way: the process ends if its starter gives up.

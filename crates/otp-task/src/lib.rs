@@ -1,1 +1,11 @@
-//! OTP tasks for Rust: run work in a process of its own and await its value.
+#![doc = include_str!("../README.md")]
+
+mod await_all;
+mod error;
+mod task;
+
+pub use crate::{
+    await_all::await_all,
+    error::AwaitError,
+    task::{Task, spawn},
+};
