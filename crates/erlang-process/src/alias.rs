@@ -1,6 +1,6 @@
 //! Aliases: addresses that their process can withdraw.
 
-use crate::{cell::AnyCellExt, process::NotAProcess, reference::Reference, scope};
+use crate::{process::NotAProcess, reference::Reference, scope};
 
 /// How long an alias lasts.
 ///

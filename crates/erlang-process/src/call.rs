@@ -5,7 +5,7 @@ use std::{error::Error, fmt, time::Duration};
 use tokio::sync::oneshot;
 
 use crate::{
-    cell::{AnyCellExt, Process},
+    cell::Process,
     deadline::Elapsed,
     reason::ExitReason,
     scope::{self, Orphan},
@@ -138,9 +138,15 @@ impl<M: Send + 'static> Subject<M> {
             return Err(CallError::CallingSelf);
         }
         let (slot, mut reply) = oneshot::channel();
-        let request = request(Reply(Some(ReplyTo::Caller { slot, callee: callee.clone() })));
         // To that very process: a name may have moved on, and its end would not be ours.
-        if let Err(refused) = self.send_to(&callee, request) {
+        let sent = match self.fixed() {
+            true => self.try_send(request(Reply(Some(ReplyTo::Caller { slot, callee })))),
+            false => {
+                let request = request(Reply(Some(ReplyTo::Caller { slot, callee: callee.clone() })));
+                self.send_to(&callee, request)
+            }
+        };
+        if let Err(refused) = sent {
             drop(refused);
             return Err(CallError::NoProc);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cell::{AnyCellExt, Link, Process},
+    cell::{Link, Process},
     name::RegisteredName,
     pid::Pid,
     signal::Dest,

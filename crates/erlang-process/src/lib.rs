@@ -6,6 +6,7 @@ mod carrier;
 mod cell;
 mod clock;
 mod deadline;
+mod group;
 mod info;
 mod link;
 mod membership;
@@ -39,6 +40,7 @@ pub use crate::{
     carrier::{Carrier, Undelivered},
     clock::MissedTicks,
     deadline::{Elapsed, timeout},
+    group::{GroupEvent, GroupMonitor, Groups, JoinError, NotJoined},
     info::{Info, Status},
     link::{LinkError, link, unlink},
     monitor::{Down, Monitor, demonitor, demonitor_flush, monitor},

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    cell::{AnyCellExt, Link, Process},
+    cell::{Link, Process},
     pid::Pid,
     process::{NotAProcess, acknowledge},
     scope,

@@ -1,10 +1,6 @@
 //! What a process is entered in besides the name table, so that its end costs what it had and no more.
 
-use crate::{
-    cell::{AnyCellExt, Process},
-    pid::Pid,
-    sync::Arc,
-};
+use crate::{cell::Process, pid::Pid, sync::Arc};
 
 /// A table that processes have entries in.
 pub(crate) trait Members: Send + Sync {

@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 
 use crate::{
-    cell::{AnyCellExt, Key, Monitored},
+    cell::{Key, Monitored},
     pid::Pid,
     process::NotAProcess,
     reason::ExitReason,
@@ -93,7 +93,7 @@ impl Monitor {
     ///
     /// Dropping the future loses nothing.
     pub async fn down(self) -> Result<Down, ReceiveError> {
-        Receive::new(DownOf(self), None).await
+        Receive::new(DownOf(self)).await
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::{
-    cell::{AnyCellExt, Process},
+    cell::Process,
     node::Node,
     pid::Pid,
     subject::Subject,
@@ -260,6 +260,11 @@ impl Names {
     ) -> Result<(), RegisterError> {
         let previous = {
             let mut shard = self.shard(name).lock();
+            // First: from its death on it is the reason that nothing can be registered for a process, whether
+            // or not the process is still in the table.
+            if !process.head().is_alive() {
+                return Err(RegisterError::NoProc);
+            }
             if let Some(holder) = shard.get(&name)
                 && holder.process.head().is_alive()
             {

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     carrier::{Carrier, Undelivered},
-    cell::{AnyCellExt, Cell, Key, Process, Tagged},
+    cell::{Key, Process, Tagged},
     clock::Clock,
     info::Info,
     name::{Name, Names, NotRegistered, RegisterError},
@@ -45,7 +45,13 @@ use crate::{
 ///
 /// Counterpart: an Erlang node.
 #[derive(Clone)]
-pub struct Node(Arc<Tables>);
+pub struct Node(
+    /// `None` is the global node: its handles are free, and no counter is shared by all processes.
+    Option<Arc<Tables>>,
+);
+
+/// The tables of the node that all share who do not make their own.
+static GLOBAL: OnceLock<Tables> = OnceLock::new();
 
 struct Tables {
     processes: Table,
@@ -57,6 +63,21 @@ struct Tables {
     /// One clock for each runtime that timers were set on.
     clocks: Mutex<Vec<(rt::Id, Arc<Clock>)>>,
     listeners: Mutex<Vec<(u64, Subject<NodeEvent>)>>,
+}
+
+impl Tables {
+    fn new() -> Self {
+        Self {
+            processes: Table::new(),
+            names: Names::new(),
+            references: AtomicU64::new(1),
+            carrier: OnceLock::new(),
+            exposed: Mutex::default(),
+            known: Mutex::default(),
+            clocks: Mutex::default(),
+            listeners: Mutex::default(),
+        }
+    }
 }
 
 type Expose = Arc<dyn Fn(&Process, Key, Body) -> Result<(), InjectError> + Send + Sync>;
@@ -82,23 +103,13 @@ impl Node {
     /// A new node without processes.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Tables {
-            processes: Table::new(),
-            names: Names::new(),
-            references: AtomicU64::new(1),
-            carrier: OnceLock::new(),
-            exposed: Mutex::default(),
-            known: Mutex::default(),
-            clocks: Mutex::default(),
-            listeners: Mutex::default(),
-        }))
+        Self(Some(Arc::new(Tables::new())))
     }
 
     /// The node that all share who do not make their own.
     #[must_use]
     pub fn global() -> Self {
-        static GLOBAL: OnceLock<Node> = OnceLock::new();
-        GLOBAL.get_or_init(Self::new).clone()
+        Self(None)
     }
 
     /// The node of the calling process, or the global one outside any process.
@@ -112,7 +123,7 @@ impl Node {
     /// Whether both are the same node.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.tables(), other.tables())
     }
 
     /// A reference that this node has not made before.
@@ -129,13 +140,20 @@ impl Node {
 
     /// A number that this node has not given before.
     pub(crate) fn next_number(&self) -> u64 {
-        self.0.references.fetch_add(1, Ordering::Relaxed)
+        self.tables().references.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn tables(&self) -> &Tables {
+        match &self.0 {
+            None => GLOBAL.get_or_init(Tables::new),
+            Some(tables) => tables,
+        }
     }
 
     /// The clock of the runtime that the caller runs on.
     pub(crate) fn clock(&self) -> Arc<Clock> {
         let runtime = rt::id();
-        let mut clocks = self.0.clocks.lock();
+        let mut clocks = self.tables().clocks.lock();
         if let Some((_, clock)) = clocks.iter().find(|(id, clock)| *id == runtime && !clock.is_stopped()) {
             return clock.clone();
         }
@@ -150,15 +168,15 @@ impl Node {
     }
 
     pub(crate) fn table(&self) -> &Table {
-        &self.0.processes
+        &self.tables().processes
     }
 
     pub(crate) fn names(&self) -> &Names {
-        &self.0.names
+        &self.tables().names
     }
 
     pub(crate) fn find(&self, pid: Pid) -> Option<Process> {
-        if pid.node().is_here() { self.0.processes.find(pid) } else { None }
+        if pid.node().is_here() { self.tables().processes.find(pid) } else { None }
     }
 
     /// All processes of this node that are alive, oldest first.
@@ -166,7 +184,7 @@ impl Node {
     /// Counterpart: `processes/0`.
     #[must_use]
     pub fn processes(&self) -> Vec<Pid> {
-        self.0.processes.alive()
+        self.tables().processes.alive()
     }
 
     /// Whether this process lives: false as soon as a reason for its end is decided, and for processes of
@@ -193,7 +211,7 @@ impl Node {
     /// As [`register`](crate::register).
     pub fn register<M: Send + 'static>(&self, pid: Pid, name: Name<M>) -> Result<(), RegisterError> {
         let process = self.find(pid).ok_or(RegisterError::NoProc)?;
-        self.0.names.register(&process, name.registered_name(), TypeId::of::<M>())
+        self.tables().names.register(&process, name.registered_name(), TypeId::of::<M>())
     }
 
     /// Takes a name from whoever holds it, see [`unregister`](crate::unregister).
@@ -202,7 +220,7 @@ impl Node {
     ///
     /// As [`unregister`](crate::unregister).
     pub fn unregister<M>(&self, name: Name<M>) -> Result<(), NotRegistered> {
-        self.0.names.unregister(name.registered_name())
+        self.tables().names.unregister(name.registered_name())
     }
 
     /// The process of this node that holds the name.
@@ -210,7 +228,7 @@ impl Node {
     /// Counterpart: `whereis/1`, `process.named` in Gleam.
     #[must_use]
     pub fn whereis<M>(&self, name: Name<M>) -> Option<Pid> {
-        self.0.names.whereis(name.registered_name())
+        self.tables().names.whereis(name.registered_name())
     }
 
     /// All names that are held on this node, in no order.
@@ -218,7 +236,7 @@ impl Node {
     /// Counterpart: `registered/0`.
     #[must_use]
     pub fn registered(&self) -> Vec<crate::RegisteredName> {
-        self.0.names.all()
+        self.tables().names.all()
     }
 
     /// Sends a signal: the one door through which everything travels that is not a typed message to a
@@ -240,7 +258,9 @@ impl Node {
 
     fn route(&self, from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), (Signal, ExitReason)> {
         if !to.node().is_here() {
-            let Some(carrier) = self.0.carrier.get() else { return Err((signal, ExitReason::NoConnection)) };
+            let Some(carrier) = self.tables().carrier.get() else {
+                return Err((signal, ExitReason::NoConnection));
+            };
             return carrier
                 .deliver(from, to, signal)
                 .map_err(|Undelivered(signal)| (signal, ExitReason::NoConnection));
@@ -274,7 +294,7 @@ impl Node {
                 Some((process, (Key::Own, message)))
             }
             Dest::Name(name, _) => {
-                let (process, message) = self.0.names.find(name)?;
+                let (process, message) = self.tables().names.find(name)?;
                 let own = process.message_type() == message;
                 Some((process, (if own { Key::Own } else { Key::Name(name) }, message)))
             }
@@ -319,13 +339,13 @@ impl Node {
     ///
     /// Gives the carrier back if the node has one.
     pub fn set_carrier(&self, carrier: Box<dyn Carrier>) -> Result<(), Box<dyn Carrier>> {
-        self.0.carrier.set(carrier)
+        self.tables().carrier.set(carrier)
     }
 
     /// Ready when the way to this node takes more. Always ready for this node itself, and for nodes that
     /// cannot be reached: what is sent to them is dropped.
     pub fn poll_ready(&self, node: NodeId, cx: &mut Context<'_>) -> Poll<()> {
-        match self.0.carrier.get() {
+        match self.tables().carrier.get() {
             Some(carrier) if !node.is_here() => carrier.poll_ready(node, cx),
             _ => Poll::Ready(()),
         }
@@ -338,7 +358,7 @@ impl Node {
     ///
     /// [`TooManyNodes`] once 65,536 are known: what arrives from outside must not fill the memory.
     pub fn node_id(&self, name: &str, creation: u32) -> Result<NodeId, TooManyNodes> {
-        let mut known = self.0.known.lock();
+        let mut known = self.tables().known.lock();
         let key = (Arc::from(name), creation);
         if let Some(id) = known.ids.get(&key) {
             return Ok(*id);
@@ -357,12 +377,12 @@ impl Node {
     #[must_use]
     pub fn node_name(&self, node: NodeId) -> Option<(Arc<str>, u32)> {
         let index = usize::try_from(node.index()).ok()?.checked_sub(1)?;
-        self.0.known.lock().names.get(index).cloned()
+        self.tables().known.lock().names.get(index).cloned()
     }
 
     /// Tells all who [watch nodes](Self::monitor_nodes) of a node that came or went. For carriers.
     pub fn announce(&self, event: NodeEvent) {
-        let listeners = self.0.listeners.lock().clone();
+        let listeners = self.tables().listeners.lock().clone();
         let mut gone = Vec::new();
         for (number, listener) in listeners {
             if listener.try_send(event).is_err() {
@@ -370,7 +390,7 @@ impl Node {
             }
         }
         if !gone.is_empty() {
-            let mut listeners = self.0.listeners.lock();
+            let mut listeners = self.tables().listeners.lock();
             let (forgotten, kept) =
                 std::mem::take(&mut *listeners).into_iter().partition(|(number, _)| gone.contains(number));
             *listeners = kept;
@@ -384,7 +404,7 @@ impl Node {
     /// Counterpart: `net_kernel:monitor_nodes/1`.
     pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) {
         let number = self.next_number();
-        self.0.listeners.lock().push((number, subject));
+        self.tables().listeners.lock().push((number, subject));
     }
 
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as
@@ -396,17 +416,17 @@ impl Node {
     ) {
         let expose: Expose = Arc::new(move |cell, key, body| {
             let message = convert(body).map_err(InjectError::Refused)?;
-            let delivered = match (key, cell.as_any().downcast_ref::<Cell<M>>()) {
-                (Key::Own, Some(cell)) => cell.push(message).is_ok(),
+            let delivered = match key {
+                Key::Own => cell.push_own(message).is_ok(),
                 // Whether the alias is active is for the process to say.
-                (Key::Alias(alias), _) => {
+                Key::Alias(alias) => {
                     cell.deliver(None, Dest::Alias(alias), Signal::Message(Box::new(message))).is_ok()
                 }
                 _ => cell.push_other(Box::new(Tagged { key, body: message })).is_ok(),
             };
             if delivered { Ok(()) } else { Err(InjectError::NoProc) }
         });
-        let previous = self.0.exposed.lock().insert(TypeId::of::<M>(), expose);
+        let previous = self.tables().exposed.lock().insert(TypeId::of::<M>(), expose);
         drop(previous);
     }
 
@@ -418,7 +438,7 @@ impl Node {
     /// [`InjectError`]: there is no such process, its message type is not exposed, or the body is not one.
     pub fn inject(&self, to: impl Into<Dest>, body: Box<dyn Any + Send>) -> Result<(), InjectError> {
         let (process, (key, message)) = self.resolve(to.into()).ok_or(InjectError::NoProc)?;
-        let expose = self.0.exposed.lock().get(&message).cloned().ok_or(InjectError::NotExposed)?;
+        let expose = self.tables().exposed.lock().get(&message).cloned().ok_or(InjectError::NotExposed)?;
         expose(&process, key, body)
     }
 }

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
 use crate::{
-    cell::{AnyCellExt, Head, Link, Process, Rare, Relations},
+    cell::{Head, Link, Process, Rare, Relations},
     node::Node,
     panic,
     pid::Pid,
@@ -341,31 +341,34 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let Some(scope) = this.scope.take() else { return Poll::Ready(()) };
+        let Some(scope) = &*this.scope else { return Poll::Ready(()) };
         if scope.cell.head().flags() != 0 && attend(&scope.cell, cx) {
-            finish(scope, this.future, Ending::Signalled);
+            if let Some(scope) = this.scope.take() {
+                finish(scope, this.future, Ending::Signalled);
+            }
             return Poll::Ready(());
         }
 
-        let (polled, scope) = scope::enter(scope, || {
+        let polled = scope::enter_in_place(this.scope, || {
             catch_unwind(AssertUnwindSafe(|| match this.future.as_mut().as_pin_mut() {
                 Some(future) => future.poll(cx).map(IntoExitReason::into_exit_reason),
                 None => Poll::Ready(ExitReason::Normal),
             }))
         });
-        let Some(mut scope) = scope else { return Poll::Ready(()) };
+        let Some(scope) = &mut *this.scope else { return Poll::Ready(()) };
 
         let ending = match polled {
             Ok(Poll::Pending) if scope.cell.head().is_alive() => {
                 scope.settle_orphans();
-                *this.scope = Some(scope);
                 return Poll::Pending;
             }
             Ok(Poll::Pending) => Ending::Signalled,
             Ok(Poll::Ready(reason)) => Ending::Own(reason),
             Err(payload) => reason_of(payload),
         };
-        finish(scope, this.future, ending);
+        if let Some(scope) = this.scope.take() {
+            finish(scope, this.future, ending);
+        }
         Poll::Ready(())
     }
 }
@@ -452,10 +455,12 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
         Ending::Signalled | Ending::Dropped => ExitReason::Killed,
     };
 
-    let too_late = process.with(|control, _| control.begin_exit(head, decided));
+    let (too_late, (name, tables)) =
+        process.with(|control, _| (control.begin_exit(head, decided), control.take_entries()));
     let by_itself = own && too_late.is_none();
-    quietly(|| drop(too_late));
-    let (name, tables) = process.with(|control, _| control.take_entries());
+    if too_late.is_some() {
+        quietly(|| drop(too_late));
+    }
     if let Some(name) = name {
         head.node.names().release(name, head.pid);
     }

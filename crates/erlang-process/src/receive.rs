@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyCellExt, AnyInbox, Key, Refill},
+    cell::{AnyInbox, Key, Refill, Taken},
     deadline::Deadline,
     process::NotAProcess,
     scope::{self, Scope},
@@ -56,26 +56,38 @@ pub(crate) trait Pattern {
     /// Whether it wants a message with this key, in a mailbox whose own messages are of type `own`.
     fn wants(&self, key: Key, own: TypeId) -> bool;
 
+    /// Takes the oldest message, where that is quick to see to be wanted. Runs no code of the user's.
+    fn take_oldest(&mut self, _: &mut dyn AnyInbox) -> Option<Self::Output> {
+        None
+    }
+
+    /// Takes the only message out of a mailbox that was empty, where the pattern knows its process's type.
+    fn take_only(&mut self, _: &Waker) -> Taken<Self::Output> {
+        Taken::Others
+    }
+
     /// Makes the output of a wanted message, moving it out of the `Option` of its type.
     fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<Self::Output>;
 }
 
 /// Waits for the first message in arrival order that fits the pattern.
 ///
-/// Written out: whether an `async fn` can be sent to another thread is asked of the pattern's output as well,
-/// and for one that holds a `dyn Trait` the compiler cannot tell.
+/// This is what most processes spend their lives in, and so it is small. Written out: whether an `async fn` can
+/// be sent to another thread is asked of the pattern's output as well, and for one that holds a `dyn Trait` the
+/// compiler cannot tell.
 pub(crate) struct Receive<P> {
     pattern: P,
-    timeout: Option<Duration>,
-    /// Set when the first search has found nothing.
-    deadline: Option<Deadline>,
     search: Search,
 }
 
 impl<P> Receive<P> {
-    /// For as long as `timeout`, or for ever.
-    pub(crate) fn new(pattern: P, timeout: Option<Duration>) -> Self {
-        Self { pattern, timeout, deadline: None, search: Search::default() }
+    pub(crate) fn new(pattern: P) -> Self {
+        Self { pattern, search: Search::default() }
+    }
+
+    /// For as long as `timeout`.
+    pub(crate) fn within(self, timeout: Duration) -> Within<P> {
+        Within { receive: self, timeout, deadline: None }
     }
 }
 
@@ -83,14 +95,34 @@ impl<P: Pattern + Unpin> Future for Receive<P> {
     type Output = Result<P::Output, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        match this.search.poll(cx, &mut this.pattern) {
+        let Self { pattern, search } = &mut *self;
+        match search.poll(cx, pattern) {
+            Found::Message(output) => Poll::Ready(Ok(output)),
+            Found::Refused(error) => Poll::Ready(Err(error)),
+            Found::TurnOver | Found::Nothing => Poll::Pending,
+        }
+    }
+}
+
+/// A receive that gives up when its time is over.
+pub(crate) struct Within<P> {
+    receive: Receive<P>,
+    timeout: Duration,
+    /// Set when the first search has found nothing.
+    deadline: Option<Deadline>,
+}
+
+impl<P: Pattern + Unpin> Future for Within<P> {
+    type Output = Result<P::Output, ReceiveError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { receive: Receive { pattern, search }, timeout, deadline } = &mut *self;
+        match search.poll(cx, pattern) {
             Found::Message(output) => Poll::Ready(Ok(output)),
             Found::Refused(error) => Poll::Ready(Err(error)),
             Found::TurnOver => Poll::Pending,
             Found::Nothing => {
-                let Some(timeout) = this.timeout else { return Poll::Pending };
-                let deadline = this.deadline.get_or_insert_with(|| Deadline::after(timeout));
+                let deadline = deadline.get_or_insert_with(|| Deadline::after(*timeout));
                 deadline.poll(cx).map(|()| Err(ReceiveError::Timeout))
             }
         }
@@ -108,7 +140,15 @@ impl<P: Pattern> Pattern for &mut P {
         (**self).wants(key, own)
     }
 
-    fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<Self::Output> {
+    fn take_oldest(&mut self, inbox: &mut dyn AnyInbox) -> Option<P::Output> {
+        (**self).take_oldest(inbox)
+    }
+
+    fn take_only(&mut self, waker: &Waker) -> Taken<P::Output> {
+        (**self).take_only(waker)
+    }
+
+    fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<P::Output> {
         (**self).take(key, own, message)
     }
 }
@@ -139,6 +179,28 @@ impl Search {
                 pattern.check(scope).map_err(Found::Refused)?;
                 if scope.budget == 0 {
                     return Err(Found::TurnOver);
+                }
+                if let Some(message) = scope.take_oldest(pattern) {
+                    return Err(Found::Message(message));
+                }
+                // The inbox is empty more often than not.
+                if scope.has_no_messages() {
+                    match pattern.take_only(cx.waker()) {
+                        Taken::Message(message) => {
+                            scope.count_message();
+                            return Err(Found::Message(message));
+                        }
+                        Taken::Nothing { waker_kept: kept } => {
+                            waker_kept = kept;
+                            return Err(Found::Nothing);
+                        }
+                        Taken::Others => {
+                            scope.refill(None);
+                            if let Some(message) = scope.take_oldest(pattern) {
+                                return Err(Found::Message(message));
+                            }
+                        }
+                    }
                 }
                 let found = self.find(scope, cx, pattern, &mut waker_kept);
                 let (index, key) = found.ok_or(Found::Nothing)?;

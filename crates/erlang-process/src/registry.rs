@@ -26,9 +26,10 @@ use crate::{
     membership::{self, Members},
     node::Node,
     pid::Pid,
+    process::NotAProcess,
     scope,
     subject::{SendError, Subject, Target},
-    sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering},
+    sync::{Arc, AtomicBool, AtomicU64, MODELLED, Mutex, Ordering},
 };
 
 /// The processes that have registered under keys of type `K`, each with a value of type `V`.
@@ -101,6 +102,22 @@ pub struct Registry<K, V, D = UniqueKeys> {
 pub enum UniqueKeys {}
 
 /// The kind of [`Registry`] in which a key is held by any number of processes, any number of times.
+///
+/// Such a key is nobody's address, and has no one value to be changed: the type knows.
+///
+/// ```compile_fail,E0599
+/// use erlang_process::{Registry, Subject};
+///
+/// let topics = Registry::<&str, Subject<String>>::duplicate();
+/// topics.subject("rust");
+/// ```
+///
+/// ```compile_fail,E0599
+/// use erlang_process::Registry;
+///
+/// let counts = Registry::<&str, u32>::duplicate();
+/// counts.update_value("rust", |count| count + 1);
+/// ```
 #[derive(Debug)]
 pub enum DuplicateKeys {}
 
@@ -255,16 +272,17 @@ where
     ///
     /// # Errors
     ///
-    /// [`RegistryError::NotAProcess`] if the caller is not a process of the registry's node, or is about to end.
+    /// [`NotAProcess`] if the caller is not a process of the registry's node, or is about to end.
     ///
     /// # Signals
     ///
     /// [Listeners](Self::listen) get [`RegistryEvent::Registered`].
     ///
     /// Counterpart: `Registry.register/3` in Elixir.
-    pub fn register(&self, key: K, value: V) -> Result<(), RegistryError> {
-        let process = self.table.caller().ok_or(RegistryError::NotAProcess)?;
-        self.table.register(&process, key, value, Keys::Duplicate)
+    pub fn register(&self, key: K, value: V) -> Result<(), NotAProcess> {
+        let process = self.table.caller().ok_or(NotAProcess)?;
+        // That the key is held is no obstacle.
+        self.table.register(&process, key, value, Keys::Duplicate).map_err(|_| NotAProcess)
     }
 
     /// All who hold the key, with their values, in the order in which they registered. A process that has
@@ -396,7 +414,7 @@ where
     ///
     /// let low = ports.select(|key, _, port| (*port < 1024).then_some(*key));
     /// assert_eq!(low, ["http", "https"]);
-    /// # Ok::<_, process::RegistryError>(())
+    /// # Ok::<_, process::NotAProcess>(())
     /// # }).await.unwrap().unwrap();
     /// # }
     /// ```
@@ -547,8 +565,8 @@ impl fmt::Display for RegistryError {
 
 impl error::Error for RegistryError {}
 
-impl From<crate::NotAProcess> for RegistryError {
-    fn from(_: crate::NotAProcess) -> Self {
+impl From<NotAProcess> for RegistryError {
+    fn from(_: NotAProcess) -> Self {
         Self::NotAProcess
     }
 }
@@ -606,12 +624,15 @@ struct Table<K, V> {
     serials: AtomicU64,
     shards: Box<[Mutex<Shard<K, V>>]>,
     /// What each process holds, so that its end costs no more than that.
-    holders: Box<[Mutex<FxHashMap<Pid, Held<K>>>]>,
+    holders: Box<[Mutex<Holders<K>>]>,
     /// Whether anyone has ever listened: most registries never take the lock.
     listening: AtomicBool,
-    listeners: Mutex<Vec<(u64, Subject<RegistryEvent<K, V>>)>>,
+    listeners: Mutex<Vec<Listener<K, V>>>,
     meta: Mutex<FxHashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
+
+type Holders<K> = FxHashMap<Pid, Held<K>>;
+type Listener<K, V> = (u64, Subject<RegistryEvent<K, V>>);
 
 struct Shard<K, V> {
     slots: FxHashMap<Keyed<K>, Slot<V>>,
@@ -654,7 +675,7 @@ impl<K, V> Default for Removed<K, V> {
     }
 }
 
-const SHARDS: usize = 16;
+const SHARDS: usize = if MODELLED { 2 } else { 16 };
 
 impl<K, V> Table<K, V> {
     fn new(node: Node) -> Self {
@@ -674,7 +695,7 @@ impl<K, V> Table<K, V> {
         &self.shards[usize::try_from(hash >> 32).unwrap_or_default() % SHARDS]
     }
 
-    fn holders(&self, pid: Pid) -> &Mutex<FxHashMap<Pid, Held<K>>> {
+    fn holders(&self, pid: Pid) -> &Mutex<Holders<K>> {
         &self.holders[usize::try_from(pid.id()).unwrap_or_default() % SHARDS]
     }
 
@@ -1031,14 +1052,10 @@ where
 {
     fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>> {
         match self.table.holder(&self.key.sought()) {
-            Some((holder, subject))
-                if std::ptr::eq(holder.head(), process.head())
-                    && holder.head().is_alive()
-                    && !subject.is_keyed() =>
-            {
+            Some((holder, subject)) if std::ptr::eq(holder.head(), process.head()) && !subject.is_keyed() => {
                 subject.send_to(&holder, message)
             }
-            // It was found a moment ago, so the key has been free since.
+            // It held the key a moment ago, so the key has been free since: the message found nobody.
             _ => Err(SendError(message)),
         }
     }

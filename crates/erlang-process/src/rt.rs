@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 pub(crate) use tokio::runtime::{Handle, Id};
-pub(crate) use tokio::task::AbortHandle;
 pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Hands a future to the runtime that the caller runs on.
-pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-    tokio::spawn(future).abort_handle()
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(future));
 }
 
 /// Now, on tokio's clock, which tests can pause.

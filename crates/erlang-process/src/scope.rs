@@ -3,9 +3,10 @@
 use std::{cell::RefCell, mem, task::Waker};
 
 use crate::{
-    cell::{AnyCellExt, AnyInbox, Process, Refill},
+    cell::{AnyInbox, Process, Refill},
     deadline::SharedTimer,
     reason::ExitReason,
+    receive::Pattern,
     sync::{Ordering, thread_local},
 };
 
@@ -30,7 +31,6 @@ pub(crate) struct Local {
     pub(crate) inbox: Option<Box<dyn AnyInbox>>,
     pub(crate) timer: Option<SharedTimer>,
     orphans: Vec<Orphan>,
-    handled: u64,
 }
 
 /// A request that the process dropped unanswered. Whether it is unanswered because the process is ending is
@@ -46,7 +46,7 @@ impl Scope {
         self.local.get_or_insert_default()
     }
 
-    /// Moves what has come into the inbox, see [`AnyCell::refill`](crate::cell::AnyCell::refill).
+    /// Moves what has come into the inbox, see [`Cell::refill`](crate::cell::Cell::refill).
     pub(crate) fn refill(&mut self, waker: Option<&Waker>) -> Refill {
         let mut first = None;
         let inbox = self.local.as_mut().map_or(&mut first, |local| &mut local.inbox);
@@ -63,20 +63,33 @@ impl Scope {
         self.local.as_mut()?.inbox.take()
     }
 
-    /// A message has been taken out of the inbox, in its turn.
+    pub(crate) fn has_no_messages(&self) -> bool {
+        let inbox = self.local.as_ref().and_then(|local| local.inbox.as_ref());
+        inbox.is_none_or(|inbox| inbox.is_empty())
+    }
+
+    /// Takes the oldest message if the pattern is quick to see that it wants it.
+    pub(crate) fn take_oldest<P: Pattern>(&mut self, pattern: &mut P) -> Option<P::Output> {
+        let local = self.local.as_mut()?;
+        let output = pattern.take_oldest(&mut **local.inbox.as_mut()?)?;
+        self.count_message();
+        Some(output)
+    }
+
+    /// A message has been taken, in its turn.
     pub(crate) fn count_message(&mut self) {
         self.budget -= 1;
         self.count_removal();
     }
 
-    /// A message has been taken out of the inbox.
+    /// A message has been taken. Nobody else counts them.
     pub(crate) fn count_removal(&mut self) {
-        let local = self.local.get_or_insert_default();
-        local.handled += 1;
-        self.cell.head().handled.store(local.handled, Ordering::Relaxed);
+        let handled = &self.cell.head().handled;
+        handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Tells the callers of dropped requests what became of them.
+    #[inline]
     pub(crate) fn settle_orphans(&mut self) {
         if let Some(local) = &mut self.local
             && !local.orphans.is_empty()
@@ -92,23 +105,30 @@ impl Scope {
 /// Runs `work` as the process of this scope and gives the scope back.
 ///
 /// Scopes nest: a process may be dropped, and so end, while another one runs on the same thread.
-pub(crate) fn enter<R>(mut scope: Scope, work: impl FnOnce() -> R) -> (R, Option<Scope>) {
-    scope.budget = MESSAGES_PER_POLL;
-    scope.cell.head().running.store(true, Ordering::Relaxed);
-    let outer = replace(Some(scope));
-    let result = work();
-    let scope = replace(outer);
-    if let Some(scope) = &scope {
-        scope.cell.head().running.store(false, Ordering::Relaxed);
-    }
+pub(crate) fn enter<R>(scope: Scope, work: impl FnOnce() -> R) -> (R, Option<Scope>) {
+    let mut scope = Some(scope);
+    let result = enter_in_place(&mut scope, work);
     (result, scope)
 }
 
-fn replace(mut scope: Option<Scope>) -> Option<Scope> {
-    // While the thread's own variables are destroyed there is no current process, and the scope comes back
-    // as it is.
-    let _ = SCOPE.try_with(|current| mem::swap(&mut *current.borrow_mut(), &mut scope));
-    scope
+/// As [`enter`], where the scope has its place: meanwhile that holds the scope around this one.
+pub(crate) fn enter_in_place<R>(scope: &mut Option<Scope>, work: impl FnOnce() -> R) -> R {
+    if let Some(scope) = scope {
+        scope.budget = MESSAGES_PER_POLL;
+        scope.cell.head().running.store(true, Ordering::Relaxed);
+    }
+    swap(scope);
+    let result = work();
+    swap(scope);
+    if let Some(scope) = scope {
+        scope.cell.head().running.store(false, Ordering::Relaxed);
+    }
+    result
+}
+
+fn swap(scope: &mut Option<Scope>) {
+    // While the thread's own variables are destroyed there is no current process, and the scope stays.
+    let _ = SCOPE.try_with(|current| mem::swap(&mut *current.borrow_mut(), scope));
 }
 
 /// Looks at the calling process's scope; `None` outside any process. No user code may run in `look`.

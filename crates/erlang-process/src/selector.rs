@@ -238,7 +238,7 @@ impl<T: 'static> Selector<T> {
     ///
     /// Counterpart: `receive ... after`, `process.selector_receive` in Gleam.
     pub async fn receive(&mut self, timeout: Duration) -> Result<T, ReceiveError> {
-        Receive::new(self, Some(timeout)).await
+        Receive::new(self).within(timeout).await
     }
 
     /// Waits for the first message that the selector knows, however long that takes.
@@ -253,7 +253,7 @@ impl<T: 'static> Selector<T> {
     ///
     /// Counterpart: `process.selector_receive_forever` in Gleam.
     pub async fn receive_forever(&mut self) -> Result<T, ReceiveError> {
-        Receive::new(self, None).await
+        Receive::new(self).await
     }
 
     /// The name that messages of the process's own type were selected by.

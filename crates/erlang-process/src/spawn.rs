@@ -3,7 +3,7 @@
 use std::{any::TypeId, convert::Infallible, fmt};
 
 use crate::{
-    cell::{AnyCellExt, Cell, Link, Monitored, Process, Relations, Watcher},
+    cell::{Link, Monitored, OwnCell, Process, Relations, Watcher},
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
@@ -167,6 +167,12 @@ impl Spawn {
         self
     }
 
+    /// The process that it will be linked to.
+    #[must_use]
+    pub fn link(&self) -> Option<Pid> {
+        self.link
+    }
+
     /// On this node. A process on another node than the caller's is not linked to it.
     pub fn on(mut self, node: &Node) -> Self {
         if !node.is(&Node::current()) {
@@ -256,7 +262,7 @@ impl Spawn {
         if self.label.is_some() {
             relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
         }
-        let cell = Arc::new(Cell::<M>::new(pid, parent, node.clone(), relations));
+        let cell = Arc::new(OwnCell::<M>::new(pid, parent, node.clone(), relations));
         let process: Process = cell.clone();
         node.table().insert(process.clone());
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
@@ -271,7 +277,7 @@ impl Spawn {
 /// Dropping it ends the process with [`Killed`](ExitReason::Killed) without having run.
 #[must_use = "the process runs when it is started"]
 pub struct Prepared<M, F> {
-    cell: Arc<Cell<M>>,
+    cell: Arc<OwnCell<M>>,
     process: Process,
     future: ProcessFuture<F>,
 }
@@ -284,6 +290,11 @@ where
     /// The pid of the process.
     pub fn pid(&self) -> Pid {
         self.process.head().pid
+    }
+
+    /// The node that it lives on.
+    pub fn node(&self) -> &Node {
+        &self.process.head().node
     }
 
     /// The process's own subject.
@@ -307,7 +318,7 @@ where
     /// Outside a tokio runtime.
     pub fn start(self) -> Pid {
         let pid = self.pid();
-        drop(rt::spawn(self.future));
+        rt::spawn(self.future);
         pid
     }
 

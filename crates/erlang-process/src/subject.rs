@@ -3,11 +3,12 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    task::Waker,
     time::Duration,
 };
 
 use crate::{
-    cell::{AnyCellExt, AnyMessage, Cell, Key, Process, Tagged},
+    cell::{AnyInbox, AnyMessage, Inbox, Key, OwnCell, Process, PushError, Tagged, Taken},
     name::{Name, RegisteredName},
     node::Node,
     pid::Pid,
@@ -33,7 +34,7 @@ pub struct Subject<M>(Route<M>);
 
 enum Route<M> {
     /// The process's own subject: messages need no envelope of their own.
-    Own(Arc<Cell<M>>),
+    Own(Arc<OwnCell<M>>),
     /// A further way to a process, told apart by the key of its messages.
     Tagged(Process, Key),
     /// Whoever holds the name.
@@ -69,7 +70,7 @@ impl<M: Send + 'static> Subject<M> {
         Some(Self(Route::Tagged(process, Key::Raw(TypeId::of::<M>()))))
     }
 
-    pub(crate) fn own(cell: Arc<Cell<M>>) -> Self {
+    pub(crate) fn own(cell: Arc<OwnCell<M>>) -> Self {
         Self(Route::Own(cell))
     }
 
@@ -112,9 +113,10 @@ impl<M: Send + 'static> Subject<M> {
     pub(crate) fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>> {
         match &self.0 {
             Route::Own(_) | Route::Tagged(..) => self.try_send(message),
-            Route::Named(_, name) => match process.as_any().downcast_ref::<Cell<M>>() {
-                Some(cell) => cell.push(message).map_err(SendError),
-                None => push_tagged(process, Key::Name(*name), message),
+            Route::Named(_, name) => match process.push_own(message) {
+                Ok(()) => Ok(()),
+                Err(PushError::Dead(message)) => Err(SendError(message)),
+                Err(PushError::Other(message)) => push_tagged(process, Key::Name(*name), message),
             },
             Route::Mapped(subject) => subject.send_to(process, message),
         }
@@ -137,7 +139,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// Counterpart: `receive ... after`, `process.receive` in Gleam.
     pub async fn receive(&self, timeout: Duration) -> Result<M, ReceiveError> {
-        Receive::new(FromSubject(self), Some(timeout)).await
+        Receive::new(FromSubject(self)).within(timeout).await
     }
 
     /// Waits for a message to this subject, however long that takes.
@@ -151,8 +153,8 @@ impl<M: Send + 'static> Subject<M> {
     /// Dropping the future loses nothing.
     ///
     /// Counterpart: `process.receive_forever` in Gleam.
-    pub async fn receive_forever(&self) -> Result<M, ReceiveError> {
-        Receive::new(FromSubject(self), None).await
+    pub fn receive_forever(&self) -> impl Future<Output = Result<M, ReceiveError>> + Send + use<'_, M> {
+        Receive::new(FromSubject(self))
     }
 
     /// The process that gets what is sent now; `None` if nobody holds the subject's name.
@@ -181,6 +183,11 @@ impl<M: Send + 'static> Subject<M> {
     #[must_use]
     pub fn map<N: Send + 'static>(&self, map: impl Fn(N) -> M + Send + Sync + 'static) -> Subject<N> {
         Subject(Route::Mapped(Arc::new(Mapped { subject: self.clone(), map })))
+    }
+
+    /// Whether it always reaches one process.
+    pub(crate) fn fixed(&self) -> bool {
+        matches!(self.0, Route::Own(_) | Route::Tagged(..))
     }
 
     pub(crate) fn process(&self) -> Option<Process> {
@@ -239,7 +246,7 @@ impl<M: Send + 'static> Subject<M> {
     pub(crate) fn check_owner(&self, scope: &Scope) -> Result<(), ReceiveError> {
         let head = scope.cell.head();
         let owned = match &self.0 {
-            Route::Own(cell) => std::ptr::eq(cell.head_ref(), head),
+            Route::Own(cell) => std::ptr::eq(cell.head(), head),
             Route::Tagged(process, _) => std::ptr::eq(process.head(), head),
             Route::Named(..) => self.process().is_some_and(|process| std::ptr::eq(process.head(), head)),
             Route::Mapped(_) => false,
@@ -268,6 +275,22 @@ impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
 
     fn wants(&self, key: Key, own: TypeId) -> bool {
         self.0.is_key(key, own)
+    }
+
+    fn take_oldest(&mut self, inbox: &mut dyn AnyInbox) -> Option<M> {
+        match &self.0.0 {
+            Route::Own(_) | Route::Named(..) => {
+                inbox.as_any_mut().downcast_mut::<Inbox<M>>()?.take_oldest_own()
+            }
+            Route::Tagged(..) | Route::Mapped(_) => None,
+        }
+    }
+
+    fn take_only(&mut self, waker: &Waker) -> Taken<M> {
+        match &self.0.0 {
+            Route::Own(cell) => cell.take_only(waker),
+            Route::Tagged(..) | Route::Named(..) | Route::Mapped(_) => Taken::Others,
+        }
     }
 
     fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<M> {
@@ -336,7 +359,7 @@ impl<M> fmt::Debug for Subject<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("Subject");
         match &self.0 {
-            Route::Own(cell) => tuple.field(&cell.head_ref().pid),
+            Route::Own(cell) => tuple.field(&cell.head().pid),
             Route::Tagged(process, key) => tuple.field(&process.head().pid).field(key),
             Route::Named(_, name) => tuple.field(name),
             Route::Mapped(_) => tuple.field(&format_args!("mapped")),

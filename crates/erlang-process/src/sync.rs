@@ -59,7 +59,7 @@ mod checked {
 /// No user code runs, no user value is dropped and nothing is woken while one of these is held, so that
 /// a panic cannot leave what it guards half changed.
 #[derive(Default)]
-pub(crate) struct Mutex<T>(checked::Mutex<T>);
+pub(crate) struct Mutex<T: ?Sized>(checked::Mutex<T>);
 
 pub(crate) type Guard<'a, T> = checked::MutexGuard<'a, T>;
 
@@ -67,13 +67,15 @@ impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(checked::Mutex::new(value))
     }
+}
 
+impl<T: ?Sized> Mutex<T> {
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-impl<T> fmt::Debug for Mutex<T> {
+impl<T: ?Sized> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mutex").finish_non_exhaustive()
     }

@@ -3,8 +3,8 @@
 use std::{error::Error, fmt, pin::pin, time::Duration};
 
 use erlang_process::{
-    ExitReason, IntoExitReason, Node, Pid, RegisterError, SharedError, Signal, Spawn, Subject, current, link,
-    timeout, unlink,
+    ExitReason, IntoExitReason, Node, Pid, RegisterError, SharedError, Signal, Spawn, Subject, link, timeout,
+    unlink,
 };
 use tokio::sync::oneshot;
 
@@ -111,7 +111,7 @@ impl<D> InitAck<D> {
 /// Starts a process and waits until it has acknowledged its start: what actors, supervisors and everything
 /// else that is supervised is started by.
 ///
-/// The process is spawned as `spawn` says, and linked with the calling process, if there is one, when it
+/// The process is spawned as `spawn` says, and linked, unless `spawn` is unlinked, with the calling process when it
 /// acknowledges. A failed start leaves nothing behind, and no exit signal reaches the caller: not even one
 /// that does not trap exits ends with a child that never was. The error is returned when the process is gone
 /// and its name is free.
@@ -128,7 +128,7 @@ impl<D> InitAck<D> {
 ///
 /// Outside a tokio runtime.
 ///
-/// Counterpart: `proc_lib:start_link/5`.
+/// Counterpart: `proc_lib:start_link/5`, and `proc_lib:start/5` where `spawn` is unlinked.
 pub async fn start_process<M, D, F>(
     spawn: Spawn,
     init_timeout: Duration,
@@ -140,14 +140,15 @@ where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
     let (starter, mut acknowledged) = oneshot::channel();
-    let ack = InitAck { starter, parent: current() };
+    let ack = InitAck { starter, parent: spawn.link() };
+    let linked = spawn.link().is_some();
     let process = match spawn.unlinked().prepare(|subject| body(subject, ack)) {
         Ok(process) => process,
         Err(RegisterError::NameTaken { holder }) => return Err(StartError::AlreadyStarted(holder)),
         Err(error) => return Err(StartError::failed(error)),
     };
     let mut ended = pin!(process.ended());
-    let mut starting = Starting { node: Node::current(), pid: process.pid(), settled: false };
+    let mut starting = Starting { node: process.node().clone(), pid: process.pid(), linked, settled: false };
     process.start();
     let handshake = async {
         match (&mut acknowledged).await {
@@ -182,15 +183,18 @@ where
 struct Starting {
     node: Node,
     pid: Pid,
+    /// Whether it links itself with the starter when it is ready.
+    linked: bool,
     settled: bool,
 }
 
 impl Starting {
     fn give_up(&self) {
         // It may have linked itself just now: the kill must not come back.
-        let _ = unlink(self.pid);
-        let kill = Signal::Exit { reason: ExitReason::Kill, link: false };
-        self.node.signal(current(), self.pid, kill);
+        if self.linked {
+            let _ = unlink(self.pid);
+        }
+        self.node.signal(None, self.pid, Signal::Exit { reason: ExitReason::Kill, link: false });
     }
 }
 

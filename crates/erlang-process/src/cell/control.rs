@@ -100,20 +100,20 @@ pub(crate) struct Monitored {
 pub(crate) type Joiner = oneshot::Sender<ExitReason>;
 
 /// Whom to wake when the lock is released.
-#[derive(Default)]
 #[must_use = "wake when the lock is released"]
-pub(crate) struct Wake {
-    task: Option<Waker>,
-    others: Vec<Waker>,
+pub(crate) enum Wake {
+    Nobody,
+    Task(Waker),
+    All(Vec<Waker>),
 }
 
 impl Wake {
+    #[inline]
     pub(crate) fn wake(self) {
-        if let Some(task) = self.task {
-            task.wake();
-        }
-        for other in self.others {
-            other.wake();
+        match self {
+            Self::Nobody => {}
+            Self::Task(task) => task.wake(),
+            Self::All(all) => all.into_iter().for_each(Waker::wake),
         }
     }
 }
@@ -127,7 +127,7 @@ pub(crate) enum Delivery {
 }
 
 impl Delivery {
-    const QUIET: Self = Self::Taken(Wake { task: None, others: Vec::new() });
+    const QUIET: Self = Self::Taken(Wake::Nobody);
 }
 
 impl Control {
@@ -215,14 +215,18 @@ impl Control {
     /// A message has been pushed.
     pub(crate) fn message_came(&mut self) -> Wake {
         self.received += 1;
-        if std::mem::take(&mut self.waiting) { self.wake_up() } else { Wake::default() }
+        if std::mem::take(&mut self.waiting) { self.wake_up() } else { Wake::Nobody }
     }
 
     fn wake_up(&mut self) -> Wake {
         let rare = self.relations.as_mut().and_then(|relations| relations.rare.as_mut());
-        Wake {
-            task: self.waker.clone(),
-            others: rare.map(|rare| std::mem::take(&mut rare.waiters)).unwrap_or_default(),
+        match rare {
+            Some(rare) if !rare.waiters.is_empty() => {
+                let mut all = std::mem::take(&mut rare.waiters);
+                all.extend(self.waker.clone());
+                Wake::All(all)
+            }
+            _ => self.waker.clone().map_or(Wake::Nobody, Wake::Task),
         }
     }
 
@@ -415,5 +419,24 @@ impl Control {
         }
         self.waker = None;
         self.relations.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_that_are_given_up_do_not_pile_up() {
+        let mut control = Control::new(None);
+        let (joiner, stays) = oneshot::channel();
+        assert!(control.join(joiner).is_empty());
+        for _ in 0..1_000 {
+            drop(control.join(oneshot::channel().0));
+        }
+        let joiners = &mut control.rare_mut().joiners;
+        assert!(joiners.len() < 20, "{} are kept", joiners.len());
+        assert_eq!(joiners.iter().filter(|joiner| !joiner.is_closed()).count(), 1);
+        drop(stays);
     }
 }

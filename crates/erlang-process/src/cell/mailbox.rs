@@ -12,13 +12,38 @@ use super::envelope::{AnyMessage, Envelope, Key};
 const KEPT_CAPACITY: usize = 1024;
 
 /// The in-queue, seen by code that does not know the process's own message type.
-pub(crate) trait AnyQueue {
+pub(crate) trait AnyQueue: Send {
     fn push(&mut self, message: Box<dyn AnyMessage>);
     /// Gives the memory of a queue back that is empty and stays so.
     fn free(&mut self);
+    fn message_type(&self) -> TypeId;
+    /// Moves everything into the inbox. Whether there was anything.
+    fn refill(&mut self, inbox: &mut Option<Box<dyn AnyInbox>>) -> bool;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-impl<M: Send + 'static> AnyQueue for VecDeque<Envelope<M>> {
+pub(crate) type Queue<M> = VecDeque<Envelope<M>>;
+
+impl<M: Send + 'static> AnyQueue for Queue<M> {
+    fn message_type(&self) -> TypeId {
+        TypeId::of::<M>()
+    }
+
+    fn refill(&mut self, inbox: &mut Option<Box<dyn AnyInbox>>) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let inbox = inbox.get_or_insert_with(|| Box::new(Inbox::<M>::default()));
+        if let Some(inbox) = inbox.as_any_mut().downcast_mut::<Inbox<M>>() {
+            inbox.refill(self);
+        }
+        true
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
     fn push(&mut self, message: Box<dyn AnyMessage>) {
         self.push_back(Envelope::Other(message));
     }
@@ -44,6 +69,20 @@ impl<M> Default for Inbox<M> {
 }
 
 impl<M> Inbox<M> {
+    /// Takes the oldest message, if it is of the process's own type.
+    pub(crate) fn take_oldest_own(&mut self) -> Option<M> {
+        match self.queue.pop_front()? {
+            Envelope::Own(message) => {
+                self.removals += 1;
+                Some(message)
+            }
+            other @ Envelope::Other(_) => {
+                self.queue.push_front(other);
+                None
+            }
+        }
+    }
+
     /// Moves everything from the in-queue to the end.
     pub(crate) fn refill(&mut self, queue: &mut VecDeque<Envelope<M>>) {
         if self.queue.is_empty() {
@@ -70,6 +109,7 @@ pub(crate) trait AnyInbox: Send {
         put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
         take: &mut dyn FnMut(&mut dyn Any),
     );
+    fn is_empty(&self) -> bool;
     /// Drops the oldest message. Whether there was one.
     fn drop_oldest(&mut self) -> bool;
     fn as_any_mut(&mut self) -> &mut dyn Any;
@@ -100,6 +140,10 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
         if let Some(envelope) = envelope {
             envelope.open(take);
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 
     fn drop_oldest(&mut self) -> bool {

@@ -4,16 +4,12 @@ mod control;
 mod envelope;
 mod mailbox;
 
-use std::{
-    any::{Any, TypeId},
-    collections::VecDeque,
-    task::Waker,
-};
+use std::{any::TypeId, collections::VecDeque, task::Waker};
 
 pub(crate) use self::{
     control::{Control, Delivery, Link, Monitored, Rare, Relations, Watcher},
     envelope::{AnyMessage, Envelope, Key, Tagged},
-    mailbox::{AnyInbox, AnyQueue, Inbox},
+    mailbox::{AnyInbox, AnyQueue, Inbox, Queue},
 };
 use crate::{
     node::Node,
@@ -72,27 +68,40 @@ impl Head {
     }
 }
 
-struct Shared<M> {
-    queue: VecDeque<Envelope<M>>,
+/// What is behind the lock. The queue is last, so that code that does not know the process's own message
+/// type sees all else as it is.
+struct Shared<Q: ?Sized> {
     control: Control,
+    queue: Q,
 }
 
-/// The shared half of a process whose own messages are `M`.
-pub(crate) struct Cell<M> {
+/// The shared half of a process.
+pub(crate) struct Cell<Q: ?Sized> {
     head: Head,
-    shared: Mutex<Shared<M>>,
+    shared: Mutex<Shared<Q>>,
 }
 
-impl<M> Cell<M> {
-    pub(crate) fn head_ref(&self) -> &Head {
+/// A cell whose own messages are `M`.
+pub(crate) type OwnCell<M> = Cell<Queue<M>>;
+
+/// A process that lives or did: cells are shared by all who can reach it.
+pub(crate) type Process = Arc<Cell<dyn AnyQueue>>;
+
+impl<Q: ?Sized> Cell<Q> {
+    pub(crate) fn head(&self) -> &Head {
         &self.head
     }
 }
 
-impl<M: Send + 'static> Cell<M> {
+impl<M: Send + 'static> OwnCell<M> {
     pub(crate) fn new(pid: Pid, parent: Option<Pid>, node: Node, relations: Option<Box<Relations>>) -> Self {
-        let shared = Shared { queue: VecDeque::new(), control: Control::new(relations) };
+        let shared = Shared { control: Control::new(relations), queue: VecDeque::new() };
         Self { head: Head::new(pid, parent, node), shared: Mutex::new(shared) }
+    }
+
+    /// Takes the only message that there is, so that where they come one by one none goes through the inbox.
+    pub(crate) fn take_only(&self, waker: &Waker) -> Taken<M> {
+        self.shared.lock().take_only(waker)
     }
 
     /// Puts a message of the process's own type into its mailbox, or gives it back.
@@ -110,18 +119,6 @@ impl<M: Send + 'static> Cell<M> {
     }
 }
 
-/// A cell, seen by code that does not know the process's own message type.
-pub(crate) trait AnyCell: Send + Sync {
-    fn head(&self) -> &Head;
-    fn visit(&self, visitor: &mut dyn FnMut(&mut Control, &mut dyn AnyQueue));
-    fn message_type(&self) -> TypeId;
-    fn as_any(&self) -> &dyn Any;
-
-    /// Moves what has come into the inbox. If nothing has, arms the next message to wake `waker`: looking
-    /// and arming are one step under the lock, so no message falls between them.
-    fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill;
-}
-
 /// What there was to move into the inbox.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refill {
@@ -132,65 +129,85 @@ pub(crate) enum Refill {
     },
 }
 
-impl<M: Send + 'static> AnyCell for Cell<M> {
-    fn head(&self) -> &Head {
-        &self.head
-    }
+/// What a look into the in-queue for one message has found.
+pub(crate) enum Taken<M> {
+    Message(M),
+    /// More than one, or one that is not of the process's own type: they go through the inbox.
+    Others,
+    /// The next message wakes.
+    Nothing {
+        waker_kept: bool,
+    },
+}
 
-    fn visit(&self, visitor: &mut dyn FnMut(&mut Control, &mut dyn AnyQueue)) {
-        let shared = &mut *self.shared.lock();
-        visitor(&mut shared.control, &mut shared.queue);
-    }
-
-    fn message_type(&self) -> TypeId {
-        TypeId::of::<M>()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill {
-        let mut shared = self.shared.lock();
-        if shared.queue.is_empty() {
-            let waker_kept = waker.is_some_and(|waker| shared.control.wait_for_message(waker));
-            return Refill::Nothing { waker_kept };
-        }
-        let inbox = inbox.get_or_insert_with(|| Box::new(Inbox::<M>::default()));
-        if let Some(inbox) = inbox.as_any_mut().downcast_mut::<Inbox<M>>() {
-            inbox.refill(&mut shared.queue);
-        }
-        Refill::Messages
+impl<M: Send + 'static> Shared<Queue<M>> {
+    fn take_only(&mut self, waker: &Waker) -> Taken<M> {
+        take_only(&mut self.control, &mut self.queue, waker)
     }
 }
 
-/// What every cell can do.
-pub(crate) trait AnyCellExt {
+fn take_only<M>(control: &mut Control, queue: &mut Queue<M>, waker: &Waker) -> Taken<M> {
+    match queue.len() {
+        0 => Taken::Nothing { waker_kept: control.wait_for_message(waker) },
+        1 => match queue.pop_front() {
+            Some(Envelope::Own(message)) => Taken::Message(message),
+            other => {
+                queue.extend(other);
+                Taken::Others
+            }
+        },
+        _ => Taken::Others,
+    }
+}
+
+/// Why a message was not pushed.
+pub(crate) enum PushError<M> {
+    Dead(M),
+    /// The process's own messages are of another type.
+    Other(M),
+}
+
+impl Cell<dyn AnyQueue> {
     /// Runs `visitor` under the process's lock.
-    fn with<R>(&self, visitor: impl FnOnce(&mut Control, &mut dyn AnyQueue) -> R) -> R;
+    pub(crate) fn with<R>(&self, visitor: impl FnOnce(&mut Control, &mut dyn AnyQueue) -> R) -> R {
+        let shared = &mut *self.shared.lock();
+        visitor(&mut shared.control, &mut shared.queue)
+    }
+
+    pub(crate) fn message_type(&self) -> TypeId {
+        self.with(|_, queue| queue.message_type())
+    }
+
+    /// Moves what has come into the inbox. If nothing has, arms the next message to wake `waker`: looking
+    /// and arming are one step under the lock, so no message falls between them.
+    pub(crate) fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill {
+        self.with(|control, queue| {
+            if queue.refill(inbox) {
+                return Refill::Messages;
+            }
+            Refill::Nothing { waker_kept: waker.is_some_and(|waker| control.wait_for_message(waker)) }
+        })
+    }
+
+    /// Puts a message into the mailbox if it is of the process's own type.
+    pub(crate) fn push_own<M: Send + 'static>(&self, message: M) -> Result<(), PushError<M>> {
+        let wake = {
+            let shared = &mut *self.shared.lock();
+            let Some(queue) = shared.queue.as_any_mut().downcast_mut::<Queue<M>>() else {
+                return Err(PushError::Other(message));
+            };
+            if !shared.control.is_alive() {
+                return Err(PushError::Dead(message));
+            }
+            queue.push_back(Envelope::Own(message));
+            shared.control.message_came()
+        };
+        wake.wake();
+        Ok(())
+    }
 
     /// Puts a message that is not of the process's own type into its mailbox, or gives it back.
-    fn push_other(&self, message: Box<dyn AnyMessage>) -> Result<(), Box<dyn AnyMessage>>;
-
-    /// Takes a signal in, or gives it back when the process is dead.
-    fn deliver(&self, from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), Signal>;
-
-    /// Why the process ended or is about to; `None` while it lives.
-    fn exit_reason(&self) -> Option<ExitReason>;
-}
-
-impl AnyCellExt for dyn AnyCell {
-    #[allow(clippy::expect_used)]
-    fn with<R>(&self, visitor: impl FnOnce(&mut Control, &mut dyn AnyQueue) -> R) -> R {
-        let mut visitor = Some(visitor);
-        let mut result = None;
-        self.visit(&mut |control, queue| {
-            result = visitor.take().map(|visitor| visitor(control, queue));
-        });
-        result.expect("a cell calls its visitor once")
-    }
-
-    fn push_other(&self, message: Box<dyn AnyMessage>) -> Result<(), Box<dyn AnyMessage>> {
+    pub(crate) fn push_other(&self, message: Box<dyn AnyMessage>) -> Result<(), Box<dyn AnyMessage>> {
         let wake = self.with(|control, queue| {
             if !control.is_alive() {
                 return Err(message);
@@ -202,7 +219,8 @@ impl AnyCellExt for dyn AnyCell {
         Ok(())
     }
 
-    fn deliver(&self, from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), Signal> {
+    /// Takes a signal in, or gives it back when the process is dead.
+    pub(crate) fn deliver(&self, from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), Signal> {
         let delivery = self.with(|control, queue| control.deliver(self.head(), queue, from, to, signal));
         match delivery {
             Delivery::Taken(wake) => {
@@ -213,13 +231,11 @@ impl AnyCellExt for dyn AnyCell {
         }
     }
 
-    fn exit_reason(&self) -> Option<ExitReason> {
+    /// Why the process ended or is about to; `None` while it lives.
+    pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
         if self.head().is_alive() {
             return None;
         }
         self.with(|control, _| control.exit_reason().cloned())
     }
 }
-
-/// A process that lives or did: cells are shared by all who can reach it.
-pub(crate) type Process = Arc<dyn AnyCell>;

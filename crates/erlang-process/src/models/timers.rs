@@ -1,0 +1,84 @@
+//! Timers against those who cancel them, against the end of their process, and against a clock that falls
+//! asleep.
+
+use std::time::Duration;
+
+use super::{
+    explore,
+    puppet::{Puppet, Task},
+    thread,
+};
+use crate::{Cancelled, ExitReason, Subject, Timer, rt};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Has the process set a timer for this subject, and takes the clock that it started.
+fn set(process: &mut Puppet<u8>, subject: &Subject<u8>, delay: Duration) -> (Timer, Option<Task>) {
+    let subject = subject.clone();
+    let timer = process.does(move || subject.send_after(delay, 1)).unwrap();
+    (timer, rt::spawned())
+}
+
+#[test]
+fn a_timer_fires_or_is_cancelled_and_never_both() {
+    explore(["fired", "cancelled"], |world| {
+        let mut receiver = world.puppet::<u8>();
+        let own = receiver.subject.clone();
+        let (timer, clock) = set(&mut receiver, &own, HOUR);
+        let mut clock = clock.unwrap();
+        rt::advance(HOUR);
+        let firing = thread::spawn(move || {
+            let _ = clock.poll();
+            clock
+        });
+        let cancelled = timer.cancel();
+        let clock = firing.join().unwrap();
+        match (cancelled, &receiver.messages()[..]) {
+            (Cancelled::Cancelled { .. }, []) => world.saw("cancelled"),
+            (Cancelled::TimerNotFound, [1]) => world.saw("fired"),
+            other => panic!("{other:?}"),
+        }
+        drop(clock);
+    });
+}
+
+#[test]
+fn a_timer_that_is_set_while_its_process_ends_ends_too() {
+    explore(["set for the living", "set for the dead"], |world| {
+        let (mut a, mut b) = (world.puppet::<u8>(), world.puppet::<u8>());
+        let subject = b.subject.clone();
+        let ending = thread::spawn(move || b.ends(ExitReason::Normal));
+        let (timer, clock) = set(&mut a, &subject, HOUR);
+        let dead = subject.try_send(0).is_err();
+        ending.join().unwrap();
+        assert_eq!(timer.remaining(), None);
+        world.saw(if dead { "set for the dead" } else { "set for the living" });
+        // In the end nothing may hold the process: not the clock either, which goes on.
+        world.keep(clock.unwrap());
+    });
+}
+
+#[test]
+fn a_clock_that_falls_asleep_while_a_timer_is_set_is_woken_for_it() {
+    explore(["fired at once", "woken"], |world| {
+        let mut receiver = world.puppet::<u8>();
+        let own = receiver.subject.clone();
+        let (_late, clock) = set(&mut receiver, &own, HOUR);
+        let mut clock = clock.unwrap();
+        let falling_asleep = thread::spawn(move || {
+            let _ = clock.poll();
+            clock
+        });
+        let (_early, none) = set(&mut receiver, &own, Duration::ZERO);
+        assert!(none.is_none());
+        let mut clock = falling_asleep.join().unwrap();
+        if receiver.messages().is_empty() {
+            assert!(clock.is_woken(), "nobody told the clock of an earlier timer");
+            let _ = clock.poll();
+            assert_eq!(receiver.messages(), [1]);
+            world.saw("woken");
+        } else {
+            world.saw("fired at once");
+        }
+    });
+}

@@ -1,0 +1,18 @@
+//! What `erlang-process` has to get right, scenario by scenario.
+//!
+//! The modules `sig`, `link`, `mon`, `proc` and `reg` are the catalogue: each test is named after the scenario
+//! that it plays. What cannot mean anything in Rust stands in `not-applicable.md`. `beyond` and `nodes` pin
+//! what the catalogue does not say.
+//!
+//! Tests wait for events and never for the clock; where time matters it is paused.
+
+#![allow(clippy::unwrap_used)]
+
+mod beyond;
+mod link;
+mod mon;
+mod nodes;
+mod proc;
+mod reg;
+mod sig;
+mod support;
