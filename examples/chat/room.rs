@@ -63,7 +63,7 @@ pub(crate) enum Ask {
 /// the health of the program, and the limit is beyond what can be reached.
 pub(crate) async fn start_factory() -> Result<Started<Supervisor<Key, ()>>, StartError> {
     factory_supervisor::worker(start)
-        .restart_tolerance(1_000_000, Duration::from_secs(1))
+        .restart_tolerance(10_000_000, Duration::from_secs(1))
         .named(FACTORY)
         .start()
         .await

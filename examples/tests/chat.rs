@@ -565,12 +565,15 @@ async fn people_who_come_and_go_while_a_room_crashes_find_it_and_leave_it() {
             bob.read_until("* Joined attic (1 here)", "lobby").await;
             bob.read_until(&format!("[attic] {}: there {turn}", bob.nick), "attic").await;
         }
+        bob
     });
     while !coming.is_finished() {
         ada.send("/crash\nhello").await;
         while ada.read().await != "[lobby] ada: hello" {}
     }
-    coming.await.unwrap();
+    assert_eq!(coming.await.unwrap().ask("/quit").await, "* Bye");
+    ada.send("the end").await;
+    while ada.read().await != "[lobby] ada: the end" {}
     assert_eq!(ada.ask("/who").await, "* In lobby: ada");
     assert_eq!(ada.ask("/rooms").await, "* Rooms: lobby (1)");
 }

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::pending,
     hash::{Hash, Hasher},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     time::Duration,
@@ -239,14 +239,14 @@ async fn pg_06_no_event_is_missed_or_doubled_under_storm() {
                     let (sender, done) = oneshot::channel();
                     let pid = process::spawn_unlinked(async move {
                         let (this, subject) = (process::current().unwrap(), Subject::new().unwrap());
-                        for turn in 0..8 {
+                        for turn in 0..24 {
                             let group = (turn * 7 + number) % 3;
                             if turn % 3 == 2 {
                                 let _ = groups.leave(&group, this);
                             } else {
                                 groups.join(group, &subject).unwrap();
                             }
-                            if turn == 3 {
+                            if turn % 8 == 3 {
                                 tokio::task::yield_now().await;
                             }
                         }
@@ -259,8 +259,13 @@ async fn pg_06_no_event_is_missed_or_doubled_under_storm() {
                 })
                 .collect();
             tokio::task::yield_now().await;
-            let (monitor, snapshot) = groups.monitor_scope().unwrap();
-            let (mut stops, mut all) = (Vec::new(), Mirror::new(snapshot));
+            let mut subscribers: Vec<_> = (0..8)
+                .map(|_| {
+                    let (monitor, snapshot) = groups.monitor_scope().unwrap();
+                    (monitor, Mirror::new(snapshot))
+                })
+                .collect();
+            let mut stops = Vec::new();
             for (number, (pid, stop, done)) in workers.into_iter().enumerate() {
                 done.await.unwrap();
                 if number == stay {
@@ -269,22 +274,73 @@ async fn pg_06_no_event_is_missed_or_doubled_under_storm() {
                     process::join(pid).await;
                 }
             }
-            let events = told(&monitor).await;
-            in_the_middle += usize::from(!all.0.is_empty() && !events.is_empty());
-            events.into_iter().for_each(|event| all.apply(event));
-            assert_eq!(all, Mirror::of(&groups));
-            assert!(!all.0.is_empty());
+            let actual = Mirror::of(&groups);
+            assert_ne!(actual, Mirror::default());
+            for (monitor, believed) in &mut subscribers {
+                let events = told(monitor).await;
+                in_the_middle += usize::from(!believed.0.is_empty() && !events.is_empty());
+                events.into_iter().for_each(|event| believed.apply(event));
+                assert_eq!(*believed, actual);
+            }
 
             for (pid, stop) in stops {
                 drop(stop);
                 process::join(pid).await;
             }
-            told(&monitor).await.into_iter().for_each(|event| all.apply(event));
-            assert_eq!(all, Mirror::default());
             assert_eq!(groups.which_groups(), []);
-            assert!(groups.demonitor(monitor));
+            for (monitor, mut believed) in subscribers {
+                told(&monitor).await.into_iter().for_each(|event| believed.apply(event));
+                assert_eq!(believed, Mirror::default());
+                assert!(groups.demonitor(monitor));
+            }
         }
         assert!(in_the_middle > 0, "no subscriber came in the middle");
+    })
+    .await;
+}
+
+/// Whoever is in the snapshot leaves next, and whoever is not joins next; from then on each does the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn pg_06_a_snapshot_fits_the_events_after_it_while_others_come_and_go() {
+    on_a_node(async {
+        let groups = Groups::<u32, ()>::new();
+        let stop = Arc::new(AtomicBool::new(false));
+        let workers: Vec<_> = (0..2)
+            .map(|group| {
+                let (groups, stop) = (groups.clone(), stop.clone());
+                process::spawn_unlinked(async move {
+                    let (this, subject) = (process::current().unwrap(), Subject::new().unwrap());
+                    while !stop.load(Ordering::Relaxed) {
+                        for _ in 0..16 {
+                            groups.join(group, &subject).unwrap();
+                            groups.leave(&group, this).unwrap();
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let mut seen = [0, 0];
+        for _ in 0..4 * ROUNDS {
+            let (monitor, snapshot) = groups.monitor_scope().unwrap();
+            seen[usize::from(snapshot.is_empty())] += 1;
+            let mut believed: HashSet<u32> = snapshot.into_keys().collect();
+            for _ in 0..6 {
+                let event = monitor.events().receive(SECOND * 60).await.unwrap();
+                let group = *event.group();
+                let fits = match event {
+                    GroupEvent::Joined { .. } => believed.insert(group),
+                    GroupEvent::Left { .. } => believed.remove(&group),
+                };
+                assert!(fits, "{group} was believed to be in {believed:?}");
+            }
+            assert!(groups.demonitor(monitor));
+        }
+        stop.store(true, Ordering::Relaxed);
+        for worker in workers {
+            process::join(worker).await;
+        }
+        assert!(seen.iter().all(|count| *count > 0), "one kind of snapshot was never seen: {seen:?}");
     })
     .await;
 }

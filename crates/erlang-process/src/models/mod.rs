@@ -22,7 +22,7 @@ use std::{
     cell::Cell,
     panic,
     sync::{
-        Arc, Mutex, Once, Weak,
+        Arc, Mutex, Once,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -35,7 +35,7 @@ use shuttle::thread;
 use self::puppet::{Puppet, Task};
 use crate::{
     ExitReason, Node, Signal, Subject,
-    cell::{AnyQueue, Cell as Shared},
+    cell::Process,
     reason::IntoExitReason,
     rt,
     spawn::Spawn,
@@ -110,8 +110,12 @@ fn note_panics() {
 struct World {
     node: Node,
     seen: Arc<[(&'static str, AtomicBool)]>,
-    cells: Mutex<Vec<Weak<Shared<dyn AnyQueue>>>>,
+    /// Each cell that was made, as long as it is there.
+    cells: Mutex<Vec<Find>>,
+    kept: Mutex<Vec<Task>>,
 }
+
+type Find = Box<dyn Fn() -> Option<Process> + Send + Sync>;
 
 impl World {
     fn new(seen: Arc<[(&'static str, AtomicBool)]>) -> Self {
@@ -161,7 +165,7 @@ impl World {
     /// Makes sure that nothing of this process is left in the end.
     fn watch(&self, pid: crate::Pid) {
         let cell = Arc::downgrade(&self.node.find(pid).unwrap());
-        self.cells.lock().unwrap().push(cell);
+        self.cells.lock().unwrap().push(Box::new(move || cell.upgrade()));
     }
 
     /// Lets a task be there until all has been looked at.
@@ -171,8 +175,8 @@ impl World {
 
     /// A process that is over is in no table and known to nobody.
     fn check_that_all_is_gone(&self) {
-        for cell in self.cells.lock().unwrap().iter() {
-            if let Some(cell) = cell.upgrade() {
+        for find in self.cells.lock().unwrap().iter() {
+            if let Some(cell) = find() {
                 panic!(
                     "something still holds {}, which is over for {:?}",
                     cell.head().pid,
