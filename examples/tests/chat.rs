@@ -321,7 +321,7 @@ async fn rooms_that_crash_again_and_again_lose_nothing_and_disturb_nobody() {
 }
 
 fn is_crashed(room: usize) -> bool {
-    room % 2 == 0
+    room.is_multiple_of(2)
 }
 
 fn said(room: usize, number: usize, line: usize) -> String {

@@ -53,7 +53,7 @@ pub use crate::{
         trap_exits,
     },
     reason::{ExitReason, IntoExitReason, Panic, SharedError},
-    receive::ReceiveError,
+    receive::{ReceiveError, flush_messages},
     reference::Reference,
     registry::{DuplicateKeys, NotHolder, Registry, RegistryError, RegistryEvent, UniqueKeys},
     selector::{Selector, Unexpected},

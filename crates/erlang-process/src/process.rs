@@ -465,7 +465,11 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
         head.node.names().release(name, head.pid);
     }
     for table in tables {
-        quietly(|| table.release(head.pid));
+        // The last handle of a table drops what users have put there.
+        quietly(move || {
+            table.release(head.pid);
+            drop(table);
+        });
     }
 
     let (_, scope) = scope::enter(scope, || quietly(|| future.set(None)));

@@ -280,6 +280,35 @@ impl Drop for Search {
     }
 }
 
+/// Drops every message that is in the calling process's mailbox. Nothing happens outside any process.
+///
+/// A process that does this leaves whoever waits for its answer without one. It is for tests, and for
+/// starting anew.
+///
+/// Counterpart: `process.flush_messages` in Gleam.
+pub fn flush_messages() {
+    drop(drain(&mut Anything));
+}
+
+/// Every message, to be dropped when the inbox is back in its place.
+struct Anything;
+
+impl Pattern for Anything {
+    type Output = ();
+
+    fn check(&self, _: &Scope) -> Result<(), ReceiveError> {
+        Ok(())
+    }
+
+    fn wants(&self, _: Key, _: TypeId) -> bool {
+        true
+    }
+
+    fn take(&mut self, _: Key, _: TypeId, _: &mut dyn Any) -> Option<()> {
+        Some(())
+    }
+}
+
 /// Takes everything that fits and is already there.
 pub(crate) fn drain<P: Pattern>(pattern: &mut P) -> Vec<P::Output> {
     let mut outputs = Vec::new();

@@ -10,7 +10,7 @@ const WORDS: usize = 5;
 /// A value that is unique on its node: the identity of a monitor, an alias or a request.
 ///
 /// A local reference remembers which process made it, so that it can double as an address
-/// ([`alias`](crate::alias)).
+/// ([`alias`](crate::alias())).
 ///
 /// Counterpart: `reference()` in Erlang, `Reference` in Gleam.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

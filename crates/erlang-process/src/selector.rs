@@ -152,7 +152,7 @@ impl<T: 'static> Selector<T> {
         self
     }
 
-    /// Knows messages of type `M` through this [alias](crate::alias). A message of another type is dropped.
+    /// Knows messages of type `M` through this [alias](crate::alias()). A message of another type is dropped.
     #[must_use]
     pub fn select_alias<M: 'static>(
         mut self,
@@ -180,6 +180,32 @@ impl<T: 'static> Selector<T> {
     #[must_use]
     pub fn select_other(mut self, map: impl FnMut(Unexpected<'_>) -> T + Send + 'static) -> Self {
         self.other = Some(Box::new(map));
+        self
+    }
+
+    /// No longer knows messages to this subject.
+    ///
+    /// Counterpart: `process.deselect` in Gleam.
+    #[must_use]
+    pub fn deselect<M: Send + 'static>(mut self, subject: &Subject<M>) -> Self {
+        match subject.key() {
+            Some(Key::Own) => self.own = None,
+            Some(key) => {
+                self.names.retain(|(name, _)| Key::Name(*name) != key);
+                self.mappers.remove(&key);
+            }
+            None => {}
+        }
+        self
+    }
+
+    /// No longer knows the end of this monitored process, other than by
+    /// [`select_monitors`](Self::select_monitors).
+    ///
+    /// Counterpart: `process.deselect_specific_monitor` in Gleam.
+    #[must_use]
+    pub fn deselect_monitor(mut self, monitor: Monitor) -> Self {
+        self.mappers.remove(&Key::Down(monitor.reference()));
         self
     }
 

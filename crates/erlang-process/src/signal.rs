@@ -65,7 +65,7 @@ impl fmt::Debug for Dest {
 
 /// Everything that travels between two processes.
 ///
-/// Programs do not build signals: [`link`](crate::link), [`monitor`](crate::monitor()),
+/// Programs do not build signals: [`link`](crate::link()), [`monitor`](crate::monitor()),
 /// [`send_exit`](crate::send_exit) and the rest do. They are public for the carriers that take them to
 /// other nodes, see [`Carrier`](crate::Carrier) and [`Node::signal`](crate::Node::signal).
 ///

@@ -300,22 +300,22 @@ async fn pg_06_no_event_is_missed_or_doubled_under_storm() {
 }
 
 /// Whoever is in the snapshot leaves next, and whoever is not joins next; from then on each does the other.
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pg_06_a_snapshot_fits_the_events_after_it_while_others_come_and_go() {
     on_a_node(async {
         let groups = Groups::<u32, ()>::new();
         let stop = Arc::new(AtomicBool::new(false));
+        // Threads of their own, so that they are met wherever they are.
         let workers: Vec<_> = (0..2)
             .map(|group| {
-                let (groups, stop) = (groups.clone(), stop.clone());
-                process::spawn_unlinked(async move {
-                    let (this, subject) = (process::current().unwrap(), Subject::new().unwrap());
+                let (groups, stop, (pid, subject)) = (groups.clone(), stop.clone(), idle());
+                std::thread::spawn(move || {
+                    let pause = || (0..20).for_each(|_| std::hint::spin_loop());
                     while !stop.load(Ordering::Relaxed) {
-                        for _ in 0..16 {
-                            groups.join(group, &subject).unwrap();
-                            groups.leave(&group, this).unwrap();
-                        }
-                        tokio::task::yield_now().await;
+                        groups.join(group, &subject).unwrap();
+                        pause();
+                        groups.leave(&group, pid).unwrap();
+                        pause();
                     }
                 })
             })
@@ -337,9 +337,7 @@ async fn pg_06_a_snapshot_fits_the_events_after_it_while_others_come_and_go() {
             assert!(groups.demonitor(monitor));
         }
         stop.store(true, Ordering::Relaxed);
-        for worker in workers {
-            process::join(worker).await;
-        }
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
         assert!(seen.iter().all(|count| *count > 0), "one kind of snapshot was never seen: {seen:?}");
     })
     .await;

@@ -27,7 +27,7 @@ use otp_actor::{StartError, Started};
 /// second signal kills it.
 ///
 /// Panics in processes become crash reports from here on, and are not printed: see
-/// [`capture_panics`](erlang_process::capture_panics).
+/// [`capture_panics`].
 ///
 /// # Errors
 ///
@@ -79,7 +79,9 @@ where
                 send_exit(root, ExitReason::Shutdown);
             }
             Ok(Event::Asked) => kill(root),
-            Ok(Event::Ended(reason)) if reason.is_orderly() => return Ok(()),
+            // A root that gives up ends with `shutdown`, too: that is no success unless it was asked for.
+            Ok(Event::Ended(ExitReason::Normal)) => return Ok(()),
+            Ok(Event::Ended(reason)) if asked_before && reason.is_orderly() => return Ok(()),
             Ok(Event::Ended(reason)) => return Err(ApplicationError::Ended(reason)),
             Err(error) => return Err(ApplicationError::Ended(ExitReason::error(error))),
         }

@@ -35,7 +35,12 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
         Report::ShutdownError { reason, child, count } => {
             error!(child, %reason, count, "child did not stop as asked");
         }
-        Report::GaveUp { child } => error!(child, "too many restarts: supervisor gives up"),
+        Report::GaveUp { child } => tracing::error!(
+            target: "otp_supervisor::shutdown",
+            %supervisor,
+            child = %child.rules.id,
+            "too many restarts: supervisor gives up"
+        ),
     }
 }
 

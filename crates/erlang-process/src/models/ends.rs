@@ -2,6 +2,7 @@
 
 use std::{
     pin::pin,
+    slice,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
@@ -45,8 +46,10 @@ fn a_process_that_is_killed_as_it_ends_has_one_reason_and_everyone_is_told_that(
         killing.join().unwrap();
 
         let reason = a.reason().unwrap();
-        assert_eq!(watcher.downs().into_iter().map(|down| down.reason).collect::<Vec<_>>(), [reason.clone()]);
-        assert_eq!(linked.exits().into_iter().map(|exit| exit.reason).collect::<Vec<_>>(), [reason.clone()]);
+        let told: Vec<_> = watcher.downs().into_iter().map(|down| down.reason).collect();
+        assert_eq!(told, slice::from_ref(&reason));
+        let told: Vec<_> = linked.exits().into_iter().map(|exit| exit.reason).collect();
+        assert_eq!(told, slice::from_ref(&reason));
         assert_eq!(now(joining), Some(reason.clone()));
         match reason {
             ExitReason::Normal => world.saw("normal"),

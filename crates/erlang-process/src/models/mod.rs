@@ -8,6 +8,9 @@
 //! A race has more than one legal outcome. Each model names those, and fails when one was never seen: then it
 //! does not race.
 
+// As in all tests; clippy does not see that these are some.
+#![allow(clippy::unwrap_used)]
+
 mod ends;
 mod links;
 mod mailbox;
@@ -16,9 +19,11 @@ mod names;
 #[cfg(otp_shuttle)]
 mod programs;
 pub(crate) mod puppet;
+mod tables;
 mod timers;
 
 use std::{
+    any::Any,
     cell::Cell,
     panic,
     sync::{
@@ -33,13 +38,7 @@ use loom::thread;
 use shuttle::thread;
 
 use self::puppet::{Puppet, Task};
-use crate::{
-    ExitReason, Node, Signal, Subject,
-    cell::Process,
-    reason::IntoExitReason,
-    rt,
-    spawn::Spawn,
-};
+use crate::{ExitReason, Node, Signal, Subject, cell::Process, reason::IntoExitReason, rt, spawn::Spawn};
 
 /// Runs a model under many schedules. Each of the outcomes has to be [seen](World::saw) in one of them.
 fn explore<const N: usize>(outcomes: [&'static str; N], model: impl Fn(&World) + Send + Sync + 'static) {
@@ -112,7 +111,7 @@ struct World {
     seen: Arc<[(&'static str, AtomicBool)]>,
     /// Each cell that was made, as long as it is there.
     cells: Mutex<Vec<Find>>,
-    kept: Mutex<Vec<Task>>,
+    kept: Mutex<Vec<Box<dyn Any + Send>>>,
 }
 
 type Find = Box<dyn Fn() -> Option<Process> + Send + Sync>;
@@ -168,9 +167,9 @@ impl World {
         self.cells.lock().unwrap().push(Box::new(move || cell.upgrade()));
     }
 
-    /// Lets a task be there until all has been looked at.
-    fn keep(&self, task: Task) {
-        self.kept.lock().unwrap().push(task);
+    /// Lets something be there until all has been looked at.
+    fn keep(&self, thing: impl Any + Send) {
+        self.kept.lock().unwrap().push(Box::new(thing));
     }
 
     /// A process that is over is in no table and known to nobody.

@@ -129,6 +129,9 @@ enum Answer {
 /// Who did what, and what it answered.
 type History = Vec<(Pid, Op, Answer)>;
 
+/// The processes that were spawned, and the threads that they run on.
+type Running = Vec<(Pid, JoinHandle<()>)>;
+
 /// What a process heard of another: by a link or a monitor, and the reason.
 type Heard = (Pid, Pid, &'static str, String);
 
@@ -138,7 +141,7 @@ struct Branch {
     known: Vec<Pid>,
     /// A second link with a process that has ended and not yet told is, as in Erlang, none.
     linked: Vec<Pid>,
-    running: Arc<Mutex<Vec<(Pid, JoinHandle<()>)>>>,
+    running: Arc<Mutex<Running>>,
     history: History,
 }
 
@@ -294,7 +297,7 @@ impl Program {
     }
 }
 
-fn join(threads: Vec<(Pid, JoinHandle<()>)>) {
+fn join(threads: Running) {
     for (_, thread) in threads {
         thread.join().unwrap();
     }
