@@ -153,18 +153,32 @@ impl Node {
     /// The clock of the runtime that the caller runs on.
     pub(crate) fn clock(&self) -> Arc<Clock> {
         let runtime = rt::id();
-        let mut clocks = self.tables().clocks.lock();
-        if let Some((_, clock)) = clocks.iter().find(|(id, clock)| *id == runtime && !clock.is_stopped()) {
-            return clock.clone();
+        if let Some(clock) = self.running_clock(runtime) {
+            return clock;
         }
-        let (gone, mut running): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut *clocks).into_iter().partition(|(_, clock)| clock.is_stopped());
+        // Started without the lock, as that wakes the runtime. If another thread was first, this one ends.
         let clock = Clock::start();
-        running.push((runtime, clock.clone()));
-        *clocks = running;
-        drop(clocks);
+        let gone = {
+            let mut clocks = self.tables().clocks.lock();
+            let first = clocks.iter().find(|(id, first)| *id == runtime && !first.is_stopped());
+            if let Some(first) = first.map(|(_, first)| first.clone()) {
+                drop(clocks);
+                return first;
+            }
+            let all = std::mem::take(&mut *clocks);
+            let (gone, running) = all.into_iter().partition::<Vec<_>, _>(|(_, clock)| clock.is_stopped());
+            *clocks = running;
+            clocks.push((runtime, clock.clone()));
+            gone
+        };
         drop(gone);
         clock
+    }
+
+    fn running_clock(&self, runtime: rt::Id) -> Option<Arc<Clock>> {
+        let clocks = self.tables().clocks.lock();
+        let running = clocks.iter().find(|(id, clock)| *id == runtime && !clock.is_stopped());
+        running.map(|(_, clock)| clock.clone())
     }
 
     pub(crate) fn table(&self) -> &Table {
