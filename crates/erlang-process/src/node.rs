@@ -280,9 +280,7 @@ impl Node {
                 .map_err(|Undelivered(signal)| (signal, ExitReason::NoConnection));
         }
         match self.resolve(to) {
-            Some((process, _)) => {
-                process.deliver(from, to, signal).map_err(|signal| (signal, ExitReason::NoProc))
-            }
+            Some(process) => process.deliver(from, to, signal).map_err(|signal| (signal, ExitReason::NoProc)),
             None => Err((signal, ExitReason::NoProc)),
         }
     }
@@ -292,32 +290,31 @@ impl Node {
     pub(crate) fn pin(&self, to: Dest) -> Dest {
         match to {
             Dest::Name(..) | Dest::Alias(_) if to.node().is_here() => {
-                self.resolve(to).map_or(Pid::OUTSIDE, |(process, _)| process.head().pid).into()
+                self.resolve(to).map_or(Pid::OUTSIDE, |process| process.head().pid).into()
             }
             to => to,
         }
     }
 
-    /// The process of this node that a signal to this destination goes to, and the key and type of the
-    /// messages that it takes by it.
-    fn resolve(&self, to: Dest) -> Option<(Process, (Key, TypeId))> {
+    /// The process of this node that a signal to this destination goes to.
+    fn resolve(&self, to: Dest) -> Option<Process> {
         match to {
-            Dest::Pid(pid) => {
-                let process = self.find(pid)?;
-                let message = process.message_type();
-                Some((process, (Key::Own, message)))
-            }
-            Dest::Name(name, _) => {
-                let (process, message) = self.tables().names.find(name)?;
-                let own = process.message_type() == message;
-                Some((process, (if own { Key::Own } else { Key::Name(name) }, message)))
-            }
-            Dest::Alias(alias) => {
-                let process = self.find(alias.owner()?)?;
-                let message = process.message_type();
-                Some((process, (Key::Alias(alias), message)))
-            }
+            Dest::Pid(pid) => self.find(pid),
+            Dest::Name(name, _) => Some(self.tables().names.find(name)?.0),
+            Dest::Alias(alias) => self.find(alias.owner()?),
         }
+    }
+
+    /// The same, with the key and the type of the messages that it takes by this destination.
+    fn resolve_typed(&self, to: Dest) -> Option<(Process, Key, TypeId)> {
+        if let Dest::Name(name, _) = to {
+            let (process, message) = self.tables().names.find(name)?;
+            let key = if process.message_type() == message { Key::Own } else { Key::Name(name) };
+            return Some((process, key, message));
+        }
+        let process = self.resolve(to)?;
+        let message = process.message_type();
+        Some((process, if let Dest::Alias(alias) = to { Key::Alias(alias) } else { Key::Own }, message))
     }
 
     pub(crate) fn answer_for_the_dead(
@@ -451,7 +448,7 @@ impl Node {
     ///
     /// [`InjectError`]: there is no such process, its message type is not exposed, or the body is not one.
     pub fn inject(&self, to: impl Into<Dest>, body: Box<dyn Any + Send>) -> Result<(), InjectError> {
-        let (process, (key, message)) = self.resolve(to.into()).ok_or(InjectError::NoProc)?;
+        let (process, key, message) = self.resolve_typed(to.into()).ok_or(InjectError::NoProc)?;
         let expose = self.tables().exposed.lock().get(&message).cloned().ok_or(InjectError::NotExposed)?;
         expose(&process, key, body)
     }
