@@ -1,6 +1,6 @@
 //! Aliases: addresses that their process can withdraw.
 
-use crate::{process::NotAProcess, reference::Reference, scope};
+use crate::{cell::AliasEnd, process::NotAProcess, reference::Reference, scope};
 
 /// How long an alias lasts.
 ///
@@ -12,6 +12,15 @@ pub enum AliasMode {
     ExplicitUnalias,
     /// Until the first message through it.
     Reply,
+}
+
+impl From<AliasMode> for AliasEnd {
+    fn from(mode: AliasMode) -> Self {
+        match mode {
+            AliasMode::ExplicitUnalias => Self::ExplicitUnalias,
+            AliasMode::Reply => Self::Reply,
+        }
+    }
 }
 
 /// Makes an alias of the calling process: a reference that messages can be sent to through
@@ -27,7 +36,7 @@ pub enum AliasMode {
 pub fn alias(mode: AliasMode) -> Result<Reference, NotAProcess> {
     let cell = scope::cell().ok_or(NotAProcess)?;
     let reference = cell.head().node.make_reference(Some(cell.head().pid));
-    cell.with(|control, _| control.rare_mut().aliases.insert(reference, mode));
+    cell.with(|control, _| control.rare_mut().aliases.insert(reference, mode.into()));
     Ok(reference)
 }
 

@@ -43,7 +43,7 @@ pub use crate::{
     group::{GroupEvent, GroupMonitor, Groups, JoinError, NotJoined},
     info::{Info, Status},
     link::{LinkError, link, unlink},
-    monitor::{Down, Monitor, demonitor, demonitor_flush, monitor},
+    monitor::{Down, Monitor, MonitorAlias, demonitor, demonitor_flush, monitor, monitor_with_alias},
     name::{Name, NotRegistered, RegisterError, RegisteredName, register, unregister, whereis},
     node::{InjectError, Node, NodeEvent, TooManyNodes},
     panic::capture_panics,

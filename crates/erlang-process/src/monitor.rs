@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 
 use crate::{
-    cell::{Key, Monitored},
+    cell::{AliasEnd, Key, Monitored},
     pid::Pid,
     process::NotAProcess,
     reason::ExitReason,
@@ -25,11 +25,49 @@ use crate::{
 ///
 /// Counterpart: `monitor/2`, `process.monitor` in Gleam.
 pub fn monitor(target: impl Into<Dest>) -> Result<Monitor, NotAProcess> {
-    let target = target.into();
+    set_up(target.into(), None)
+}
+
+/// How long the alias of a monitor lasts.
+///
+/// Counterpart: the option `{alias, Mode}` of `erlang:monitor/3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MonitorAlias {
+    /// Until [`unalias`](crate::unalias()), whatever becomes of the monitor.
+    ExplicitUnalias,
+    /// As long as the monitor: until it is ended, or has told of the end.
+    Demonitor,
+    /// The same, and until the first message through it, which ends the monitor as well: what a request needs
+    /// that is either answered or not.
+    ReplyDemonitor,
+}
+
+/// Monitors, and makes the monitor's [reference](Monitor::reference) an [alias](crate::alias()) of the calling
+/// process: whoever is to answer sends to it, and what comes too late is dropped.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process.
+///
+/// Counterpart: `monitor/3` with `{alias, Mode}`.
+pub fn monitor_with_alias(target: impl Into<Dest>, mode: MonitorAlias) -> Result<Monitor, NotAProcess> {
+    let end = match mode {
+        MonitorAlias::ExplicitUnalias => AliasEnd::ExplicitUnalias,
+        MonitorAlias::Demonitor => AliasEnd::Demonitor,
+        MonitorAlias::ReplyDemonitor => AliasEnd::ReplyDemonitor,
+    };
+    set_up(target.into(), Some(end))
+}
+
+fn set_up(target: Dest, alias: Option<AliasEnd>) -> Result<Monitor, NotAProcess> {
     let cell = scope::cell().ok_or(NotAProcess)?;
     let head = cell.head();
     let reference = head.node.make_reference(Some(head.pid));
     let to = head.node.pin(target);
+    if let Some(end) = alias {
+        cell.with(|control, _| control.rare_mut().aliases.insert(reference, end));
+    }
     if to != Dest::Pid(head.pid) {
         cell.with(|control, _| control.relations_mut().monitors.insert(reference, Monitored { target, to }));
         head.node.signal(Some(head.pid), to, Signal::Monitor { reference, target });

@@ -12,7 +12,6 @@ use super::{
     mailbox::AnyQueue,
 };
 use crate::{
-    alias::AliasMode,
     membership::Members,
     monitor::{Down, Monitor},
     name::RegisteredName,
@@ -62,7 +61,7 @@ pub(crate) struct Relations {
 /// What few processes have, or for a moment only.
 #[derive(Default)]
 pub(crate) struct Rare {
-    pub(crate) aliases: FxHashMap<Reference, AliasMode>,
+    pub(crate) aliases: FxHashMap<Reference, AliasEnd>,
     pub(crate) label: Option<Arc<str>>,
     /// The tables that the process is entered in.
     pub(crate) tables: Vec<Arc<dyn Members>>,
@@ -118,10 +117,34 @@ impl Wake {
     }
 }
 
+/// What an alias does with a message.
+enum Through {
+    /// It is not active.
+    Closed,
+    /// It takes the message.
+    Open,
+    /// It takes the message, its last, and the monitor of this process ends that it was made with.
+    EndsMonitor(Dest),
+}
+
+/// What ends an alias.
+pub(crate) enum AliasEnd {
+    ExplicitUnalias,
+    Reply,
+    Demonitor,
+    ReplyDemonitor,
+}
+
 /// What became of a signal.
 #[must_use]
 pub(crate) enum Delivery {
     Taken(Wake),
+    /// It was the reply that this monitor was made to wait for: the process no longer monitors.
+    Reply {
+        wake: Wake,
+        monitored: Dest,
+        reference: Reference,
+    },
     /// There is nobody, or no longer anybody, to take it: it is for the one place that answers for the dead.
     Refused(Signal),
 }
@@ -248,14 +271,19 @@ impl Control {
         }
         match signal {
             Signal::Message(body) => {
-                let key = match to {
-                    Dest::Alias(alias) if !self.alias_takes(alias) => {
-                        return Delivery::Refused(Signal::Message(body));
-                    }
-                    Dest::Alias(alias) => Key::Alias(alias),
-                    Dest::Pid(_) | Dest::Name(..) => Key::Raw((*body).type_id()),
+                let Dest::Alias(alias) = to else {
+                    let key = Key::Raw((*body).type_id());
+                    return Delivery::Taken(self.push(queue, Tagged { key, body }));
                 };
-                self.push(queue, Tagged { key, body })
+                let through = self.take_through(alias);
+                if let Through::Closed = through {
+                    return Delivery::Refused(Signal::Message(body));
+                }
+                let wake = self.push(queue, Tagged { key: Key::Alias(alias), body });
+                match through {
+                    Through::EndsMonitor(to) => Delivery::Reply { wake, monitored: to, reference: alias },
+                    Through::Open | Through::Closed => Delivery::Taken(wake),
+                }
             }
             Signal::Link => {
                 if let Some(from) = from {
@@ -291,10 +319,10 @@ impl Control {
                 }
                 match verdict(reason, link, self.trapping, from == head.pid) {
                     Verdict::Drop => Delivery::QUIET,
-                    Verdict::Message(reason) => self.push(
-                        queue,
-                        Tagged { key: Key::Exit(from), body: ExitMessage { pid: from, reason } },
-                    ),
+                    Verdict::Message(reason) => {
+                        let body = ExitMessage { pid: from, reason };
+                        Delivery::Taken(self.push(queue, Tagged { key: Key::Exit(from), body }))
+                    }
                     Verdict::Exit(reason) => match self.begin_exit(head, reason) {
                         None => Delivery::Taken(self.wake_up()),
                         Some(reason) => Delivery::Refused(Signal::Exit { reason, link }),
@@ -318,15 +346,16 @@ impl Control {
                     return Delivery::Refused(Signal::Down { reference, target, reason });
                 }
                 let monitor = Monitor::from_reference(reference);
-                self.push(queue, Tagged { key: Key::Down(reference), body: Down { monitor, target, reason } })
+                let body = Down { monitor, target, reason };
+                Delivery::Taken(self.push(queue, Tagged { key: Key::Down(reference), body }))
             }
         }
     }
 
-    fn push<T: Send + 'static>(&mut self, queue: &mut dyn AnyQueue, message: Tagged<T>) -> Delivery {
+    fn push<T: Send + 'static>(&mut self, queue: &mut dyn AnyQueue, message: Tagged<T>) -> Wake {
         let message: Box<dyn AnyMessage> = Box::new(message);
         queue.push(message);
-        Delivery::Taken(self.message_came())
+        self.message_came()
     }
 
     fn deliver_late(&mut self, from: Option<Pid>, signal: Signal) -> Delivery {
@@ -356,21 +385,30 @@ impl Control {
         self.relations.as_mut().map(|relations| std::mem::take(&mut relations.owed)).unwrap_or_default()
     }
 
-    /// Whether a message through this alias is taken; the first may be the last.
-    fn alias_takes(&mut self, alias: Reference) -> bool {
-        let Some(rare) = self.relations.as_mut().and_then(|relations| relations.rare.as_mut()) else {
-            return false;
+    /// Lets a message through this alias; the first may be the last.
+    fn take_through(&mut self, alias: Reference) -> Through {
+        let relations = self.relations.as_mut();
+        let Some(rare) = relations.and_then(|relations| relations.rare.as_mut()) else {
+            return Through::Closed;
         };
         match rare.aliases.get(&alias) {
-            None => false,
-            Some(AliasMode::ExplicitUnalias) => true,
-            Some(AliasMode::Reply) => rare.aliases.remove(&alias).is_some(),
+            None => return Through::Closed,
+            Some(AliasEnd::ExplicitUnalias | AliasEnd::Demonitor) => return Through::Open,
+            Some(AliasEnd::Reply | AliasEnd::ReplyDemonitor) => {}
         }
+        rare.aliases.remove(&alias);
+        self.end_monitor(alias).map_or(Through::Open, |monitored| Through::EndsMonitor(monitored.to))
     }
 
     /// Forgets a monitor of this process's, if it is still there.
     pub(crate) fn end_monitor(&mut self, reference: Reference) -> Option<Monitored> {
-        self.relations.as_mut()?.monitors.remove(&reference)
+        let relations = self.relations.as_mut()?;
+        if let Some(rare) = &mut relations.rare
+            && let Some(AliasEnd::Demonitor | AliasEnd::ReplyDemonitor) = rare.aliases.get(&reference)
+        {
+            rare.aliases.remove(&reference);
+        }
+        relations.monitors.remove(&reference)
     }
 
     // The end

@@ -7,7 +7,7 @@ mod mailbox;
 use std::{any::TypeId, collections::VecDeque, task::Waker};
 
 pub(crate) use self::{
-    control::{Control, Delivery, Link, Monitored, Rare, Relations, Watcher},
+    control::{AliasEnd, Control, Delivery, Link, Monitored, Rare, Relations, Watcher},
     envelope::{AnyMessage, Envelope, Key, Tagged},
     mailbox::{AnyInbox, AnyQueue, Inbox, Queue},
 };
@@ -225,6 +225,12 @@ impl Cell<dyn AnyQueue> {
         match delivery {
             Delivery::Taken(wake) => {
                 wake.wake();
+                Ok(())
+            }
+            Delivery::Reply { wake, monitored, reference } => {
+                wake.wake();
+                let head = self.head();
+                head.node.signal(Some(head.pid), monitored, Signal::Demonitor(reference));
                 Ok(())
             }
             Delivery::Refused(signal) => Err(signal),
