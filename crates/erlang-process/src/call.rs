@@ -1,15 +1,16 @@
 //! Calls: a request, and the one reply to it.
 
-use std::{error::Error, fmt, time::Duration};
-
-use tokio::sync::oneshot;
+use std::{error::Error, fmt, future::poll_fn, task::Poll, time::Duration};
 
 use crate::{
-    cell::Process,
-    deadline::Elapsed,
+    deadline::Deadline,
+    node::Node,
+    pid::Pid,
     reason::ExitReason,
     scope::{self, Orphan},
+    slot::Slot,
     subject::Subject,
+    sync::Arc,
 };
 
 /// Where the reply to a request goes: part of the request, used up by [`send`](Self::send).
@@ -24,12 +25,10 @@ pub struct Reply<R: Send + 'static>(Option<ReplyTo<R>>);
 
 enum ReplyTo<R> {
     /// A caller in this program.
-    Caller { slot: Slot<R>, callee: Process },
+    Caller { slot: Arc<Slot<R>>, node: Node, callee: Pid },
     /// Anything else that takes a reply.
     Function(Box<dyn FnOnce(R) + Send>),
 }
-
-type Slot<R> = oneshot::Sender<Result<R, CallError>>;
 
 impl<R: Send + 'static> Reply<R> {
     /// A reply that is handed to a function: for those who bring requests from elsewhere. If it is dropped
@@ -43,7 +42,7 @@ impl<R: Send + 'static> Reply<R> {
     /// Counterpart: `gen_server:reply/2`.
     pub fn send(mut self, reply: R) {
         match self.0.take() {
-            Some(ReplyTo::Caller { slot, .. }) => drop(slot.send(Ok(reply))),
+            Some(ReplyTo::Caller { slot, .. }) => slot.fill(Ok(reply)),
             Some(ReplyTo::Function(function)) => function(reply),
             None => {}
         }
@@ -52,18 +51,24 @@ impl<R: Send + 'static> Reply<R> {
 
 impl<R: Send + 'static> Drop for Reply<R> {
     fn drop(&mut self) {
-        let Some(ReplyTo::Caller { slot, callee }) = self.0.take() else { return };
-        if let Some(reason) = callee.exit_reason() {
-            drop(slot.send(Err(CallError::Down(reason))));
-            return;
+        if let Some(ReplyTo::Caller { slot, node, callee }) = self.0.take() {
+            abandon(slot, &node, callee);
         }
-        // A process may drop a request because it is ending, and not know the reason yet.
-        let orphan: Orphan = Box::new(move |reason| {
-            let error = reason.map_or(CallError::Unanswered, |reason| CallError::Down(reason.clone()));
-            drop(slot.send(Err(error)));
-        });
-        if let Err(orphan) = scope::leave_orphan(&callee, orphan) {
-            orphan(None);
+    }
+}
+
+/// Tells a caller whose request was dropped why it gets no reply.
+#[cold]
+fn abandon<R: Send + 'static>(slot: Arc<Slot<R>>, node: &Node, callee: Pid) {
+    // A process may drop a request because it is ending, and not know the reason yet.
+    let orphan: Orphan = Box::new(move |reason| {
+        let error = reason.map_or(CallError::Unanswered, |reason| CallError::Down(reason.clone()));
+        slot.fill(Err(error));
+    });
+    if let Err(orphan) = scope::leave_orphan(orphan) {
+        match node.find(callee) {
+            Some(callee) => orphan(callee.exit_reason().as_ref()),
+            None => orphan(Some(&ExitReason::NoProc)),
         }
     }
 }
@@ -82,9 +87,9 @@ pub enum CallError {
     Timeout,
     /// The process is dead, or nobody holds the name.
     NoProc,
-    /// The process ended before it replied, with this reason.
+    /// The process that had the request ended before it replied, with this reason.
     Down(ExitReason),
-    /// The process dropped the request and lives on.
+    /// The process that had the request dropped it and lives on.
     Unanswered,
     /// The caller is the process itself, which cannot answer while it waits.
     CallingSelf,
@@ -133,28 +138,39 @@ impl<M: Send + 'static> Subject<M> {
         timeout: Duration,
         request: impl FnOnce(Reply<R>) -> M,
     ) -> Result<R, CallError> {
-        let callee = self.process().ok_or(CallError::NoProc)?;
-        if scope::is_current(&callee) {
+        // To that very process: a name may have moved on, and its end would not be ours.
+        let found = match self.own_head() {
+            Some(_) => None,
+            None => Some(self.process().ok_or(CallError::NoProc)?),
+        };
+        let head = found.as_ref().map(|process| process.head()).or_else(|| self.own_head());
+        let head = head.ok_or(CallError::NoProc)?;
+        if scope::is_current(head) {
             return Err(CallError::CallingSelf);
         }
-        let (slot, mut reply) = oneshot::channel();
-        // To that very process: a name may have moved on, and its end would not be ours.
-        let sent = match self.fixed() {
-            true => self.try_send(request(Reply(Some(ReplyTo::Caller { slot, callee })))),
-            false => {
-                let request = request(Reply(Some(ReplyTo::Caller { slot, callee: callee.clone() })));
-                self.send_to(&callee, request)
-            }
+        let slot = Slot::open();
+        let to = ReplyTo::Caller { slot: slot.clone(), node: head.node.clone(), callee: head.pid };
+        let request = request(Reply(Some(to)));
+        let sent = match &found {
+            None => self.try_send(request),
+            Some(process) => self.send_to(process, request),
         };
         if let Err(refused) = sent {
             drop(refused);
             return Err(CallError::NoProc);
         }
-        match crate::timeout(timeout, &mut reply).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(_)) => Err(CallError::Unanswered),
-            // One that came in the last moment counts.
-            Err(Elapsed) => reply.try_recv().unwrap_or(Err(CallError::Timeout)),
-        }
+        drop(found);
+        let (mut deadline, mut kept) = (None, false);
+        let reply = poll_fn(|cx| match slot.poll(cx, &mut kept) {
+            Poll::Ready(reply) => Poll::Ready(Some(reply)),
+            Poll::Pending => {
+                let deadline = deadline.get_or_insert_with(|| Deadline::after(timeout));
+                deadline.poll(cx).map(|()| None)
+            }
+        });
+        // One that came in the last moment counts.
+        let reply = reply.await.or_else(|| slot.take()).ok_or(CallError::Timeout)?;
+        slot.keep();
+        reply
     }
 }

@@ -77,7 +77,7 @@ impl Scope {
                 timer.sleep.as_mut().reset(at);
                 Some(timer.sleep.as_mut().poll(cx))
             }
-            None if !self.cell.with(|control, _| control.is_task_waker(cx.waker())) => None,
+            None if !self.cell.head().is_task_waker(cx.waker()) => None,
             None => {
                 let mut timer =
                     SharedTimer { sleep: Box::pin(rt::sleep_until(at)), waker: cx.waker().clone() };

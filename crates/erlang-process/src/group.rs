@@ -21,7 +21,7 @@ use std::{
 use rustc_hash::FxHashMap;
 
 use crate::{
-    cell::{AnyMessage, Delivery, Key, Process, Tagged},
+    cell::{AnyMessage, Key, Process, Tagged, Wake},
     membership::{self, Members},
     node::Node,
     pid::Pid,
@@ -550,7 +550,7 @@ struct Entered<G> {
 
 /// What is left to do when the lock is released: waking those who got an event, and dropping.
 struct Aftermath<G, M> {
-    woken: Vec<Delivery>,
+    woken: Vec<(Process, Wake)>,
     refused: Vec<Box<dyn AnyMessage>>,
     members: Vec<Member<M>>,
     keys: Vec<Keyed<G>>,
@@ -573,10 +573,8 @@ impl<G, M> Aftermath<G, M> {
     }
 
     fn settle(self) {
-        for delivery in self.woken {
-            if let Delivery::Taken(wake) = delivery {
-                wake.wake();
-            }
+        for (process, wake) in self.woken {
+            process.wake(wake);
         }
     }
 }
@@ -820,10 +818,10 @@ where
                     return Err(message);
                 }
                 queue.push(message);
-                Ok(control.message_came())
+                Ok(control.message_came(subscriber.head()))
             });
             match told {
-                Ok(wake) => after.woken.push(Delivery::Taken(wake)),
+                Ok(wake) => after.woken.push((subscriber.clone(), wake)),
                 Err(refused) => after.refused.push(refused),
             }
         }

@@ -28,6 +28,7 @@ mod rt;
 mod scope;
 mod selector;
 mod signal;
+mod slot;
 mod spawn;
 mod subject;
 mod sync;

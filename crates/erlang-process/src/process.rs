@@ -378,7 +378,7 @@ fn attend(process: &Process, cx: &Context<'_>) -> bool {
     let head = process.head();
     if head.flags() & Head::NEW != 0 {
         head.lower(Head::NEW);
-        process.with(|control, _| control.set_task_waker(cx.waker()));
+        head.set_task_waker(cx.waker());
     }
     if head.flags() & Head::OWES != 0 {
         acknowledge(head, process.with(|control, _| control.take_owed(head)));

@@ -56,13 +56,8 @@ pub(crate) trait Pattern {
     /// Whether it wants a message with this key, in a mailbox whose own messages are of type `own`.
     fn wants(&self, key: Key, own: TypeId) -> bool;
 
-    /// Takes the oldest message, where that is quick to see to be wanted. Runs no code of the user's.
-    fn take_oldest(&mut self, _: &mut dyn AnyInbox) -> Option<Self::Output> {
-        None
-    }
-
-    /// Takes the only message out of a mailbox that was empty, where the pattern knows its process's type.
-    fn take_only(&mut self, _: &Waker) -> Taken<Self::Output> {
+    /// Takes the next message, where a quick look finds it to be wanted.
+    fn take_next(&mut self, _: &Waker) -> Taken<Self::Output> {
         Taken::Others
     }
 
@@ -96,6 +91,11 @@ impl<P: Pattern + Unpin> Future for Receive<P> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { pattern, search } = &mut *self;
+        match pattern.take_next(cx.waker()) {
+            Taken::Message(output) => return Poll::Ready(Ok(output)),
+            Taken::Nothing => return Poll::Pending,
+            Taken::Others => {}
+        }
         match search.poll(cx, pattern) {
             Found::Message(output) => Poll::Ready(Ok(output)),
             Found::Refused(error) => Poll::Ready(Err(error)),
@@ -117,7 +117,12 @@ impl<P: Pattern + Unpin> Future for Within<P> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { receive: Receive { pattern, search }, timeout, deadline } = &mut *self;
-        match search.poll(cx, pattern) {
+        let found = match pattern.take_next(cx.waker()) {
+            Taken::Message(output) => return Poll::Ready(Ok(output)),
+            Taken::Nothing => Found::Nothing,
+            Taken::Others => search.poll(cx, pattern),
+        };
+        match found {
             Found::Message(output) => Poll::Ready(Ok(output)),
             Found::Refused(error) => Poll::Ready(Err(error)),
             Found::TurnOver => Poll::Pending,
@@ -140,12 +145,8 @@ impl<P: Pattern> Pattern for &mut P {
         (**self).wants(key, own)
     }
 
-    fn take_oldest(&mut self, inbox: &mut dyn AnyInbox) -> Option<P::Output> {
-        (**self).take_oldest(inbox)
-    }
-
-    fn take_only(&mut self, waker: &Waker) -> Taken<P::Output> {
-        (**self).take_only(waker)
+    fn take_next(&mut self, waker: &Waker) -> Taken<P::Output> {
+        (**self).take_next(waker)
     }
 
     fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<P::Output> {
@@ -172,6 +173,7 @@ enum Found<T> {
 }
 
 impl Search {
+    #[inline(never)]
     fn poll<P: Pattern>(&mut self, cx: &mut Context<'_>, pattern: &mut P) -> Found<P::Output> {
         loop {
             let mut waker_kept = false;
@@ -179,28 +181,6 @@ impl Search {
                 pattern.check(scope).map_err(Found::Refused)?;
                 if scope.budget == 0 {
                     return Err(Found::TurnOver);
-                }
-                if let Some(message) = scope.take_oldest(pattern) {
-                    return Err(Found::Message(message));
-                }
-                // The inbox is empty more often than not.
-                if scope.has_no_messages() {
-                    match pattern.take_only(cx.waker()) {
-                        Taken::Message(message) => {
-                            scope.count_message();
-                            return Err(Found::Message(message));
-                        }
-                        Taken::Nothing { waker_kept: kept } => {
-                            waker_kept = kept;
-                            return Err(Found::Nothing);
-                        }
-                        Taken::Others => {
-                            scope.refill(None);
-                            if let Some(message) = scope.take_oldest(pattern) {
-                                return Err(Found::Message(message));
-                            }
-                        }
-                    }
                 }
                 let found = self.find(scope, cx, pattern, &mut waker_kept);
                 let (index, key) = found.ok_or(Found::Nothing)?;
@@ -265,6 +245,7 @@ impl Search {
 
     /// Takes back the waker that the process keeps. Another receive may wait with the same one: woken, it
     /// leaves it there again.
+    #[cold]
     fn forget_waker(&mut self) {
         let Some(waker) = self.waker.take() else { return };
         let kept = scope::cell().and_then(|cell| cell.with(|control, _| control.forget_waiter(&waker)));
@@ -275,8 +256,11 @@ impl Search {
 }
 
 impl Drop for Search {
+    #[inline]
     fn drop(&mut self) {
-        self.forget_waker();
+        if self.waker.is_some() {
+            self.forget_waker();
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! What is the calling process's alone: its inbox and its timer, reachable while it is polled.
 
-use std::{cell::RefCell, mem, task::Waker};
+use std::{any::Any, cell::RefCell, mem, task::Waker};
 
 use crate::{
-    cell::{AnyInbox, Process, Refill},
+    cell::{AnyInbox, Head, Inbox, NotOwn, Process, Refill, Taken},
     deadline::SharedTimer,
     reason::ExitReason,
-    receive::Pattern,
-    sync::{Ordering, thread_local},
+    sync::{Arc, Ordering, thread_local},
 };
 
 thread_local! {
@@ -30,6 +29,8 @@ pub(crate) struct Scope {
 pub(crate) struct Local {
     pub(crate) inbox: Option<Box<dyn AnyInbox>>,
     pub(crate) timer: Option<SharedTimer>,
+    /// Where the reply to the last call came, for the next one.
+    pub(crate) slot: Option<Arc<dyn Any + Send + Sync>>,
     orphans: Vec<Orphan>,
 }
 
@@ -63,26 +64,34 @@ impl Scope {
         self.local.as_mut()?.inbox.take()
     }
 
-    pub(crate) fn has_no_messages(&self) -> bool {
-        let inbox = self.local.as_ref().and_then(|local| local.inbox.as_ref());
-        inbox.is_none_or(|inbox| inbox.is_empty())
+    /// The inbox, once there is one, of a process whose own messages are of this type.
+    #[inline]
+    pub(crate) fn inbox<M: Send + 'static>(&mut self) -> Option<&mut Inbox<M>> {
+        let inbox: &mut dyn Any = &mut **self.local.as_mut()?.inbox.as_mut()?;
+        inbox.downcast_mut()
     }
 
-    /// Takes the oldest message if the pattern is quick to see that it wants it.
-    pub(crate) fn take_oldest<P: Pattern>(&mut self, pattern: &mut P) -> Option<P::Output> {
-        let local = self.local.as_mut()?;
-        let output = pattern.take_oldest(&mut **local.inbox.as_mut()?)?;
-        self.count_message();
-        Some(output)
+    /// What the oldest message is to a receive of the process's own messages.
+    #[inline]
+    pub(crate) fn taken<M>(&mut self, oldest: Result<M, NotOwn>) -> Taken<M> {
+        match oldest {
+            Ok(message) => {
+                self.count_message();
+                Taken::Message(message)
+            }
+            Err(NotOwn) => Taken::Others,
+        }
     }
 
     /// A message has been taken, in its turn.
+    #[inline]
     pub(crate) fn count_message(&mut self) {
         self.budget -= 1;
         self.count_removal();
     }
 
     /// A message has been taken. Nobody else counts them.
+    #[inline]
     pub(crate) fn count_removal(&mut self) {
         let handled = &self.cell.head().handled;
         handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -94,10 +103,16 @@ impl Scope {
         if let Some(local) = &mut self.local
             && !local.orphans.is_empty()
         {
-            let reason = self.cell.exit_reason();
-            for orphan in mem::take(&mut local.orphans) {
-                orphan(reason.as_ref());
-            }
+            let orphans = mem::take(&mut local.orphans);
+            self.settle(orphans);
+        }
+    }
+
+    #[cold]
+    fn settle(&self, orphans: Vec<Orphan>) {
+        let reason = self.cell.exit_reason();
+        for orphan in orphans {
+            orphan(reason.as_ref());
         }
     }
 }
@@ -142,20 +157,15 @@ pub(crate) fn cell() -> Option<Process> {
 }
 
 /// Whether this is the calling process.
-pub(crate) fn is_current(cell: &Process) -> bool {
-    with(|scope| std::ptr::eq(scope.cell.head(), cell.head())).unwrap_or(false)
+#[inline]
+pub(crate) fn is_current(head: &Head) -> bool {
+    with(|scope| std::ptr::eq(scope.cell.head(), head)).unwrap_or(false)
 }
 
-/// Leaves a dropped request to be settled when the poll is over. Gives it back unless `cell` is the calling
+/// Leaves a dropped request to be settled when the calling process's poll is over. Gives it back outside any
 /// process.
-pub(crate) fn leave_orphan(cell: &Process, orphan: Orphan) -> Result<(), Orphan> {
+pub(crate) fn leave_orphan(orphan: Orphan) -> Result<(), Orphan> {
     let mut orphan = Some(orphan);
-    with(|scope| {
-        if std::ptr::eq(scope.cell.head(), cell.head())
-            && let Some(orphan) = orphan.take()
-        {
-            scope.local_mut().orphans.push(orphan);
-        }
-    });
+    with(|scope| scope.local_mut().orphans.extend(orphan.take()));
     orphan.map_or(Ok(()), Err)
 }

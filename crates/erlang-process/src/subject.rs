@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyInbox, AnyMessage, Inbox, Key, OwnCell, Process, PushError, Tagged, Taken},
+    cell::{AnyMessage, Head, Key, OwnCell, Process, PushError, Tagged, Taken},
     name::{Name, RegisteredName},
     node::Node,
     pid::Pid,
@@ -35,8 +35,10 @@ pub struct Subject<M>(Route<M>);
 enum Route<M> {
     /// The process's own subject: messages need no envelope of their own.
     Own(Arc<OwnCell<M>>),
-    /// A further way to a process, told apart by the key of its messages.
-    Tagged(Process, Key),
+    /// A further way to a process, told apart by its tag.
+    Tagged(Process, u64),
+    /// A process, by its pid: its messages are told apart by their type.
+    Raw(Process),
     /// Whoever holds the name.
     Named(Node, RegisteredName),
     /// Another subject, behind a function, or whoever holds a key of a registry.
@@ -57,7 +59,7 @@ impl<M: Send + 'static> Subject<M> {
     pub fn new() -> Result<Self, NotAProcess> {
         let cell = scope::cell().ok_or(NotAProcess)?;
         let tag = cell.head().node.next_number();
-        Ok(Self(Route::Tagged(cell, Key::Subject(tag))))
+        Ok(Self(Route::Tagged(cell, tag)))
     }
 
     /// A subject that reaches a process of this node by its pid: for protocols that are spoken to any
@@ -67,7 +69,7 @@ impl<M: Send + 'static> Subject<M> {
     #[must_use]
     pub fn to_pid(pid: Pid) -> Option<Self> {
         let process = Node::current().find(pid)?;
-        Some(Self(Route::Tagged(process, Key::Raw(TypeId::of::<M>()))))
+        Some(Self(Route::Raw(process)))
     }
 
     pub(crate) fn own(cell: Arc<OwnCell<M>>) -> Self {
@@ -89,6 +91,7 @@ impl<M: Send + 'static> Subject<M> {
     /// they go through. Nothing holds between senders.
     ///
     /// Counterpart: `!`, `process.send` in Gleam.
+    #[inline]
     pub fn send(&self, message: M) {
         drop(self.try_send(message));
     }
@@ -98,21 +101,28 @@ impl<M: Send + 'static> Subject<M> {
     /// # Errors
     ///
     /// [`SendError`] with the message.
+    #[inline]
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match &self.0 {
             Route::Own(cell) => cell.push(message).map_err(SendError),
-            Route::Tagged(process, key) => push_tagged(process, *key, message),
-            Route::Named(..) | Route::Mapped(_) => match self.process() {
-                Some(process) => self.send_to(&process, message),
-                None => Err(SendError(message)),
-            },
+            _ => self.send_elsewhere(message),
+        }
+    }
+
+    /// Sends a message that is not for the subject of a process's own.
+    fn send_elsewhere(&self, message: M) -> Result<(), SendError<M>> {
+        match self.process() {
+            Some(process) => self.send_to(&process, message),
+            None => Err(SendError(message)),
         }
     }
 
     /// Sends a message to this process, which is the one that was [found](Self::process) behind the subject.
     pub(crate) fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>> {
         match &self.0 {
-            Route::Own(_) | Route::Tagged(..) => self.try_send(message),
+            Route::Own(cell) => cell.push(message).map_err(SendError),
+            Route::Tagged(_, tag) => push_tagged(process, Key::Subject(*tag), message),
+            Route::Raw(_) => push_tagged(process, Key::Raw(TypeId::of::<M>()), message),
             Route::Named(_, name) => match process.push_own(message) {
                 Ok(()) => Ok(()),
                 Err(PushError::Dead(message)) => Err(SendError(message)),
@@ -172,7 +182,7 @@ impl<M: Send + 'static> Subject<M> {
     pub fn name(&self) -> Option<RegisteredName> {
         match &self.0 {
             Route::Named(_, name) => Some(*name),
-            Route::Own(_) | Route::Tagged(..) | Route::Mapped(_) => None,
+            Route::Own(_) | Route::Tagged(..) | Route::Raw(_) | Route::Mapped(_) => None,
         }
     }
 
@@ -185,15 +195,19 @@ impl<M: Send + 'static> Subject<M> {
         Subject(Route::Mapped(Arc::new(Mapped { subject: self.clone(), map })))
     }
 
-    /// Whether it always reaches one process.
-    pub(crate) fn fixed(&self) -> bool {
-        matches!(self.0, Route::Own(_) | Route::Tagged(..))
+    /// The process whose own subject this is.
+    #[inline]
+    pub(crate) fn own_head(&self) -> Option<&Head> {
+        match &self.0 {
+            Route::Own(cell) => Some(cell.head()),
+            _ => None,
+        }
     }
 
     pub(crate) fn process(&self) -> Option<Process> {
         match &self.0 {
             Route::Own(cell) => Some(cell.clone()),
-            Route::Tagged(process, _) => Some(process.clone()),
+            Route::Tagged(process, _) | Route::Raw(process) => Some(process.clone()),
             Route::Named(node, name) => {
                 let (process, message) = node.names().find(*name)?;
                 // A name that is held for other messages is nobody's address for these.
@@ -206,7 +220,7 @@ impl<M: Send + 'static> Subject<M> {
     /// The process behind the subject, where that is always the same.
     pub(crate) fn fixed_process(&self) -> Option<Process> {
         match &self.0 {
-            Route::Own(_) | Route::Tagged(..) => self.process(),
+            Route::Own(_) | Route::Tagged(..) | Route::Raw(_) => self.process(),
             Route::Named(..) => None,
             Route::Mapped(subject) => subject.fixed_process(),
         }
@@ -215,7 +229,7 @@ impl<M: Send + 'static> Subject<M> {
     /// Whether a key of a registry is looked up for each message.
     pub(crate) fn is_keyed(&self) -> bool {
         match &self.0 {
-            Route::Own(_) | Route::Tagged(..) | Route::Named(..) => false,
+            Route::Own(_) | Route::Tagged(..) | Route::Raw(_) | Route::Named(..) => false,
             Route::Mapped(subject) => subject.is_keyed(),
         }
     }
@@ -225,7 +239,8 @@ impl<M: Send + 'static> Subject<M> {
     pub(crate) fn key(&self) -> Option<Key> {
         match &self.0 {
             Route::Own(_) => Some(Key::Own),
-            Route::Tagged(_, key) => Some(*key),
+            Route::Tagged(_, tag) => Some(Key::Subject(*tag)),
+            Route::Raw(_) => Some(Key::Raw(TypeId::of::<M>())),
             Route::Named(_, name) => Some(Key::Name(*name)),
             Route::Mapped(_) => None,
         }
@@ -234,11 +249,8 @@ impl<M: Send + 'static> Subject<M> {
     /// Whether messages to this subject have this key, in a mailbox whose own messages are of type `own`.
     pub(crate) fn is_key(&self, key: Key, own: TypeId) -> bool {
         match &self.0 {
-            Route::Own(_) => key == Key::Own,
-            Route::Tagged(_, tagged) => key == *tagged,
             Route::Named(..) if own == TypeId::of::<M>() => key == Key::Own,
-            Route::Named(_, name) => key == Key::Name(*name),
-            Route::Mapped(_) => false,
+            _ => self.key() == Some(key),
         }
     }
 
@@ -247,7 +259,7 @@ impl<M: Send + 'static> Subject<M> {
         let head = scope.cell.head();
         let owned = match &self.0 {
             Route::Own(cell) => std::ptr::eq(cell.head(), head),
-            Route::Tagged(process, _) => std::ptr::eq(process.head(), head),
+            Route::Tagged(process, _) | Route::Raw(process) => std::ptr::eq(process.head(), head),
             Route::Named(..) => self.process().is_some_and(|process| std::ptr::eq(process.head(), head)),
             Route::Mapped(_) => false,
         };
@@ -277,20 +289,10 @@ impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
         self.0.is_key(key, own)
     }
 
-    fn take_oldest(&mut self, inbox: &mut dyn AnyInbox) -> Option<M> {
-        match &self.0.0 {
-            Route::Own(_) | Route::Named(..) => {
-                inbox.as_any_mut().downcast_mut::<Inbox<M>>()?.take_oldest_own()
-            }
-            Route::Tagged(..) | Route::Mapped(_) => None,
-        }
-    }
-
-    fn take_only(&mut self, waker: &Waker) -> Taken<M> {
-        match &self.0.0 {
-            Route::Own(cell) => cell.take_only(waker),
-            Route::Tagged(..) | Route::Named(..) | Route::Mapped(_) => Taken::Others,
-        }
+    #[inline]
+    fn take_next(&mut self, waker: &Waker) -> Taken<M> {
+        let Route::Own(cell) = &self.0.0 else { return Taken::Others };
+        scope::with(|scope| cell.take_next(scope, waker)).unwrap_or(Taken::Others)
     }
 
     fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<M> {
@@ -342,7 +344,8 @@ impl<M> Clone for Subject<M> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Route::Own(cell) => Route::Own(cell.clone()),
-            Route::Tagged(process, key) => Route::Tagged(process.clone(), *key),
+            Route::Tagged(process, tag) => Route::Tagged(process.clone(), *tag),
+            Route::Raw(process) => Route::Raw(process.clone()),
             Route::Named(node, name) => Route::Named(node.clone(), *name),
             Route::Mapped(subject) => Route::Mapped(subject.clone()),
         })
@@ -360,7 +363,8 @@ impl<M> fmt::Debug for Subject<M> {
         let mut tuple = f.debug_tuple("Subject");
         match &self.0 {
             Route::Own(cell) => tuple.field(&cell.head().pid),
-            Route::Tagged(process, key) => tuple.field(&process.head().pid).field(key),
+            Route::Tagged(process, tag) => tuple.field(&process.head().pid).field(tag),
+            Route::Raw(process) => tuple.field(&process.head().pid).field(&format_args!("raw")),
             Route::Named(_, name) => tuple.field(name),
             Route::Mapped(_) => tuple.field(&format_args!("mapped")),
         };

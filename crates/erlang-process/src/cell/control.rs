@@ -33,10 +33,6 @@ pub(crate) enum Phase {
 
 pub(crate) struct Control {
     phase: Phase,
-    /// Wakes the process's task. Set by the first poll, cleared by the end.
-    waker: Option<Waker>,
-    /// Whether the process has found its mailbox empty and wants to be woken for a message.
-    waiting: bool,
     trapping: bool,
     /// How many messages were ever put into the mailbox.
     received: u64,
@@ -102,19 +98,10 @@ pub(crate) type Joiner = oneshot::Sender<ExitReason>;
 #[must_use = "wake when the lock is released"]
 pub(crate) enum Wake {
     Nobody,
-    Task(Waker),
+    /// The process's task.
+    Task,
+    /// The task, and these.
     All(Vec<Waker>),
-}
-
-impl Wake {
-    #[inline]
-    pub(crate) fn wake(self) {
-        match self {
-            Self::Nobody => {}
-            Self::Task(task) => task.wake(),
-            Self::All(all) => all.into_iter().for_each(Waker::wake),
-        }
-    }
 }
 
 /// What an alias does with a message.
@@ -155,7 +142,7 @@ impl Delivery {
 
 impl Control {
     pub(crate) fn new(relations: Option<Box<Relations>>) -> Self {
-        Self { phase: Phase::Alive, waker: None, waiting: false, trapping: false, received: 0, relations }
+        Self { phase: Phase::Alive, trapping: false, received: 0, relations }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -204,28 +191,13 @@ impl Control {
 
     // Waking
 
-    pub(crate) fn set_task_waker(&mut self, waker: &Waker) {
-        if !self.is_dead() {
-            self.waker = Some(waker.clone());
-        }
-    }
-
-    pub(crate) fn is_task_waker(&self, waker: &Waker) -> bool {
-        self.waker.as_ref().is_some_and(|task| task.will_wake(waker))
-    }
-
-    /// Arms the next message to wake a receive that is polled with this waker. Whether the waker is kept,
-    /// to be [forgotten](Self::forget_waiter) when the receive ends first.
-    pub(crate) fn wait_for_message(&mut self, waker: &Waker) -> bool {
-        self.waiting = true;
-        if self.is_task_waker(waker) {
-            return false;
-        }
+    /// Keeps the waker of a receive that is not polled by the task itself, for the next message to wake it. To
+    /// be [forgotten](Self::forget_waiter) when the receive ends first.
+    pub(crate) fn keep_waiter(&mut self, waker: &Waker) {
         let waiters = &mut self.rare_mut().waiters;
         if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
             waiters.push(waker.clone());
         }
-        true
     }
 
     /// Takes back the waker of a receive that no longer waits.
@@ -236,20 +208,22 @@ impl Control {
     }
 
     /// A message has been pushed.
-    pub(crate) fn message_came(&mut self) -> Wake {
+    #[inline]
+    pub(crate) fn message_came(&mut self, head: &Head) -> Wake {
         self.received += 1;
-        if std::mem::take(&mut self.waiting) { self.wake_up() } else { Wake::Nobody }
+        if head.has_mail() {
+            return Wake::Nobody;
+        }
+        head.set_mail(true);
+        self.wake_up()
     }
 
+    #[inline]
     fn wake_up(&mut self) -> Wake {
         let rare = self.relations.as_mut().and_then(|relations| relations.rare.as_mut());
         match rare {
-            Some(rare) if !rare.waiters.is_empty() => {
-                let mut all = std::mem::take(&mut rare.waiters);
-                all.extend(self.waker.clone());
-                Wake::All(all)
-            }
-            _ => self.waker.clone().map_or(Wake::Nobody, Wake::Task),
+            Some(rare) if !rare.waiters.is_empty() => Wake::All(std::mem::take(&mut rare.waiters)),
+            _ => Wake::Task,
         }
     }
 
@@ -273,13 +247,13 @@ impl Control {
             Signal::Message(body) => {
                 let Dest::Alias(alias) = to else {
                     let key = Key::Raw((*body).type_id());
-                    return Delivery::Taken(self.push(queue, Tagged { key, body }));
+                    return Delivery::Taken(self.push(head, queue, Tagged { key, body }));
                 };
                 let through = self.take_through(alias);
                 if let Through::Closed = through {
                     return Delivery::Refused(Signal::Message(body));
                 }
-                let wake = self.push(queue, Tagged { key: Key::Alias(alias), body });
+                let wake = self.push(head, queue, Tagged { key: Key::Alias(alias), body });
                 match through {
                     Through::EndsMonitor(to) => Delivery::Reply { wake, monitored: to, reference: alias },
                     Through::Open | Through::Closed => Delivery::Taken(wake),
@@ -321,7 +295,7 @@ impl Control {
                     Verdict::Drop => Delivery::QUIET,
                     Verdict::Message(reason) => {
                         let body = ExitMessage { pid: from, reason };
-                        Delivery::Taken(self.push(queue, Tagged { key: Key::Exit(from), body }))
+                        Delivery::Taken(self.push(head, queue, Tagged { key: Key::Exit(from), body }))
                     }
                     Verdict::Exit(reason) => match self.begin_exit(head, reason) {
                         None => Delivery::Taken(self.wake_up()),
@@ -347,15 +321,15 @@ impl Control {
                 }
                 let monitor = Monitor::from_reference(reference);
                 let body = Down { monitor, target, reason };
-                Delivery::Taken(self.push(queue, Tagged { key: Key::Down(reference), body }))
+                Delivery::Taken(self.push(head, queue, Tagged { key: Key::Down(reference), body }))
             }
         }
     }
 
-    fn push<T: Send + 'static>(&mut self, queue: &mut dyn AnyQueue, message: Tagged<T>) -> Wake {
+    fn push<T: Send + 'static>(&mut self, head: &Head, queue: &mut dyn AnyQueue, message: Tagged<T>) -> Wake {
         let message: Box<dyn AnyMessage> = Box::new(message);
         queue.push(message);
-        self.message_came()
+        self.message_came(head)
     }
 
     fn deliver_late(&mut self, from: Option<Pid>, signal: Signal) -> Delivery {
@@ -455,7 +429,6 @@ impl Control {
         if let Phase::Exiting(reason) = &self.phase {
             self.phase = Phase::Dead(reason.clone());
         }
-        self.waker = None;
         self.relations.take()
     }
 }

@@ -12,17 +12,17 @@ use super::envelope::{AnyMessage, Envelope, Key};
 const KEPT_CAPACITY: usize = 1024;
 
 /// The in-queue, seen by code that does not know the process's own message type.
-pub(crate) trait AnyQueue: Send {
+pub(crate) trait AnyQueue: Any + Send {
     fn push(&mut self, message: Box<dyn AnyMessage>);
     /// Gives the memory of a queue back that is empty and stays so.
     fn free(&mut self);
     fn message_type(&self) -> TypeId;
     /// Moves everything into the inbox. Whether there was anything.
     fn refill(&mut self, inbox: &mut Option<Box<dyn AnyInbox>>) -> bool;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-pub(crate) type Queue<M> = VecDeque<Envelope<M>>;
+/// What has come: only ever filled at the end, and emptied as a whole or of its only message.
+pub(crate) type Queue<M> = Vec<Envelope<M>>;
 
 impl<M: Send + 'static> AnyQueue for Queue<M> {
     fn message_type(&self) -> TypeId {
@@ -34,18 +34,15 @@ impl<M: Send + 'static> AnyQueue for Queue<M> {
             return false;
         }
         let inbox = inbox.get_or_insert_with(|| Box::new(Inbox::<M>::default()));
-        if let Some(inbox) = inbox.as_any_mut().downcast_mut::<Inbox<M>>() {
+        let inbox: &mut dyn Any = &mut **inbox;
+        if let Some(inbox) = inbox.downcast_mut::<Inbox<M>>() {
             inbox.refill(self);
         }
         true
     }
 
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
     fn push(&mut self, message: Box<dyn AnyMessage>) {
-        self.push_back(Envelope::Other(message));
+        self.push(Envelope::Other(message));
     }
 
     fn free(&mut self) {
@@ -62,6 +59,9 @@ pub(crate) struct Inbox<M> {
     removals: u64,
 }
 
+/// The oldest message is not of the process's own type, and stays.
+pub(crate) struct NotOwn;
+
 impl<M> Default for Inbox<M> {
     fn default() -> Self {
         Self { queue: VecDeque::new(), removals: 0 }
@@ -69,35 +69,38 @@ impl<M> Default for Inbox<M> {
 }
 
 impl<M> Inbox<M> {
-    /// Takes the oldest message, if it is of the process's own type.
-    pub(crate) fn take_oldest_own(&mut self) -> Option<M> {
-        match self.queue.pop_front()? {
+    /// Takes the oldest message, if there is one: an error if it is not of the process's own type.
+    #[inline]
+    pub(crate) fn take_oldest(&mut self) -> Option<Result<M, NotOwn>> {
+        Some(match self.queue.pop_front()? {
             Envelope::Own(message) => {
                 self.removals += 1;
-                Some(message)
+                Ok(message)
             }
             other @ Envelope::Other(_) => {
                 self.queue.push_front(other);
-                None
+                Err(NotOwn)
             }
-        }
+        })
     }
 
     /// Moves everything from the in-queue to the end.
-    pub(crate) fn refill(&mut self, queue: &mut VecDeque<Envelope<M>>) {
+    pub(crate) fn refill(&mut self, queue: &mut Queue<M>) {
         if self.queue.is_empty() {
-            if self.queue.capacity() > KEPT_CAPACITY {
-                self.queue = VecDeque::new();
+            // The two exchange their memory.
+            let mut emptied = std::mem::take(&mut self.queue);
+            if emptied.capacity() > KEPT_CAPACITY {
+                emptied = VecDeque::new();
             }
-            std::mem::swap(&mut self.queue, queue);
+            self.queue = std::mem::replace(queue, emptied.into()).into();
         } else {
-            self.queue.append(queue);
+            self.queue.extend(queue.drain(..));
         }
     }
 }
 
 /// An inbox, seen by code that does not know the process's own message type.
-pub(crate) trait AnyInbox: Send {
+pub(crate) trait AnyInbox: Any + Send {
     fn removals(&self) -> u64;
     fn own_type(&self) -> TypeId;
     fn key(&self, index: usize) -> Option<Key>;
@@ -109,10 +112,8 @@ pub(crate) trait AnyInbox: Send {
         put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
         take: &mut dyn FnMut(&mut dyn Any),
     );
-    fn is_empty(&self) -> bool;
     /// Drops the oldest message. Whether there was one.
     fn drop_oldest(&mut self) -> bool;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
 impl<M: Send + 'static> AnyInbox for Inbox<M> {
@@ -142,15 +143,7 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     fn drop_oldest(&mut self) -> bool {
         self.queue.pop_front().is_some()
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
     }
 }

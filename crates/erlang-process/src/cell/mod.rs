@@ -4,19 +4,23 @@ mod control;
 mod envelope;
 mod mailbox;
 
-use std::{any::TypeId, collections::VecDeque, task::Waker};
+use std::{
+    any::{Any, TypeId},
+    task::Waker,
+};
 
 pub(crate) use self::{
-    control::{AliasEnd, Control, Delivery, Link, Monitored, Rare, Relations, Watcher},
+    control::{AliasEnd, Control, Delivery, Link, Monitored, Rare, Relations, Wake, Watcher},
     envelope::{AnyMessage, Envelope, Key, Tagged},
-    mailbox::{AnyInbox, AnyQueue, Inbox, Queue},
+    mailbox::{AnyInbox, AnyQueue, Inbox, NotOwn, Queue},
 };
 use crate::{
     node::Node,
     pid::Pid,
     reason::ExitReason,
+    scope::Scope,
     signal::{Dest, Signal},
-    sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, Ordering},
+    sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, OnceLock, Ordering},
 };
 
 /// What never changes, and what is read without the lock.
@@ -26,6 +30,11 @@ pub(crate) struct Head {
     pub(crate) node: Node,
     /// Raised under the lock, read by each poll: whether there is anything to do but run.
     flags: AtomicU8,
+    /// Wakes the process's task. Set by the first poll.
+    waker: OnceLock<Waker>,
+    /// Whether there is anything in the in-queue. Written under the lock. A process that has seen that there is
+    /// nothing is woken when it changes.
+    has_mail: AtomicBool,
     /// Whether the process is being polled right now.
     pub(crate) running: AtomicBool,
     /// How many messages the process has taken out of its mailbox. Written by the process only.
@@ -45,6 +54,8 @@ impl Head {
             pid,
             parent,
             node,
+            waker: OnceLock::new(),
+            has_mail: AtomicBool::new(false),
             flags: AtomicU8::new(Self::NEW),
             running: AtomicBool::new(false),
             handled: AtomicU64::new(0),
@@ -65,6 +76,34 @@ impl Head {
 
     pub(crate) fn is_alive(&self) -> bool {
         self.flags() & Self::EXITING == 0
+    }
+
+    pub(crate) fn set_task_waker(&self, waker: &Waker) {
+        // The first stays: a task is woken by one waker all its life.
+        let _ = self.waker.set(waker.clone());
+    }
+
+    #[inline]
+    pub(crate) fn is_task_waker(&self, waker: &Waker) -> bool {
+        self.waker.get().is_some_and(|task| task.will_wake(waker))
+    }
+
+    /// Wakes the process's task, if that has been polled.
+    #[inline]
+    pub(crate) fn wake_task(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    #[inline]
+    fn has_mail(&self) -> bool {
+        self.has_mail.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn set_mail(&self, has_mail: bool) {
+        self.has_mail.store(has_mail, Ordering::Release);
     }
 }
 
@@ -88,20 +127,58 @@ pub(crate) type OwnCell<M> = Cell<Queue<M>>;
 pub(crate) type Process = Arc<Cell<dyn AnyQueue>>;
 
 impl<Q: ?Sized> Cell<Q> {
+    #[inline]
     pub(crate) fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Wakes who is to be woken, when the lock is released.
+    #[inline]
+    pub(crate) fn wake(&self, wake: Wake) {
+        match wake {
+            Wake::Nobody => {}
+            Wake::Task => self.head.wake_task(),
+            Wake::All(waiters) => self.wake_all(waiters),
+        }
+    }
+
+    #[cold]
+    fn wake_all(&self, waiters: Vec<Waker>) {
+        self.head.wake_task();
+        waiters.into_iter().for_each(Waker::wake);
     }
 }
 
 impl<M: Send + 'static> OwnCell<M> {
     pub(crate) fn new(pid: Pid, parent: Option<Pid>, node: Node, relations: Option<Box<Relations>>) -> Self {
-        let shared = Shared { control: Control::new(relations), queue: VecDeque::new() };
+        let shared = Shared { control: Control::new(relations), queue: Vec::new() };
         Self { head: Head::new(pid, parent, node), shared: Mutex::new(shared) }
     }
 
-    /// Takes the only message that there is, so that where they come one by one none goes through the inbox.
-    pub(crate) fn take_only(&self, waker: &Waker) -> Taken<M> {
-        self.shared.lock().take_only(waker)
+    /// Takes the oldest message, where that is of the process's own type and was sent to its own subject.
+    #[inline]
+    pub(crate) fn take_next(&self, scope: &mut Scope, waker: &Waker) -> Taken<M> {
+        if !std::ptr::eq(&self.head, scope.cell.head()) || scope.budget == 0 {
+            return Taken::Others;
+        }
+        if let Some(inbox) = scope.inbox::<M>()
+            && let Some(oldest) = inbox.take_oldest()
+        {
+            return scope.taken(oldest);
+        }
+        if !self.head.has_mail() {
+            // Nothing has come since the last message was taken, and the next one wakes.
+            return if self.head.is_task_waker(waker) { Taken::Nothing } else { Taken::Others };
+        }
+        let only = self.shared.lock().take_only(&self.head);
+        if let Some(message) = only {
+            return scope.taken(Ok(message));
+        }
+        scope.refill(None);
+        match scope.inbox::<M>().and_then(Inbox::take_oldest) {
+            Some(oldest) => scope.taken(oldest),
+            None => Taken::Others,
+        }
     }
 
     /// Puts a message of the process's own type into its mailbox, or gives it back.
@@ -111,10 +188,10 @@ impl<M: Send + 'static> OwnCell<M> {
             if !shared.control.is_alive() {
                 return Err(message);
             }
-            shared.queue.push_back(Envelope::Own(message));
-            shared.control.message_came()
+            shared.queue.push(Envelope::Own(message));
+            shared.control.message_came(&self.head)
         };
-        wake.wake();
+        self.wake(wake);
         Ok(())
     }
 }
@@ -129,34 +206,32 @@ pub(crate) enum Refill {
     },
 }
 
-/// What a look into the in-queue for one message has found.
+/// What a quick look for one message has found.
 pub(crate) enum Taken<M> {
     Message(M),
-    /// More than one, or one that is not of the process's own type: they go through the inbox.
+    /// The next message wakes the process's task.
+    Nothing,
+    /// What the quick look does not see to.
     Others,
-    /// The next message wakes.
-    Nothing {
-        waker_kept: bool,
-    },
 }
 
-impl<M: Send + 'static> Shared<Queue<M>> {
-    fn take_only(&mut self, waker: &Waker) -> Taken<M> {
-        take_only(&mut self.control, &mut self.queue, waker)
-    }
-}
-
-fn take_only<M>(control: &mut Control, queue: &mut Queue<M>, waker: &Waker) -> Taken<M> {
-    match queue.len() {
-        0 => Taken::Nothing { waker_kept: control.wait_for_message(waker) },
-        1 => match queue.pop_front() {
-            Some(Envelope::Own(message)) => Taken::Message(message),
-            other => {
-                queue.extend(other);
-                Taken::Others
+impl<M> Shared<Queue<M>> {
+    /// Takes the only message that there is, so that where they come one by one none goes through the inbox.
+    #[inline]
+    fn take_only(&mut self, head: &Head) -> Option<M> {
+        if self.queue.len() != 1 {
+            return None;
+        }
+        match self.queue.pop()? {
+            Envelope::Own(message) => {
+                head.set_mail(false);
+                Some(message)
             }
-        },
-        _ => Taken::Others,
+            other @ Envelope::Other(_) => {
+                self.queue.push(other);
+                None
+            }
+        }
     }
 }
 
@@ -178,14 +253,22 @@ impl Cell<dyn AnyQueue> {
         self.with(|_, queue| queue.message_type())
     }
 
-    /// Moves what has come into the inbox. If nothing has, arms the next message to wake `waker`: looking
-    /// and arming are one step under the lock, so no message falls between them.
+    /// Moves what has come into the inbox. If nothing has, the next message wakes `waker`: looking and keeping
+    /// the waker are one step under the lock, so no message falls between them.
     pub(crate) fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill {
         self.with(|control, queue| {
             if queue.refill(inbox) {
+                self.head.set_mail(false);
                 return Refill::Messages;
             }
-            Refill::Nothing { waker_kept: waker.is_some_and(|waker| control.wait_for_message(waker)) }
+            let waker_kept = waker.is_some_and(|waker| {
+                let keep = !self.head.is_task_waker(waker);
+                if keep {
+                    control.keep_waiter(waker);
+                }
+                keep
+            });
+            Refill::Nothing { waker_kept }
         })
     }
 
@@ -193,16 +276,17 @@ impl Cell<dyn AnyQueue> {
     pub(crate) fn push_own<M: Send + 'static>(&self, message: M) -> Result<(), PushError<M>> {
         let wake = {
             let shared = &mut *self.shared.lock();
-            let Some(queue) = shared.queue.as_any_mut().downcast_mut::<Queue<M>>() else {
+            let queue: &mut dyn Any = &mut shared.queue;
+            let Some(queue) = queue.downcast_mut::<Queue<M>>() else {
                 return Err(PushError::Other(message));
             };
             if !shared.control.is_alive() {
                 return Err(PushError::Dead(message));
             }
-            queue.push_back(Envelope::Own(message));
-            shared.control.message_came()
+            queue.push(Envelope::Own(message));
+            shared.control.message_came(&self.head)
         };
-        wake.wake();
+        self.wake(wake);
         Ok(())
     }
 
@@ -213,9 +297,9 @@ impl Cell<dyn AnyQueue> {
                 return Err(message);
             }
             queue.push(message);
-            Ok(control.message_came())
+            Ok(control.message_came(&self.head))
         })?;
-        wake.wake();
+        self.wake(wake);
         Ok(())
     }
 
@@ -224,11 +308,11 @@ impl Cell<dyn AnyQueue> {
         let delivery = self.with(|control, queue| control.deliver(self.head(), queue, from, to, signal));
         match delivery {
             Delivery::Taken(wake) => {
-                wake.wake();
+                self.wake(wake);
                 Ok(())
             }
             Delivery::Reply { wake, monitored, reference } => {
-                wake.wake();
+                self.wake(wake);
                 let head = self.head();
                 head.node.signal(Some(head.pid), monitored, Signal::Demonitor(reference));
                 Ok(())
