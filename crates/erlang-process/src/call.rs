@@ -4,8 +4,6 @@ use std::{error::Error, fmt, future::poll_fn, task::Poll, time::Duration};
 
 use crate::{
     deadline::Deadline,
-    node::Node,
-    pid::Pid,
     reason::ExitReason,
     scope::{self, Orphan},
     slot::Slot,
@@ -25,16 +23,16 @@ pub struct Reply<R: Send + 'static>(Option<ReplyTo<R>>);
 
 enum ReplyTo<R> {
     /// A caller in this program.
-    Caller { slot: Arc<Slot<R>>, node: Node, callee: Pid },
-    /// Anything else that takes a reply.
-    Function(Box<dyn FnOnce(R) + Send>),
+    Caller(Arc<Slot<R>>),
+    /// Anything else that takes a reply. Boxed twice, because requests are moved about and should be small.
+    Function(Box<Box<dyn FnOnce(R) + Send>>),
 }
 
 impl<R: Send + 'static> Reply<R> {
     /// A reply that is handed to a function: for those who bring requests from elsewhere. If it is dropped
     /// unanswered, so is the function.
     pub fn new(reply: impl FnOnce(R) + Send + 'static) -> Self {
-        Self(Some(ReplyTo::Function(Box::new(reply))))
+        Self(Some(ReplyTo::Function(Box::new(Box::new(reply)))))
     }
 
     /// Answers the request. If the caller no longer waits, the reply is dropped.
@@ -42,7 +40,7 @@ impl<R: Send + 'static> Reply<R> {
     /// Counterpart: `gen_server:reply/2`.
     pub fn send(mut self, reply: R) {
         match self.0.take() {
-            Some(ReplyTo::Caller { slot, .. }) => slot.fill(Ok(reply)),
+            Some(ReplyTo::Caller(slot)) => slot.reply(reply),
             Some(ReplyTo::Function(function)) => function(reply),
             None => {}
         }
@@ -51,22 +49,22 @@ impl<R: Send + 'static> Reply<R> {
 
 impl<R: Send + 'static> Drop for Reply<R> {
     fn drop(&mut self) {
-        if let Some(ReplyTo::Caller { slot, node, callee }) = self.0.take() {
-            abandon(slot, &node, callee);
+        if let Some(ReplyTo::Caller(slot)) = self.0.take() {
+            abandon(slot);
         }
     }
 }
 
 /// Tells a caller whose request was dropped why it gets no reply.
 #[cold]
-fn abandon<R: Send + 'static>(slot: Arc<Slot<R>>, node: &Node, callee: Pid) {
+fn abandon<R: Send + 'static>(slot: Arc<Slot<R>>) {
+    let callee = slot.callee();
     // A process may drop a request because it is ending, and not know the reason yet.
     let orphan: Orphan = Box::new(move |reason| {
-        let error = reason.map_or(CallError::Unanswered, |reason| CallError::Down(reason.clone()));
-        slot.fill(Err(error));
+        slot.fail(reason.map_or(CallError::Unanswered, |reason| CallError::Down(reason.clone())));
     });
     if let Err(orphan) = scope::leave_orphan(orphan) {
-        match node.find(callee) {
+        match callee {
             Some(callee) => orphan(callee.exit_reason().as_ref()),
             None => orphan(Some(&ExitReason::NoProc)),
         }
@@ -148,9 +146,8 @@ impl<M: Send + 'static> Subject<M> {
         if scope::is_current(head) {
             return Err(CallError::CallingSelf);
         }
-        let slot = Slot::open();
-        let to = ReplyTo::Caller { slot: slot.clone(), node: head.node.clone(), callee: head.pid };
-        let request = request(Reply(Some(to)));
+        let slot = Slot::open(head);
+        let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
         let sent = match &found {
             None => self.try_send(request),
             Some(process) => self.send_to(process, request),

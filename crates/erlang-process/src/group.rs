@@ -817,7 +817,7 @@ where
                 if !control.is_alive() {
                     return Err(message);
                 }
-                queue.push(message);
+                queue.push_other(message);
                 Ok(control.message_came(subscriber.head()))
             });
             match told {

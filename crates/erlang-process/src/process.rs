@@ -349,22 +349,29 @@ where
             return Poll::Ready(());
         }
 
-        let polled = scope::enter_in_place(this.scope, || {
-            catch_unwind(AssertUnwindSafe(|| match this.future.as_mut().as_pin_mut() {
-                Some(future) => future.poll(cx).map(IntoExitReason::into_exit_reason),
-                None => Poll::Ready(ExitReason::Normal),
-            }))
+        let mut ending = None;
+        scope::enter_in_place(this.scope, || {
+            let polled = catch_unwind(AssertUnwindSafe(|| match this.future.as_mut().as_pin_mut() {
+                Some(future) => {
+                    if let Poll::Ready(output) = future.poll(cx) {
+                        ending = Some(Ending::Own(output.into_exit_reason()));
+                    }
+                }
+                None => ending = Some(Ending::Own(ExitReason::Normal)),
+            }));
+            if let Err(payload) = polled {
+                ending = Some(reason_of(payload));
+            }
         });
         let Some(scope) = &mut *this.scope else { return Poll::Ready(()) };
 
-        let ending = match polled {
-            Ok(Poll::Pending) if scope.cell.head().is_alive() => {
+        let ending = match ending {
+            None if scope.cell.head().is_alive() => {
                 scope.settle_orphans();
                 return Poll::Pending;
             }
-            Ok(Poll::Pending) => Ending::Signalled,
-            Ok(Poll::Ready(reason)) => Ending::Own(reason),
-            Err(payload) => reason_of(payload),
+            None => Ending::Signalled,
+            Some(ending) => ending,
         };
         if let Some(scope) = this.scope.take() {
             finish(scope, this.future, ending);

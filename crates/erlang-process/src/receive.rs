@@ -72,12 +72,13 @@ pub(crate) trait Pattern {
 /// compiler cannot tell.
 pub(crate) struct Receive<P> {
     pattern: P,
-    search: Search,
+    /// What is known of a search that goes on.
+    search: Option<Box<Search>>,
 }
 
 impl<P> Receive<P> {
     pub(crate) fn new(pattern: P) -> Self {
-        Self { pattern, search: Search::default() }
+        Self { pattern, search: None }
     }
 
     /// For as long as `timeout`.
@@ -89,18 +90,37 @@ impl<P> Receive<P> {
 impl<P: Pattern + Unpin> Future for Receive<P> {
     type Output = Result<P::Output, ReceiveError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { pattern, search } = &mut *self;
-        match pattern.take_next(cx.waker()) {
-            Taken::Message(output) => return Poll::Ready(Ok(output)),
-            Taken::Nothing => return Poll::Pending,
-            Taken::Others => {}
-        }
-        match search.poll(cx, pattern) {
+        match self.next(cx) {
             Found::Message(output) => Poll::Ready(Ok(output)),
             Found::Refused(error) => Poll::Ready(Err(error)),
             Found::TurnOver | Found::Nothing => Poll::Pending,
         }
+    }
+}
+
+impl<P: Pattern> Receive<P> {
+    #[inline]
+    fn next(&mut self, cx: &mut Context<'_>) -> Found<P::Output> {
+        match self.pattern.take_next(cx.waker()) {
+            Taken::Message(output) => Found::Message(output),
+            Taken::Nothing => Found::Nothing,
+            Taken::Others => self.search(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn search(&mut self, cx: &mut Context<'_>) -> Found<P::Output> {
+        if let Some(search) = &mut self.search {
+            return search.poll(cx, &mut self.pattern);
+        }
+        let mut search = Search::default();
+        let found = search.poll(cx, &mut self.pattern);
+        if matches!(found, Found::Nothing | Found::TurnOver) && search.is_worth_keeping() {
+            self.search = Some(Box::new(search));
+        }
+        found
     }
 }
 
@@ -116,13 +136,8 @@ impl<P: Pattern + Unpin> Future for Within<P> {
     type Output = Result<P::Output, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { receive: Receive { pattern, search }, timeout, deadline } = &mut *self;
-        let found = match pattern.take_next(cx.waker()) {
-            Taken::Message(output) => return Poll::Ready(Ok(output)),
-            Taken::Nothing => Found::Nothing,
-            Taken::Others => search.poll(cx, pattern),
-        };
-        match found {
+        let Self { receive, timeout, deadline } = &mut *self;
+        match receive.next(cx) {
             Found::Message(output) => Poll::Ready(Ok(output)),
             Found::Refused(error) => Poll::Ready(Err(error)),
             Found::TurnOver => Poll::Pending,
@@ -173,18 +188,22 @@ enum Found<T> {
 }
 
 impl Search {
-    #[inline(never)]
+    fn is_worth_keeping(&self) -> bool {
+        self.position > 0 || self.waker.is_some()
+    }
+
     fn poll<P: Pattern>(&mut self, cx: &mut Context<'_>, pattern: &mut P) -> Found<P::Output> {
         loop {
             let mut waker_kept = false;
             let found = scope::with(|scope| {
                 pattern.check(scope).map_err(Found::Refused)?;
-                if scope.budget == 0 {
+                if scope::is_turn_over() {
                     return Err(Found::TurnOver);
                 }
                 let found = self.find(scope, cx, pattern, &mut waker_kept);
                 let (index, key) = found.ok_or(Found::Nothing)?;
-                scope.count_message();
+                scope::spend();
+                scope.cell.head().count_removal();
                 Ok((index, key, scope.local_mut().inbox.take()))
             });
             match found {
@@ -217,7 +236,7 @@ impl Search {
         kept: &mut bool,
     ) -> Option<(usize, Key)> {
         loop {
-            if let Some(inbox) = scope.local.as_ref().and_then(|local| local.inbox.as_ref()) {
+            if let Some(inbox) = scope.local.as_mut().and_then(|local| local.inbox.as_mut()) {
                 if self.removals != inbox.removals() {
                     (self.position, self.removals) = (0, inbox.removals());
                 }
@@ -310,11 +329,11 @@ fn next_wanted<P: Pattern>(
     pattern: &P,
     index: &mut usize,
 ) -> Option<(Key, Box<dyn AnyInbox>)> {
-    let inbox = scope.local_mut().inbox.take()?;
+    let mut inbox = scope.local_mut().inbox.take()?;
     let own = inbox.own_type();
     while let Some(key) = inbox.key(*index) {
         if pattern.wants(key, own) {
-            scope.count_removal();
+            scope.cell.head().count_removal();
             return Some((key, inbox));
         }
         *index += 1;

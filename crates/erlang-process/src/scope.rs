@@ -1,9 +1,14 @@
 //! What is the calling process's alone: its inbox and its timer, reachable while it is polled.
 
-use std::{any::Any, cell::RefCell, mem, task::Waker};
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    mem,
+    task::Waker,
+};
 
 use crate::{
-    cell::{AnyInbox, Head, Inbox, NotOwn, Process, Refill, Taken},
+    cell::{AnyInbox, Head, Inbox, Process, Refill},
     deadline::SharedTimer,
     reason::ExitReason,
     sync::{Arc, Ordering, thread_local},
@@ -13,6 +18,12 @@ thread_local! {
     static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
 }
 
+thread_local! {
+    /// How many more messages the calling process may take in this poll. By itself, because it is written more
+    /// often than the scope is moved.
+    static BUDGET: Cell<u32> = const { Cell::new(0) };
+}
+
 /// How many messages a process may take in one poll before it lets others run.
 const MESSAGES_PER_POLL: u32 = 256;
 
@@ -20,8 +31,6 @@ const MESSAGES_PER_POLL: u32 = 256;
 pub(crate) struct Scope {
     pub(crate) cell: Process,
     pub(crate) local: Option<Box<Local>>,
-    /// How many more messages may be taken in this poll.
-    pub(crate) budget: u32,
 }
 
 /// What a process has once it has received, or called, or dropped a request.
@@ -40,7 +49,7 @@ pub(crate) type Orphan = Box<dyn FnOnce(Option<&ExitReason>) + Send>;
 
 impl Scope {
     pub(crate) fn new(cell: Process) -> Self {
-        Self { cell, local: None, budget: MESSAGES_PER_POLL }
+        Self { cell, local: None }
     }
 
     pub(crate) fn local_mut(&mut self) -> &mut Local {
@@ -69,32 +78,6 @@ impl Scope {
     pub(crate) fn inbox<M: Send + 'static>(&mut self) -> Option<&mut Inbox<M>> {
         let inbox: &mut dyn Any = &mut **self.local.as_mut()?.inbox.as_mut()?;
         inbox.downcast_mut()
-    }
-
-    /// What the oldest message is to a receive of the process's own messages.
-    #[inline]
-    pub(crate) fn taken<M>(&mut self, oldest: Result<M, NotOwn>) -> Taken<M> {
-        match oldest {
-            Ok(message) => {
-                self.count_message();
-                Taken::Message(message)
-            }
-            Err(NotOwn) => Taken::Others,
-        }
-    }
-
-    /// A message has been taken, in its turn.
-    #[inline]
-    pub(crate) fn count_message(&mut self) {
-        self.budget -= 1;
-        self.count_removal();
-    }
-
-    /// A message has been taken. Nobody else counts them.
-    #[inline]
-    pub(crate) fn count_removal(&mut self) {
-        let handled = &self.cell.head().handled;
-        handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Tells the callers of dropped requests what became of them.
@@ -129,16 +112,33 @@ pub(crate) fn enter<R>(scope: Scope, work: impl FnOnce() -> R) -> (R, Option<Sco
 /// As [`enter`], where the scope has its place: meanwhile that holds the scope around this one.
 pub(crate) fn enter_in_place<R>(scope: &mut Option<Scope>, work: impl FnOnce() -> R) -> R {
     if let Some(scope) = scope {
-        scope.budget = MESSAGES_PER_POLL;
         scope.cell.head().running.store(true, Ordering::Relaxed);
     }
     swap(scope);
+    let budget = set_budget(MESSAGES_PER_POLL);
     let result = work();
+    set_budget(budget);
     swap(scope);
     if let Some(scope) = scope {
         scope.cell.head().running.store(false, Ordering::Relaxed);
     }
     result
+}
+
+/// Whether the calling process has had its turn, and lets others run before it takes another message.
+#[inline]
+pub(crate) fn is_turn_over() -> bool {
+    BUDGET.try_with(|budget| budget.get() == 0).unwrap_or(true)
+}
+
+/// Counts a message that was taken in its turn.
+#[inline]
+pub(crate) fn spend() {
+    let _ = BUDGET.try_with(|budget| budget.set(budget.get().saturating_sub(1)));
+}
+
+fn set_budget(messages: u32) -> u32 {
+    BUDGET.try_with(|budget| budget.replace(messages)).unwrap_or_default()
 }
 
 fn swap(scope: &mut Option<Scope>) {

@@ -7,9 +7,11 @@ use std::{
 
 use crate::{
     call::CallError,
-    cell::Process,
+    cell::{Head, Process},
+    node::Node,
+    pid::Pid,
     scope,
-    sync::{Arc, AtomicBool, Mutex, Ordering},
+    sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering},
 };
 
 /// Where one caller waits for one reply at a time.
@@ -19,46 +21,60 @@ use crate::{
 pub(crate) struct Slot<R> {
     /// The process that calls, if it is one: its task is woken.
     caller: Option<Process>,
-    /// Whether there is a reply. Written under the lock.
+    /// Where the process lives that is called.
+    node: Node,
+    /// Its number there.
+    callee: AtomicU64,
+    /// Whether there is an outcome. Written under the lock.
     filled: AtomicBool,
     state: Mutex<State<R>>,
 }
 
 struct State<R> {
-    reply: Option<Result<R, CallError>>,
+    outcome: Option<Outcome<R>>,
     /// Who is woken, if it is not the caller's task.
     waker: Option<Waker>,
 }
 
-impl<R: Send + 'static> Slot<R> {
-    /// A slot for the caller, who may be a process.
-    pub(crate) fn open() -> Arc<Self> {
-        let (kept, caller) = scope::with(|scope| {
-            let kept = scope.local.as_mut().and_then(|local| local.slot.take());
-            // Not in the look at the scope: what is not of this type is dropped.
-            let caller = if kept.is_none() { Some(scope.cell.clone()) } else { None };
-            (kept, caller)
-        })
-        .unwrap_or_default();
-        match kept.map(|slot| slot.downcast()) {
-            Some(Ok(slot)) => slot,
-            Some(Err(other)) => {
-                drop(other);
-                Arc::new(Self::new(scope::cell()))
-            }
-            None => Arc::new(Self::new(caller)),
+/// What became of the call. Small where it succeeds.
+enum Outcome<R> {
+    Reply(R),
+    Failed(Box<CallError>),
+}
+
+impl<R> From<Outcome<R>> for Result<R, CallError> {
+    #[inline]
+    fn from(outcome: Outcome<R>) -> Self {
+        match outcome {
+            Outcome::Reply(reply) => Ok(reply),
+            Outcome::Failed(error) => Err(*error),
         }
     }
+}
 
-    fn new(caller: Option<Process>) -> Self {
-        let state = State { reply: None, waker: None };
-        Self { caller, filled: AtomicBool::new(false), state: Mutex::new(state) }
+impl<R: Send + 'static> Slot<R> {
+    /// A slot for a call to this process, by a caller who may be a process.
+    pub(crate) fn open(callee: &Head) -> Arc<Self> {
+        let kept = scope::with(|scope| scope.local.as_mut()?.slot.take()).flatten();
+        if let Some(kept) = kept
+            && let Ok(slot) = kept.downcast::<Self>()
+            && slot.node.is(&callee.node)
+        {
+            slot.callee.store(callee.pid.number(), Ordering::Relaxed);
+            return slot;
+        }
+        Arc::new(Self {
+            caller: scope::cell(),
+            node: callee.node.clone(),
+            callee: AtomicU64::new(callee.pid.number()),
+            filled: AtomicBool::new(false),
+            state: Mutex::new(State { outcome: None, waker: None }),
+        })
     }
 
-    /// Keeps a slot whose reply has been taken for the next call.
+    /// Keeps a slot whose outcome has been taken for the next call.
     pub(crate) fn keep(self: Arc<Self>) {
-        let slot: Arc<dyn Any + Send + Sync> = self;
-        let mut slot = Some(slot);
+        let mut slot: Option<Arc<dyn Any + Send + Sync>> = Some(self);
         scope::with(|scope| {
             let kept = &mut scope.local_mut().slot;
             if kept.is_none() {
@@ -67,14 +83,29 @@ impl<R: Send + 'static> Slot<R> {
         });
     }
 
-    /// Puts the reply in, unless the caller has given up.
-    pub(crate) fn fill(self: &Arc<Self>, reply: Result<R, CallError>) {
+    /// The process that is called; `None` if it has ended.
+    pub(crate) fn callee(&self) -> Option<Process> {
+        self.node.find(Pid::here(self.callee.load(Ordering::Relaxed)))
+    }
+
+    /// Answers the call, unless the caller has given up.
+    pub(crate) fn reply(self: &Arc<Self>, reply: R) {
+        self.fill(Outcome::Reply(reply));
+    }
+
+    /// Fails the call, unless the caller has given up.
+    pub(crate) fn fail(self: &Arc<Self>, error: CallError) {
+        self.fill(Outcome::Failed(Box::new(error)));
+    }
+
+    #[inline]
+    fn fill(self: &Arc<Self>, outcome: Outcome<R>) {
         if Arc::strong_count(self) == 1 {
             return;
         }
         let waker = {
             let mut state = self.state.lock();
-            state.reply = Some(reply);
+            state.outcome = Some(outcome);
             self.filled.store(true, Ordering::Release);
             state.waker.take()
         };
@@ -85,36 +116,42 @@ impl<R: Send + 'static> Slot<R> {
         }
     }
 
-    /// Takes the reply, or waits for it. `kept` is whether the slot has been given a waker to keep.
+    /// Takes the outcome, or waits for it. `kept` is whether the slot has been given a waker to keep.
+    #[inline]
     pub(crate) fn poll(&self, cx: &mut Context<'_>, kept: &mut bool) -> Poll<Result<R, CallError>> {
         if !self.filled.load(Ordering::Acquire) {
             let by_task = self.caller.as_ref().is_some_and(|caller| caller.head().is_task_waker(cx.waker()));
             if by_task && !*kept {
                 return Poll::Pending;
             }
+            self.keep_waker(cx.waker());
+            *kept = true;
         }
-        let mut state = self.state.lock();
-        if let Some(reply) = self.empty(&mut state) {
-            return Poll::Ready(reply);
-        }
-        *kept = true;
-        let previous = match &state.waker {
-            Some(known) if known.will_wake(cx.waker()) => None,
-            _ => state.waker.replace(cx.waker().clone()),
-        };
-        drop(state);
-        drop(previous);
-        Poll::Pending
+        self.take().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Takes the reply if it is there.
+    /// Takes the outcome if it is there.
     pub(crate) fn take(&self) -> Option<Result<R, CallError>> {
-        self.empty(&mut self.state.lock())
+        let (outcome, waker) = {
+            let mut state = self.state.lock();
+            let outcome = state.outcome.take()?;
+            self.filled.store(false, Ordering::Release);
+            // One that came after the outcome; the next call is not its business.
+            (outcome, state.waker.take())
+        };
+        drop(waker);
+        Some(outcome.into())
     }
 
-    fn empty(&self, state: &mut State<R>) -> Option<Result<R, CallError>> {
-        let reply = state.reply.take();
-        self.filled.store(false, Ordering::Release);
-        reply
+    #[cold]
+    fn keep_waker(&self, waker: &Waker) {
+        let previous = {
+            let waker_kept = &mut self.state.lock().waker;
+            match waker_kept {
+                Some(known) if known.will_wake(waker) => None,
+                _ => waker_kept.replace(waker.clone()),
+            }
+        };
+        drop(previous);
     }
 }

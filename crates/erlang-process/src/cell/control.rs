@@ -328,7 +328,7 @@ impl Control {
 
     fn push<T: Send + 'static>(&mut self, head: &Head, queue: &mut dyn AnyQueue, message: Tagged<T>) -> Wake {
         let message: Box<dyn AnyMessage> = Box::new(message);
-        queue.push(message);
+        queue.push_other(message);
         self.message_came(head)
     }
 

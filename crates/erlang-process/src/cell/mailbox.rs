@@ -1,19 +1,23 @@
-//! The two halves of a mailbox: senders push into the in-queue under the process's lock; the process swaps
-//! it out whole into the inbox that only it can reach, and reads from there.
+//! The two halves of a mailbox: senders push into the in-queue under the process's lock; the process moves what
+//! has come, whole, into the inbox that only it can reach, and reads from there.
+//!
+//! Messages lie in blocks. So a burst costs memory for the messages that there are and no more, nothing is copied
+//! when many have come, and there is no large buffer to be kept or to be grown while a lock is held.
 
 use std::{
     any::{Any, TypeId},
     collections::VecDeque,
+    mem,
 };
 
 use super::envelope::{AnyMessage, Envelope, Key};
 
-/// An empty inbox that can hold more messages than this gives its memory back.
-const KEPT_CAPACITY: usize = 1024;
+/// How many bytes of messages are in a block, where they are not larger themselves: what allocators serve fast.
+const BLOCK_BYTES: usize = 1024;
 
 /// The in-queue, seen by code that does not know the process's own message type.
 pub(crate) trait AnyQueue: Any + Send {
-    fn push(&mut self, message: Box<dyn AnyMessage>);
+    fn push_other(&mut self, message: Box<dyn AnyMessage>);
     /// Gives the memory of a queue back that is empty and stays so.
     fn free(&mut self);
     fn message_type(&self) -> TypeId;
@@ -21,16 +25,72 @@ pub(crate) trait AnyQueue: Any + Send {
     fn refill(&mut self, inbox: &mut Option<Box<dyn AnyInbox>>) -> bool;
 }
 
-/// What has come: only ever filled at the end, and emptied as a whole or of its only message.
-pub(crate) type Queue<M> = Vec<Envelope<M>>;
+/// What has come, oldest first.
+pub(crate) struct Queue<M> {
+    /// The blocks before the last, which are full.
+    full: Option<Box<Vec<Block<M>>>>,
+    last: Block<M>,
+}
+
+type Block<M> = Vec<Envelope<M>>;
+
+impl<M> Queue<M> {
+    const BLOCK: usize = {
+        let fitting = BLOCK_BYTES / size_of::<Envelope<M>>();
+        if fitting < 4 { 4 } else { fitting }
+    };
+
+    pub(crate) fn new() -> Self {
+        Self { full: None, last: Vec::new() }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, envelope: Envelope<M>) {
+        if self.last.len() >= Self::BLOCK {
+            self.begin_block();
+        }
+        self.last.push(envelope);
+    }
+
+    #[cold]
+    fn begin_block(&mut self) {
+        let full = mem::replace(&mut self.last, Vec::with_capacity(Self::BLOCK));
+        self.full.get_or_insert_default().push(full);
+    }
+
+    /// Takes the only message that there is, if it is of the process's own type.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<M> {
+        if self.last.len() != 1 || self.full.is_some() {
+            return None;
+        }
+        match self.last.pop()? {
+            Envelope::Own(message) => Some(message),
+            other @ Envelope::Other(_) => {
+                self.last.push(other);
+                None
+            }
+        }
+    }
+}
 
 impl<M: Send + 'static> AnyQueue for Queue<M> {
+    fn push_other(&mut self, message: Box<dyn AnyMessage>) {
+        self.push(Envelope::Other(message));
+    }
+
+    fn free(&mut self) {
+        debug_assert!(self.last.is_empty(), "messages are not dropped under the lock");
+        *self = Self::new();
+    }
+
     fn message_type(&self) -> TypeId {
         TypeId::of::<M>()
     }
 
     fn refill(&mut self, inbox: &mut Option<Box<dyn AnyInbox>>) -> bool {
-        if self.is_empty() {
+        // A block is begun only for a message.
+        if self.last.is_empty() {
             return false;
         }
         let inbox = inbox.get_or_insert_with(|| Box::new(Inbox::<M>::default()));
@@ -40,20 +100,14 @@ impl<M: Send + 'static> AnyQueue for Queue<M> {
         }
         true
     }
-
-    fn push(&mut self, message: Box<dyn AnyMessage>) {
-        self.push(Envelope::Other(message));
-    }
-
-    fn free(&mut self) {
-        debug_assert!(self.is_empty(), "messages are not dropped under the lock");
-        *self = Self::new();
-    }
 }
 
 /// The messages that the process has taken and not yet read, oldest first.
 pub(crate) struct Inbox<M> {
-    queue: VecDeque<Envelope<M>>,
+    /// Those that are being read.
+    first: VecDeque<Envelope<M>>,
+    /// Those after them. None is empty.
+    blocks: VecDeque<Block<M>>,
     /// How many messages were taken out: a search that was interrupted may go on where it stopped as long
     /// as this stands.
     removals: u64,
@@ -64,7 +118,7 @@ pub(crate) struct NotOwn;
 
 impl<M> Default for Inbox<M> {
     fn default() -> Self {
-        Self { queue: VecDeque::new(), removals: 0 }
+        Self { first: VecDeque::new(), blocks: VecDeque::new(), removals: 0 }
     }
 }
 
@@ -72,30 +126,52 @@ impl<M> Inbox<M> {
     /// Takes the oldest message, if there is one: an error if it is not of the process's own type.
     #[inline]
     pub(crate) fn take_oldest(&mut self) -> Option<Result<M, NotOwn>> {
-        Some(match self.queue.pop_front()? {
+        Some(match self.pop()? {
             Envelope::Own(message) => {
                 self.removals += 1;
                 Ok(message)
             }
             other @ Envelope::Other(_) => {
-                self.queue.push_front(other);
+                self.first.push_front(other);
                 Err(NotOwn)
             }
         })
     }
 
-    /// Moves everything from the in-queue to the end.
-    pub(crate) fn refill(&mut self, queue: &mut Queue<M>) {
-        if self.queue.is_empty() {
-            // The two exchange their memory.
-            let mut emptied = std::mem::take(&mut self.queue);
-            if emptied.capacity() > KEPT_CAPACITY {
-                emptied = VecDeque::new();
-            }
-            self.queue = std::mem::replace(queue, emptied.into()).into();
-        } else {
-            self.queue.extend(queue.drain(..));
+    #[inline]
+    fn pop(&mut self) -> Option<Envelope<M>> {
+        match self.first.pop_front() {
+            None => self.pop_of_next_block(),
+            envelope => envelope,
         }
+    }
+
+    #[cold]
+    fn pop_of_next_block(&mut self) -> Option<Envelope<M>> {
+        self.first = self.blocks.pop_front()?.into();
+        self.first.pop_front()
+    }
+
+    /// Moves everything from the in-queue to the end.
+    fn refill(&mut self, queue: &mut Queue<M>) {
+        if let Some(full) = queue.full.take() {
+            self.blocks.extend(*full);
+        } else if self.first.is_empty() && self.blocks.is_empty() {
+            // The two exchange their memory.
+            let emptied = mem::take(&mut self.first).into();
+            self.first = mem::replace(&mut queue.last, emptied).into();
+            return;
+        }
+        self.blocks.push_back(mem::take(&mut queue.last));
+    }
+
+    /// The message there, for a search: blocks are joined as far as it looks.
+    fn get(&mut self, index: usize) -> Option<&Envelope<M>> {
+        while index >= self.first.len() {
+            let block = self.blocks.pop_front()?;
+            self.first.extend(block);
+        }
+        self.first.get(index)
     }
 }
 
@@ -103,7 +179,7 @@ impl<M> Inbox<M> {
 pub(crate) trait AnyInbox: Any + Send {
     fn removals(&self) -> u64;
     fn own_type(&self) -> TypeId;
-    fn key(&self, index: usize) -> Option<Key>;
+    fn key(&mut self, index: usize) -> Option<Key>;
     /// Takes the message there out, hands the inbox to `put_back`, and then lets `take` move the message out
     /// of the `Option` of its type: what `take` does finds the inbox in its place.
     fn open(
@@ -125,8 +201,8 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
         TypeId::of::<M>()
     }
 
-    fn key(&self, index: usize) -> Option<Key> {
-        self.queue.get(index).map(Envelope::key)
+    fn key(&mut self, index: usize) -> Option<Key> {
+        self.get(index).map(Envelope::key)
     }
 
     fn open(
@@ -135,7 +211,7 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
         put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
         take: &mut dyn FnMut(&mut dyn Any),
     ) {
-        let envelope = self.queue.remove(index);
+        let envelope = self.first.remove(index);
         self.removals += 1;
         put_back(self);
         if let Some(envelope) = envelope {
@@ -144,6 +220,6 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
     }
 
     fn drop_oldest(&mut self) -> bool {
-        self.queue.pop_front().is_some()
+        self.pop().is_some()
     }
 }

@@ -12,13 +12,13 @@ use std::{
 pub(crate) use self::{
     control::{AliasEnd, Control, Delivery, Link, Monitored, Rare, Relations, Wake, Watcher},
     envelope::{AnyMessage, Envelope, Key, Tagged},
-    mailbox::{AnyInbox, AnyQueue, Inbox, NotOwn, Queue},
+    mailbox::{AnyInbox, AnyQueue, Inbox, Queue},
 };
 use crate::{
     node::Node,
     pid::Pid,
     reason::ExitReason,
-    scope::Scope,
+    scope::{self, Scope},
     signal::{Dest, Signal},
     sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, OnceLock, Ordering},
 };
@@ -96,6 +96,12 @@ impl Head {
         }
     }
 
+    /// The process has taken a message. Nobody else counts them.
+    #[inline]
+    pub(crate) fn count_removal(&self) {
+        self.handled.store(self.handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
     #[inline]
     fn has_mail(&self) -> bool {
         self.has_mail.load(Ordering::Acquire)
@@ -151,37 +157,43 @@ impl<Q: ?Sized> Cell<Q> {
 
 impl<M: Send + 'static> OwnCell<M> {
     pub(crate) fn new(pid: Pid, parent: Option<Pid>, node: Node, relations: Option<Box<Relations>>) -> Self {
-        let shared = Shared { control: Control::new(relations), queue: Vec::new() };
+        let shared = Shared { control: Control::new(relations), queue: Queue::new() };
         Self { head: Head::new(pid, parent, node), shared: Mutex::new(shared) }
     }
 
     /// Takes the oldest message, where that is of the process's own type and was sent to its own subject.
     #[inline]
     pub(crate) fn take_next(&self, scope: &mut Scope, waker: &Waker) -> Taken<M> {
-        if !std::ptr::eq(&self.head, scope.cell.head()) || scope.budget == 0 {
+        if !std::ptr::eq(&self.head, scope.cell.head()) || scope::is_turn_over() {
             return Taken::Others;
         }
-        if let Some(inbox) = scope.inbox::<M>()
-            && let Some(oldest) = inbox.take_oldest()
-        {
-            return scope.taken(oldest);
-        }
-        if !self.head.has_mail() {
-            // Nothing has come since the last message was taken, and the next one wakes.
-            return if self.head.is_task_waker(waker) { Taken::Nothing } else { Taken::Others };
-        }
-        let only = self.shared.lock().take_only(&self.head);
-        if let Some(message) = only {
-            return scope.taken(Ok(message));
-        }
-        scope.refill(None);
-        match scope.inbox::<M>().and_then(Inbox::take_oldest) {
-            Some(oldest) => scope.taken(oldest),
-            None => Taken::Others,
+        loop {
+            if let Some(inbox) = scope.inbox::<M>()
+                && let Some(oldest) = inbox.take_oldest()
+            {
+                return oldest.map_or(Taken::Others, |message| self.taken(message));
+            }
+            if !self.head.has_mail() {
+                // Nothing has come since the last message was taken, and the next one wakes.
+                return if self.head.is_task_waker(waker) { Taken::Nothing } else { Taken::Others };
+            }
+            let only = self.shared.lock().take_only(&self.head);
+            if let Some(message) = only {
+                return self.taken(message);
+            }
+            scope.refill(None);
         }
     }
 
+    #[inline]
+    fn taken(&self, message: M) -> Taken<M> {
+        scope::spend();
+        self.head.count_removal();
+        Taken::Message(message)
+    }
+
     /// Puts a message of the process's own type into its mailbox, or gives it back.
+    #[inline]
     pub(crate) fn push(&self, message: M) -> Result<(), M> {
         let wake = {
             let mut shared = self.shared.lock();
@@ -219,19 +231,9 @@ impl<M> Shared<Queue<M>> {
     /// Takes the only message that there is, so that where they come one by one none goes through the inbox.
     #[inline]
     fn take_only(&mut self, head: &Head) -> Option<M> {
-        if self.queue.len() != 1 {
-            return None;
-        }
-        match self.queue.pop()? {
-            Envelope::Own(message) => {
-                head.set_mail(false);
-                Some(message)
-            }
-            other @ Envelope::Other(_) => {
-                self.queue.push(other);
-                None
-            }
-        }
+        let only = self.queue.take_only()?;
+        head.set_mail(false);
+        Some(only)
     }
 }
 
@@ -296,7 +298,7 @@ impl Cell<dyn AnyQueue> {
             if !control.is_alive() {
                 return Err(message);
             }
-            queue.push(message);
+            queue.push_other(message);
             Ok(control.message_came(&self.head))
         })?;
         self.wake(wake);
