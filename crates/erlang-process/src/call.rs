@@ -143,10 +143,7 @@ impl<M: Send + 'static> Subject<M> {
         };
         let head = found.as_ref().map(|process| process.head()).or_else(|| self.own_head());
         let head = head.ok_or(CallError::NoProc)?;
-        if scope::is_current(head) {
-            return Err(CallError::CallingSelf);
-        }
-        let slot = Slot::open(head);
+        let slot = Slot::open(head).ok_or(CallError::CallingSelf)?;
         let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
         let sent = match &found {
             None => self.try_send(request),

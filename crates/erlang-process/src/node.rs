@@ -122,8 +122,13 @@ impl Node {
 
     /// Whether both are the same node.
     #[must_use]
+    #[inline]
     pub fn is(&self, other: &Self) -> bool {
-        std::ptr::eq(self.tables(), other.tables())
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(tables), Some(others)) => Arc::ptr_eq(tables, others),
+            _ => false,
+        }
     }
 
     /// A reference that this node has not made before.

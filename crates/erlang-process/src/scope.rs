@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyInbox, Head, Inbox, Process, Refill},
+    cell::{AnyInbox, Inbox, Process, Refill},
     deadline::SharedTimer,
     reason::ExitReason,
     sync::{Arc, Ordering, thread_local},
@@ -154,12 +154,6 @@ pub(crate) fn with<R>(look: impl FnOnce(&mut Scope) -> R) -> Option<R> {
 /// The calling process.
 pub(crate) fn cell() -> Option<Process> {
     with(|scope| scope.cell.clone())
-}
-
-/// Whether this is the calling process.
-#[inline]
-pub(crate) fn is_current(head: &Head) -> bool {
-    with(|scope| std::ptr::eq(scope.cell.head(), head)).unwrap_or(false)
 }
 
 /// Leaves a dropped request to be settled when the calling process's poll is over. Gives it back outside any

@@ -42,6 +42,9 @@ enum Outcome<R> {
     Failed(Box<CallError>),
 }
 
+/// The caller is the process that is called.
+struct CallingSelf;
+
 impl<R> From<Outcome<R>> for Result<R, CallError> {
     #[inline]
     fn from(outcome: Outcome<R>) -> Self {
@@ -53,16 +56,25 @@ impl<R> From<Outcome<R>> for Result<R, CallError> {
 }
 
 impl<R: Send + 'static> Slot<R> {
-    /// A slot for a call to this process, by a caller who may be a process.
-    pub(crate) fn open(callee: &Head) -> Arc<Self> {
-        let kept = scope::with(|scope| scope.local.as_mut()?.slot.take()).flatten();
-        if let Some(kept) = kept
+    /// A slot for a call to this process, by a caller who may be a process; `None` if it is the same.
+    pub(crate) fn open(callee: &Head) -> Option<Arc<Self>> {
+        let kept = scope::with(|scope| {
+            if std::ptr::eq(scope.cell.head(), callee) {
+                return Err(CallingSelf);
+            }
+            Ok(scope.local.as_mut().and_then(|local| local.slot.take()))
+        });
+        if let Some(kept) = kept.transpose().ok()?.flatten()
             && let Ok(slot) = kept.downcast::<Self>()
             && slot.node.is(&callee.node)
         {
             slot.callee.store(callee.pid.number(), Ordering::Relaxed);
-            return slot;
+            return Some(slot);
         }
+        Some(Self::new(callee))
+    }
+
+    fn new(callee: &Head) -> Arc<Self> {
         Arc::new(Self {
             caller: scope::cell(),
             node: callee.node.clone(),
