@@ -516,30 +516,34 @@ fn discard(mut scope: Scope) {
 }
 
 /// Tells everyone who is bound to the process that it has ended. Returns its label.
-fn tell(process: &Process, reason: &ExitReason, relations: Relations) -> Option<Arc<str>> {
+fn tell(process: &Process, reason: &ExitReason, mut relations: Relations) -> Option<Arc<str>> {
     let head = process.head();
     // A carrier or a waker that panics must not keep the end from the others.
     let send = |to: Dest, signal| {
         quietly(|| head.node.signal(Some(head.pid), to, signal));
     };
-    for (peer, id) in relations.owed {
+    let (owed, label) = match &mut relations.rare {
+        Some(rare) => (std::mem::take(&mut rare.owed), rare.label.take()),
+        None => (Vec::new(), None),
+    };
+    for (peer, id) in owed {
         send(peer.into(), Signal::UnlinkAck(id));
     }
-    for (peer, link) in relations.links {
+    for (peer, link) in relations.links.into_entries() {
         if link == Link::Active {
             send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
         }
     }
-    for (reference, watcher) in relations.watchers {
+    for (reference, watcher) in relations.watchers.into_entries() {
         let down = Signal::Down { reference, target: watcher.target, reason: reason.clone() };
         send(watcher.pid.into(), down);
     }
     for (reference, monitored) in relations.monitors {
         send(monitored.to, Signal::Demonitor(reference));
     }
-    let mut rare = *relations.rare?;
-    let label = rare.label.take();
-    answer_late(head, reason, rare);
+    if let Some(rare) = relations.rare {
+        answer_late(head, reason, *rare);
+    }
     label
 }
 

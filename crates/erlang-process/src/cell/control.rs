@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 use super::{
-    Head,
+    Few, Head,
     envelope::{AnyMessage, Key, Tagged},
     mailbox::AnyQueue,
 };
@@ -42,12 +42,9 @@ pub(crate) struct Control {
 /// What binds a process to others. Most processes have some of it, many have none.
 #[derive(Default)]
 pub(crate) struct Relations {
-    pub(crate) links: FxHashMap<Pid, Link>,
-    /// Unlinks that this process has received and not yet acknowledged. Only the process itself sends the
-    /// acknowledgement, so that it stays in order with the links that the process makes.
-    pub(crate) owed: Vec<(Pid, u64)>,
+    pub(crate) links: Few<Pid, Link>,
     /// Who hears of this process's end.
-    pub(crate) watchers: FxHashMap<Reference, Watcher>,
+    pub(crate) watchers: Few<Reference, Watcher>,
     /// Whose end this process hears of.
     pub(crate) monitors: FxHashMap<Reference, Monitored>,
     pub(crate) name: Option<RegisteredName>,
@@ -59,6 +56,9 @@ pub(crate) struct Relations {
 pub(crate) struct Rare {
     pub(crate) aliases: FxHashMap<Reference, AliasEnd>,
     pub(crate) label: Option<Arc<str>>,
+    /// Unlinks that this process has received and not yet acknowledged. Only the process itself sends the
+    /// acknowledgement, so that it stays in order with the links that the process makes.
+    pub(crate) owed: Vec<(Pid, u64)>,
     /// The tables that the process is entered in.
     pub(crate) tables: Vec<Arc<dyn Members>>,
     /// Signals that came after the end had begun and are answered when it is complete, so that who is
@@ -261,7 +261,10 @@ impl Control {
             }
             Signal::Link => {
                 if let Some(from) = from {
-                    self.relations_mut().links.entry(from).or_insert(Link::Active);
+                    let links = &mut self.relations_mut().links;
+                    if links.get(&from).is_none() {
+                        links.insert(from, Link::Active);
+                    }
                 }
                 Delivery::QUIET
             }
@@ -271,7 +274,7 @@ impl Control {
                 if relations.links.get(&from) == Some(&Link::Active) {
                     relations.links.remove(&from);
                 }
-                relations.owed.push((from, id));
+                self.rare_mut().owed.push((from, id));
                 head.raise(Head::OWES);
                 Delivery::Taken(self.wake_up())
             }
@@ -356,7 +359,8 @@ impl Control {
     /// Takes the acknowledgements that are owed, to be sent by the process itself.
     pub(crate) fn take_owed(&mut self, head: &Head) -> Vec<(Pid, u64)> {
         head.lower(Head::OWES);
-        self.relations.as_mut().map(|relations| std::mem::take(&mut relations.owed)).unwrap_or_default()
+        let rare = self.relations.as_mut().and_then(|relations| relations.rare.as_mut());
+        rare.map(|rare| std::mem::take(&mut rare.owed)).unwrap_or_default()
     }
 
     /// Lets a message through this alias; the first may be the last.

@@ -2,6 +2,7 @@
 
 mod control;
 mod envelope;
+mod few;
 mod mailbox;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 pub(crate) use self::{
     control::{AliasEnd, Control, Delivery, Link, Monitored, Rare, Relations, Wake, Watcher},
     envelope::{AnyMessage, Envelope, Key, Tagged},
+    few::Few,
     mailbox::{AnyInbox, AnyQueue, Inbox, Queue},
 };
 use crate::{

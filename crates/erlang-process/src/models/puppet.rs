@@ -118,7 +118,10 @@ impl<M: Send + 'static> Puppet<M> {
     /// The processes that it has links to, removed ones not yet acknowledged included.
     pub(super) fn links(&self) -> Vec<Pid> {
         self.process.with(|control, _| {
-            control.relations().map(|relations| relations.links.keys().copied().collect()).unwrap_or_default()
+            control
+                .relations()
+                .map(|relations| relations.links.iter().map(|(pid, _)| *pid).collect())
+                .unwrap_or_default()
         })
     }
 
@@ -132,7 +135,7 @@ impl<M: Send + 'static> Puppet<M> {
         self.process.with(|control, _| {
             control
                 .relations()
-                .map_or((0, 0), |relations| (relations.monitors.len(), relations.watchers.len()))
+                .map_or((0, 0), |relations| (relations.monitors.len(), relations.watchers.iter().count()))
         })
     }
 }
