@@ -4,13 +4,14 @@ use std::{
     any::{Any, TypeId, type_name},
     fmt,
     sync::Arc,
+    task::Waker,
     time::Duration,
 };
 
 use rustc_hash::FxHashMap;
 
 use crate::{
-    cell::{Key, Process},
+    cell::{Key, Process, Taken},
     monitor::{Down, Monitor},
     name::RegisteredName,
     pid::Pid,
@@ -55,7 +56,7 @@ pub struct Selector<T> {
     /// The processes whose subjects were selected: more than one, and nobody can receive.
     owners: Vec<Process>,
     /// For messages to the process's own subject.
-    own: Option<Mapper<T>>,
+    own: Option<Box<dyn Own<T>>>,
     /// For messages with exactly this key.
     mappers: FxHashMap<Key, Mapper<T>>,
     /// The named subjects among them, with their types: where that is the process's own, their messages are.
@@ -69,6 +70,43 @@ pub struct Selector<T> {
 type Mapper<T> = Box<dyn FnMut(&mut dyn Any) -> Option<T> + Send>;
 
 type Other<T> = Box<dyn FnMut(Unexpected<'_>) -> T + Send>;
+
+/// The process's own subject, which most processes wait on most of the time, and what is made of its messages.
+trait Own<T>: Send {
+    /// Takes the next message, where that is to this subject.
+    fn take_next(&mut self, waker: &Waker) -> Taken<T>;
+    fn take(&mut self, message: &mut dyn Any) -> Option<T>;
+}
+
+struct OwnSubject<M, F> {
+    subject: Subject<M>,
+    map: F,
+}
+
+impl<M: Send + 'static, T, F: FnMut(M) -> T + Send> Own<T> for OwnSubject<M, F> {
+    fn take_next(&mut self, waker: &Waker) -> Taken<T> {
+        self.subject.take_next(waker).map(&mut self.map)
+    }
+
+    fn take(&mut self, message: &mut dyn Any) -> Option<T> {
+        message.downcast_mut::<Option<M>>()?.take().map(&mut self.map)
+    }
+}
+
+struct MappedOwn<T, F> {
+    own: Box<dyn Own<T>>,
+    map: Arc<F>,
+}
+
+impl<T, U, F: Fn(T) -> U + Send + Sync> Own<U> for MappedOwn<T, F> {
+    fn take_next(&mut self, waker: &Waker) -> Taken<U> {
+        self.own.take_next(waker).map(&*self.map)
+    }
+
+    fn take(&mut self, message: &mut dyn Any) -> Option<U> {
+        self.own.take(message).map(&*self.map)
+    }
+}
 
 fn mapper<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper<T> {
     Box::new(move |message| message.downcast_mut::<Option<M>>()?.take().map(&mut map))
@@ -103,7 +141,7 @@ impl<T: 'static> Selector<T> {
         self.owners.extend(subject.fixed_process());
         self.owners.dedup_by(|a, b| std::ptr::eq(a.head(), b.head()));
         if key == Key::Own {
-            self.own = Some(mapper(map));
+            self.own = Some(Box::new(OwnSubject { subject: subject.clone(), map }));
             return self;
         }
         if let Key::Name(name) = key {
@@ -221,7 +259,7 @@ impl<T: 'static> Selector<T> {
         };
         Selector {
             owners: self.owners,
-            own: self.own.map(wrap),
+            own: self.own.map(|own| -> Box<dyn Own<U>> { Box::new(MappedOwn { own, map: map.clone() }) }),
             mappers: self.mappers.into_iter().map(|(key, mapper)| (key, wrap(mapper))).collect(),
             names: self.names,
             exits: self.exits.map(wrap),
@@ -316,6 +354,13 @@ impl<T: 'static> Pattern for Selector<T> {
         if owned { Ok(()) } else { Err(ReceiveError::NotOwner) }
     }
 
+    fn take_next(&mut self, waker: &Waker) -> Taken<T> {
+        match &mut self.own {
+            Some(own) if self.owners.len() == 1 => own.take_next(waker),
+            _ => Taken::Others,
+        }
+    }
+
     fn wants(&self, key: Key, own: TypeId) -> bool {
         self.other.is_some()
             || match key {
@@ -329,7 +374,7 @@ impl<T: 'static> Pattern for Selector<T> {
     fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
         let exact = match key {
             Key::Own => match &mut self.own {
-                Some(mapper) => return mapper(message),
+                Some(own) => return own.take(message),
                 None => self.own_name(own),
             },
             key => Some(key),

@@ -254,6 +254,13 @@ impl<M: Send + 'static> Subject<M> {
         }
     }
 
+    /// Takes the next message, where that is to this subject and the subject is the calling process's own.
+    #[inline]
+    pub(crate) fn take_next(&self, waker: &Waker) -> Taken<M> {
+        let Route::Own(cell) = &self.0 else { return Taken::Others };
+        scope::with(|scope| cell.take_next(scope, waker)).unwrap_or(Taken::Others)
+    }
+
     /// Whether the calling process owns the subject.
     pub(crate) fn check_owner(&self, scope: &Scope) -> Result<(), ReceiveError> {
         let head = scope.cell.head();
@@ -291,8 +298,7 @@ impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
 
     #[inline]
     fn take_next(&mut self, waker: &Waker) -> Taken<M> {
-        let Route::Own(cell) = &self.0.0 else { return Taken::Others };
-        scope::with(|scope| cell.take_next(scope, waker)).unwrap_or(Taken::Others)
+        self.0.take_next(waker)
     }
 
     fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<M> {

@@ -229,6 +229,17 @@ pub(crate) enum Taken<M> {
     Others,
 }
 
+impl<M> Taken<M> {
+    #[inline]
+    pub(crate) fn map<T>(self, map: impl FnOnce(M) -> T) -> Taken<T> {
+        match self {
+            Self::Message(message) => Taken::Message(map(message)),
+            Self::Nothing => Taken::Nothing,
+            Self::Others => Taken::Others,
+        }
+    }
+}
+
 impl<M> Shared<Queue<M>> {
     /// Takes the only message that there is, so that where they come one by one none goes through the inbox.
     #[inline]
