@@ -8,6 +8,7 @@ mod clock;
 mod deadline;
 mod group;
 mod info;
+mod keyed;
 mod link;
 mod membership;
 #[cfg(all(test, any(otp_loom, otp_shuttle)))]

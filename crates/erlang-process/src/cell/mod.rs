@@ -307,15 +307,19 @@ impl Cell<dyn AnyQueue> {
 
     /// Puts a message that is not of the process's own type into its mailbox, or gives it back.
     pub(crate) fn push_other(&self, message: Box<dyn AnyMessage>) -> Result<(), Box<dyn AnyMessage>> {
-        let wake = self.with(|control, queue| {
+        self.wake(self.push_unwoken(message)?);
+        Ok(())
+    }
+
+    /// As [`push_other`](Self::push_other), and leaves the waking to who holds another lock.
+    pub(crate) fn push_unwoken(&self, message: Box<dyn AnyMessage>) -> Result<Wake, Box<dyn AnyMessage>> {
+        self.with(|control, queue| {
             if !control.is_alive() {
                 return Err(message);
             }
             queue.push_other(message);
-            Ok(control.message_came(&self.head))
-        })?;
-        self.wake(wake);
-        Ok(())
+            Ok(control.message_came(self.head()))
+        })
     }
 
     /// Takes a signal in, or gives it back when the process is dead.

@@ -1,0 +1,38 @@
+//! What a change leaves to be done.
+
+use super::state::{Entered, Group, Member};
+use crate::{
+    cell::{AnyMessage, Process, Wake},
+    keyed::Keyed,
+};
+
+/// What is left to do when the lock is released: waking those who got an event, and dropping.
+pub(super) struct Aftermath<G, M> {
+    pub(super) woken: Vec<(Process, Wake)>,
+    pub(super) refused: Vec<Box<dyn AnyMessage>>,
+    pub(super) members: Vec<Member<M>>,
+    pub(super) keys: Vec<Keyed<G>>,
+    pub(super) processes: Vec<Process>,
+    pub(super) groups: Vec<Group<M>>,
+    pub(super) entered: Vec<Entered<G>>,
+}
+
+impl<G, M> Aftermath<G, M> {
+    pub(super) fn new() -> Self {
+        Self {
+            woken: Vec::new(),
+            refused: Vec::new(),
+            members: Vec::new(),
+            keys: Vec::new(),
+            processes: Vec::new(),
+            groups: Vec::new(),
+            entered: Vec::new(),
+        }
+    }
+
+    pub(super) fn settle(self) {
+        for (process, wake) in self.woken {
+            process.wake(wake);
+        }
+    }
+}
