@@ -10,6 +10,7 @@ mod group;
 mod info;
 mod keyed;
 mod link;
+mod listeners;
 mod membership;
 #[cfg(all(test, any(otp_loom, otp_shuttle)))]
 mod models;

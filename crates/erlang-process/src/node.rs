@@ -13,6 +13,7 @@ use crate::{
     cell::{Key, Process, Tagged},
     clock::Clock,
     info::Info,
+    listeners::Listeners,
     name::{Name, Names, NotRegistered, RegisterError},
     pid::{NodeId, Pid},
     reason::ExitReason,
@@ -62,7 +63,7 @@ struct Tables {
     known: Mutex<Known>,
     /// One clock for each runtime that timers were set on.
     clocks: Mutex<Vec<(rt::Id, Arc<Clock>)>>,
-    listeners: Mutex<Vec<(u64, Subject<NodeEvent>)>>,
+    listeners: Arc<Listeners<NodeEvent>>,
 }
 
 impl Tables {
@@ -75,7 +76,7 @@ impl Tables {
             exposed: Mutex::default(),
             known: Mutex::default(),
             clocks: Mutex::default(),
-            listeners: Mutex::default(),
+            listeners: Listeners::new(),
         }
     }
 }
@@ -398,29 +399,14 @@ impl Node {
 
     /// Tells all who [watch nodes](Self::monitor_nodes) of a node that came or went. For carriers.
     pub fn announce(&self, event: NodeEvent) {
-        let listeners = self.tables().listeners.lock().clone();
-        let mut gone = Vec::new();
-        for (number, listener) in listeners {
-            if listener.try_send(event).is_err() {
-                gone.push(number);
-            }
-        }
-        if !gone.is_empty() {
-            let mut listeners = self.tables().listeners.lock();
-            let (forgotten, kept) =
-                std::mem::take(&mut *listeners).into_iter().partition(|(number, _)| gone.contains(number));
-            *listeners = kept;
-            drop(listeners);
-            drop::<Vec<_>>(forgotten);
-        }
+        self.tables().listeners.tell(|| event);
     }
 
     /// Sends every [`NodeEvent`] to this subject, as long as its process lives.
     ///
     /// Counterpart: `net_kernel:monitor_nodes/1`.
     pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) {
-        let number = self.next_number();
-        self.tables().listeners.lock().push((number, subject));
+        self.tables().listeners.add(subject);
     }
 
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as

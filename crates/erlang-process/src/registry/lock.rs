@@ -8,8 +8,8 @@ pub(super) type Lock = Arc<tokio::sync::Mutex<()>>;
 
 /// One who holds a key's lock or waits for it. The lock is there as long as there is one.
 pub(super) struct Turn<'a, K: Eq, V> {
-    pub(super) table: &'a Table<K, V>,
-    pub(super) key: Keyed<K>,
+    table: &'a Table<K, V>,
+    key: Keyed<K>,
     pub(super) lock: Lock,
 }
 

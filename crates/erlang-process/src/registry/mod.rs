@@ -34,7 +34,7 @@ use crate::{
     pid::Pid,
     process::NotAProcess,
     subject::Subject,
-    sync::{Arc, Mutex, Ordering},
+    sync::{Arc, Mutex},
 };
 
 /// The processes that have registered under keys of type `K`, each with a value of type `V`.
@@ -457,9 +457,7 @@ where
     ///
     /// Counterpart: the option `:listeners` of `Registry.start_link/1` in Elixir.
     pub fn listen(&self, subject: Subject<RegistryEvent<K, V>>) {
-        let number = self.table.next_serial();
-        self.table.listeners.lock().push((number, subject));
-        self.table.listening.store(true, Ordering::Release);
+        self.table.listeners.add(subject);
     }
 
     /// Keeps a value with the registry itself, one of each type. Returns the one that was there.

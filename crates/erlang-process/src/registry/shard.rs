@@ -19,8 +19,8 @@ pub(super) struct Shard<K, V> {
 
 /// The entries under one key, by their serials. Most keys have one, which needs no allocation.
 pub(super) struct Slot<V> {
-    pub(super) first: Option<(u64, Entry<V>)>,
-    pub(super) more: BTreeMap<u64, Entry<V>>,
+    first: Option<(u64, Entry<V>)>,
+    more: BTreeMap<u64, Entry<V>>,
 }
 
 pub(super) struct Entry<V> {
@@ -77,7 +77,7 @@ impl<V> Slot<V> {
         first.chain(more).filter(|(_, entry)| entry.process.head().is_alive())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.first.is_none() && self.more.is_empty()
     }
 
@@ -104,7 +104,12 @@ impl<V> Slot<V> {
         }
     }
 
-    pub(super) fn remove(&mut self, serial: u64) -> Option<Entry<V>> {
+    /// Puts an entry in the place of the only one, which is returned.
+    pub(super) fn replace(&mut self, serial: u64, entry: Entry<V>) -> Option<(u64, Entry<V>)> {
+        self.first.replace((serial, entry))
+    }
+
+    fn remove(&mut self, serial: u64) -> Option<Entry<V>> {
         match self.first.take_if(|(first, _)| *first == serial) {
             Some((_, entry)) => Some(entry),
             None => self.more.remove(&serial),

@@ -16,12 +16,12 @@ use super::{
 use crate::{
     cell::Process,
     keyed::{Keyed, Probe, Sought},
+    listeners::Listeners,
     membership::{self, Members},
     node::Node,
     pid::Pid,
     scope,
-    subject::Subject,
-    sync::{Arc, AtomicBool, AtomicU64, MODELLED, Mutex, Ordering},
+    sync::{Arc, AtomicU64, MODELLED, Mutex, Ordering},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,29 +31,26 @@ pub(super) enum Keys {
 }
 
 pub(super) struct Table<K, V> {
-    pub(super) node: Node,
-    pub(super) hasher: RandomState,
+    node: Node,
+    hasher: RandomState,
     /// What entries are told apart by, in the order in which they were made.
-    pub(super) serials: AtomicU64,
+    serials: AtomicU64,
     pub(super) shards: Box<[Mutex<Shard<K, V>>]>,
     /// What each process holds, so that its end costs no more than that.
-    pub(super) holders: Box<[Mutex<Holders<K>>]>,
-    /// Whether anyone has ever listened: most registries never take the lock.
-    pub(super) listening: AtomicBool,
-    pub(super) listeners: Mutex<Vec<Listener<K, V>>>,
+    holders: Box<[Mutex<Holders<K>>]>,
+    pub(super) listeners: Arc<Listeners<RegistryEvent<K, V>>>,
     pub(super) meta: Mutex<FxHashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
-pub(super) type Holders<K> = FxHashMap<Pid, Held<K>>;
-pub(super) type Listener<K, V> = (u64, Subject<RegistryEvent<K, V>>);
+type Holders<K> = FxHashMap<Pid, Held<K>>;
 
 pub(super) struct Held<K> {
-    pub(super) process: Process,
+    process: Process,
     /// The serials of its entries under each key, ascending.
-    pub(super) keys: FxHashMap<Keyed<K>, Vec<u64>>,
+    keys: FxHashMap<Keyed<K>, Vec<u64>>,
 }
 
-pub(super) const SHARDS: usize = if MODELLED { 2 } else { 16 };
+const SHARDS: usize = if MODELLED { 2 } else { 16 };
 
 impl<K, V> Table<K, V> {
     pub(super) fn new(node: Node) -> Self {
@@ -63,8 +60,7 @@ impl<K, V> Table<K, V> {
             serials: AtomicU64::new(0),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             holders: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            listening: AtomicBool::new(false),
-            listeners: Mutex::default(),
+            listeners: Listeners::new(),
             meta: Mutex::default(),
         }
     }
@@ -73,7 +69,7 @@ impl<K, V> Table<K, V> {
         &self.shards[usize::try_from(hash >> 32).unwrap_or_default() % SHARDS]
     }
 
-    pub(super) fn holders(&self, pid: Pid) -> &Mutex<Holders<K>> {
+    fn holders(&self, pid: Pid) -> &Mutex<Holders<K>> {
         &self.holders[usize::try_from(pid.id()).unwrap_or_default() % SHARDS]
     }
 
@@ -134,7 +130,7 @@ where
             let entry = Entry { process: process.clone(), value: value.clone() };
             match keys {
                 // Whoever is still there is dead, and leaves the key when it finds that it is another's.
-                Keys::Unique => slot.first.replace((serial, entry)),
+                Keys::Unique => slot.replace(serial, entry),
                 Keys::Duplicate => {
                     slot.insert(serial, entry);
                     None
@@ -142,7 +138,7 @@ where
             }
         };
         drop(dead);
-        self.announce(|| RegistryEvent::Registered {
+        self.listeners.tell(|| RegistryEvent::Registered {
             key: K::clone(key.key()),
             pid,
             value: V::clone(&value),
@@ -164,11 +160,11 @@ where
         let Some((key, removed)) = self.remove(process, key, chosen) else { return 0 };
         let count = removed.entries.len();
         drop(removed);
-        self.announce(|| RegistryEvent::Unregistered { key: K::clone(&key), pid });
+        self.listeners.tell(|| RegistryEvent::Unregistered { key: K::clone(&key), pid });
         count
     }
 
-    pub(super) fn remove<Q: Eq + ?Sized>(
+    fn remove<Q: Eq + ?Sized>(
         self: &Arc<Self>,
         process: &Process,
         key: &Sought<'_, Q>,
@@ -279,29 +275,6 @@ where
         let mut shard = self.shard(key.hash).lock();
         let entry = shard.slots.get_mut(key.probe())?.get_mut(serial)?;
         Some(std::mem::replace(&mut entry.value, value))
-    }
-
-    /// Tells all listeners, and forgets those that will never hear again.
-    pub(super) fn announce(&self, event: impl Fn() -> RegistryEvent<K, V>) {
-        if !self.listening.load(Ordering::Acquire) {
-            return;
-        }
-        let listeners = self.listeners.lock().clone();
-        let mut gone = Vec::new();
-        for (number, listener) in listeners {
-            // The holder of a name may come back.
-            if listener.try_send(event()).is_err() && listener.fixed_process().is_some() {
-                gone.push(number);
-            }
-        }
-        if !gone.is_empty() {
-            let mut listeners = self.listeners.lock();
-            let (forgotten, kept) =
-                std::mem::take(&mut *listeners).into_iter().partition(|(number, _)| gone.contains(number));
-            *listeners = kept;
-            drop(listeners);
-            drop::<Vec<_>>(forgotten);
-        }
     }
 }
 
