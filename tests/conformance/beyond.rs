@@ -14,7 +14,7 @@ use std::{
 
 use erlang_process::{
     self as process, AliasMode, CallError, Dest, ExitReason, Name, Node, NodeEvent, NodeId, ReceiveError,
-    Reply, Selector, Signal, Spawn, Subject,
+    Registry, Reply, Selector, Signal, Spawn, Subject,
 };
 use tokio::time::Instant;
 
@@ -637,6 +637,60 @@ async fn only_its_owner_receives_with_a_subject() {
         })
         .await
         .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subject_that_is_deselected_no_longer_hinders() {
+    alone(async {
+        let mine = Subject::<u8>::new().unwrap();
+        let (pid, own) = server(|_: Subject<u8>| pending::<()>());
+        let others: [Subject<u8>; 4] = [
+            own.clone(),
+            Subject::to_pid(pid).unwrap(),
+            mine.map(|n: u8| n),
+            Registry::<u8, Subject<u8>>::unique().subject(1),
+        ];
+        for other in &others {
+            mine.send(1);
+            let hindered = || Selector::new().select(&mine, |n| n).select(other, |n| n).select(other, |n| n);
+            let merged = || Selector::new().select(other, |n| n).merge(hindered()).map(|n| n);
+            for mut selector in [hindered(), merged()] {
+                assert_eq!(selector.receive(MS).await, Err(ReceiveError::NotOwner));
+            }
+            assert_eq!(hindered().deselect(other).receive(MS).await, Ok(1));
+            mine.send(2);
+            assert_eq!(merged().deselect(other).receive(MS).await, Ok(2));
+            // What is not there cannot be taken away.
+            mine.send(3);
+            assert_eq!(Selector::new().select(&mine, |n| n).deselect(other).receive(MS).await, Ok(3));
+        }
+        // Each is taken away by itself, and the process's own subject is not the other process's.
+        let all = || {
+            others.iter().fold(Selector::new().select(&mine, |n| n), |all, other| all.select(other, |n| n))
+        };
+        for left in 0..others.len() {
+            let gone = others.iter().enumerate().filter(|(index, _)| *index != left);
+            let mut selector = gone.fold(all(), |selector, (_, other)| selector.deselect(other));
+            assert_eq!(selector.receive(MS).await, Err(ReceiveError::NotOwner));
+        }
+        let answer = Subject::new().unwrap();
+        let (tell, own_of_other) = (answer.clone(), own.clone());
+        let (_, second) = server(move |own: Subject<u8>| async move {
+            // Both have the key of a process's own subject.
+            let mut selector = Selector::new()
+                .select(&own_of_other, |n| n)
+                .select(&own, |n| n + 100)
+                .deselect(&own_of_other);
+            tell.send(selector.receive(LONG).await);
+            let mut selector =
+                Selector::new().select(&own, |n| n).select(&own_of_other, |n| n).deselect(&own);
+            tell.send(selector.receive(LONG).await);
+        });
+        second.send(1);
+        assert_eq!(answer.receive(LONG).await, Ok(Ok(101)));
+        assert_eq!(answer.receive(LONG).await, Ok(Err(ReceiveError::NotOwner)));
     })
     .await;
 }

@@ -189,3 +189,43 @@ async fn reg_a_name_of_other_messages_is_nobodys() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn reg_names_do_without_their_types() {
+    alone(async {
+        let (node, me) = (Node::current(), process::current().unwrap());
+        let (unique, fixed) = (Name::<u8>::new("plain"), Name::<u8>::fixed("plain"));
+        for name in [unique, fixed] {
+            let text = name.to_string();
+            assert_eq!(node.existing_name(&text), None, "nobody holds it");
+            process::register(me, name).unwrap();
+            let found = node.existing_name(&text).unwrap();
+            assert_eq!((found, process::whereis(found)), (name.registered_name(), Some(me)));
+            // Only as it prints.
+            for other in [format!("{text}$"), format!("{text}$0"), format!(" {text}"), String::new()] {
+                assert_eq!(node.existing_name(&other), None);
+            }
+            // A type makes it an address again, the right one that of its holder.
+            assert_eq!((found.typed(), found.typed::<String>().subject().pid()), (name, None));
+            found.typed().subject().send(7_u8);
+            assert_eq!(name.subject().receive(LONG).await, Ok(7));
+
+            let (watched, watching) = (idle(), name.registered_name());
+            assert_eq!(process::unregister(found), Ok(()));
+            process::register(watched, name).unwrap();
+            let monitor = process::monitor(watching).unwrap();
+            process::kill(watched);
+            assert_eq!(node.existing_name(&text), None, "its holder is dead");
+            assert_eq!(monitor.down().await.unwrap().reason, ExitReason::Killed);
+            assert_eq!(process::unregister(found), Err(NotRegistered));
+        }
+        // One number has one spelling.
+        process::register(me, unique).unwrap();
+        let (prefix, serial) =
+            unique.to_string().rsplit_once('$').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        for serial in [format!("0{serial}"), format!("+{serial}")] {
+            assert_eq!(node.existing_name(&format!("{prefix}${serial}")), None);
+        }
+    })
+    .await;
+}

@@ -6,6 +6,7 @@ mod carrier;
 mod cell;
 mod clock;
 mod deadline;
+mod far;
 mod group;
 mod info;
 mod keyed;

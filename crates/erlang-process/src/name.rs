@@ -2,6 +2,7 @@
 
 use std::{
     any::TypeId,
+    borrow::Borrow,
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
@@ -114,6 +115,26 @@ impl<M> fmt::Debug for Name<M> {
 }
 
 /// A name without its message type: what a name table knows.
+///
+/// It serves wherever no message is sent: [`whereis`], [`unregister`], monitors, signals. To send, and to register, a
+/// name needs a [type](Self::typed) again.
+///
+/// ```
+/// use erlang_process::{self as process, Name};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # process::run(async {
+/// let me = process::current().unwrap();
+/// process::register(me, Name::<u32>::fixed("sum"))?;
+///
+/// for name in process::Node::current().registered() {
+///     println!("{name} is {:?}", process::whereis(name));
+/// #   assert_eq!((name.to_string().as_str(), process::whereis(name)), ("sum", Some(me)));
+/// }
+/// # Ok::<_, process::RegisterError>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RegisteredName {
     text: &'static str,
@@ -127,6 +148,19 @@ impl RegisteredName {
     pub fn text(&self) -> &'static str {
         self.text
     }
+
+    /// The name for messages of this type. That it is this one nobody checks here: if its holder takes
+    /// messages of another, those of this type find nobody.
+    #[must_use]
+    pub fn typed<M>(self) -> Name<M> {
+        Name { name: self, message: PhantomData }
+    }
+}
+
+impl<M> From<Name<M>> for RegisteredName {
+    fn from(name: Name<M>) -> Self {
+        name.name
+    }
 }
 
 impl Hash for RegisteredName {
@@ -135,6 +169,52 @@ impl Hash for RegisteredName {
         if self.serial == 0 { self.text.hash(state) } else { self.serial.hash(state) }
     }
 }
+
+/// The form in which a name is looked for whose text does not live for ever.
+trait Spelled {
+    fn text(&self) -> &str;
+    fn serial(&self) -> u64;
+}
+
+impl Spelled for RegisteredName {
+    fn text(&self) -> &str {
+        self.text
+    }
+
+    fn serial(&self) -> u64 {
+        self.serial
+    }
+}
+
+impl Spelled for (&str, u64) {
+    fn text(&self) -> &str {
+        self.0
+    }
+
+    fn serial(&self) -> u64 {
+        self.1
+    }
+}
+
+impl<'a> Borrow<dyn Spelled + 'a> for RegisteredName {
+    fn borrow(&self) -> &(dyn Spelled + 'a) {
+        self
+    }
+}
+
+impl Hash for dyn Spelled + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if self.serial() == 0 { self.text().hash(state) } else { self.serial().hash(state) }
+    }
+}
+
+impl PartialEq for dyn Spelled + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.serial() == other.serial() && self.text() == other.text()
+    }
+}
+
+impl Eq for dyn Spelled + '_ {}
 
 impl fmt::Display for RegisteredName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,7 +250,7 @@ pub fn register<M: Send + 'static>(pid: Pid, name: Name<M>) -> Result<(), Regist
 /// [`NotRegistered`] if nobody holds it.
 ///
 /// Counterpart: `unregister/1`, `process.unregister` in Gleam.
-pub fn unregister<M>(name: Name<M>) -> Result<(), NotRegistered> {
+pub fn unregister(name: impl Into<RegisteredName>) -> Result<(), NotRegistered> {
     Node::current().unregister(name)
 }
 
@@ -178,7 +258,7 @@ pub fn unregister<M>(name: Name<M>) -> Result<(), NotRegistered> {
 ///
 /// Counterpart: `whereis/1`, `process.named` in Gleam.
 #[must_use]
-pub fn whereis<M>(name: Name<M>) -> Option<Pid> {
+pub fn whereis(name: impl Into<RegisteredName>) -> Option<Pid> {
     Node::current().whereis(name)
 }
 
@@ -245,7 +325,24 @@ impl Names {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    fn shard(&self, name: RegisteredName) -> &Mutex<FxHashMap<RegisteredName, Holder>> {
+    /// The name that is held and reads like this. A fixed one comes before a unique one that reads the same.
+    pub(crate) fn existing(&self, text: &str) -> Option<RegisteredName> {
+        let held = |spelled: (&str, u64)| {
+            let sought: &dyn Spelled = &spelled;
+            let shard = self.shard(sought).lock();
+            let (name, holder) = shard.get_key_value(sought)?;
+            holder.process.head().is_alive().then_some(*name)
+        };
+        held((text, 0)).or_else(|| {
+            let (prefix, digits) = text.rsplit_once('$')?;
+            // As it prints: one number has one spelling.
+            let serial = digits.parse().ok().filter(|serial: &u64| *serial != 0)?;
+            (digits.len() == serial.ilog10() as usize + 1).then_some(())?;
+            held((prefix, serial))
+        })
+    }
+
+    fn shard(&self, name: impl Hash) -> &Mutex<FxHashMap<RegisteredName, Holder>> {
         use std::hash::BuildHasher;
         // The upper bits: the map itself goes by the lower ones.
         let hash = FxBuildHasher.hash_one(name) >> 32;

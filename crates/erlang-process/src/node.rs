@@ -12,9 +12,10 @@ use crate::{
     carrier::{Carrier, Undelivered},
     cell::{Key, Process, Tagged},
     clock::Clock,
+    far::FarMonitors,
     info::Info,
     listeners::Listeners,
-    name::{Name, Names, NotRegistered, RegisterError},
+    name::{Name, Names, NotRegistered, RegisterError, RegisteredName},
     pid::{NodeId, Pid},
     reason::ExitReason,
     reference::Reference,
@@ -61,6 +62,7 @@ struct Tables {
     carrier: OnceLock<Box<dyn Carrier>>,
     exposed: Mutex<FxHashMap<TypeId, Expose>>,
     known: Mutex<Known>,
+    far_monitors: Arc<FarMonitors>,
     /// One clock for each runtime that timers were set on.
     clocks: Mutex<Vec<(rt::Id, Arc<Clock>)>>,
     listeners: Arc<Listeners<NodeEvent>>,
@@ -75,6 +77,7 @@ impl Tables {
             carrier: OnceLock::new(),
             exposed: Mutex::default(),
             known: Mutex::default(),
+            far_monitors: FarMonitors::new(),
             clocks: Mutex::default(),
             listeners: Listeners::new(),
         }
@@ -239,23 +242,47 @@ impl Node {
     /// # Errors
     ///
     /// As [`unregister`](crate::unregister).
-    pub fn unregister<M>(&self, name: Name<M>) -> Result<(), NotRegistered> {
-        self.tables().names.unregister(name.registered_name())
+    pub fn unregister(&self, name: impl Into<RegisteredName>) -> Result<(), NotRegistered> {
+        self.tables().names.unregister(name.into())
     }
 
     /// The process of this node that holds the name.
     ///
     /// Counterpart: `whereis/1`, `process.named` in Gleam.
     #[must_use]
-    pub fn whereis<M>(&self, name: Name<M>) -> Option<Pid> {
-        self.tables().names.whereis(name.registered_name())
+    pub fn whereis(&self, name: impl Into<RegisteredName>) -> Option<Pid> {
+        self.tables().names.whereis(name.into())
+    }
+
+    /// The name that is held on this node and reads like this, as it [prints](RegisteredName): for those who have
+    /// it from outside the program, such as carriers and debuggers. Names that nobody holds are not found, so that
+    /// what comes from outside makes none.
+    ///
+    /// ```
+    /// use erlang_process::{Name, Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), erlang_process::RegisterError> {
+    /// let node = Node::new();
+    /// let stock = Name::<u32>::fixed("stock");
+    /// let pid = Spawn::new().on(&node).named(stock).spawn(std::future::pending::<()>())?;
+    ///
+    /// let name = node.existing_name("stock").unwrap();
+    /// assert_eq!((name, node.whereis(name)), (stock.registered_name(), Some(pid)));
+    /// assert_eq!(node.existing_name("flow"), None);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Counterpart: `binary_to_existing_atom/1`.
+    #[must_use]
+    pub fn existing_name(&self, text: &str) -> Option<RegisteredName> {
+        self.tables().names.existing(text)
     }
 
     /// All names that are held on this node, in no order.
     ///
     /// Counterpart: `registered/0`.
     #[must_use]
-    pub fn registered(&self) -> Vec<crate::RegisteredName> {
+    pub fn registered(&self) -> Vec<RegisteredName> {
         self.tables().names.all()
     }
 
@@ -285,7 +312,7 @@ impl Node {
                 .deliver(from, to, signal)
                 .map_err(|Undelivered(signal)| (signal, ExitReason::NoConnection));
         }
-        match self.resolve(to) {
+        match self.receiver(from, to, &signal) {
             Some(process) => process.deliver(from, to, signal).map_err(|signal| (signal, ExitReason::NoProc)),
             None => Err((signal, ExitReason::NoProc)),
         }
@@ -299,6 +326,27 @@ impl Node {
                 self.resolve(to).map_or(Pid::OUTSIDE, |process| process.head().pid).into()
             }
             to => to,
+        }
+    }
+
+    /// The process of this node that this signal goes to.
+    fn receiver(&self, from: Option<Pid>, to: Dest, signal: &Signal) -> Option<Process> {
+        if from.is_none_or(|from| from.node().is_here()) {
+            return self.resolve(to);
+        }
+        let far_monitors = &self.tables().far_monitors;
+        match (signal, to) {
+            (Signal::Monitor { reference, .. }, Dest::Name(..)) => {
+                let process = self.resolve(to)?;
+                far_monitors.enter(&process, *reference);
+                Some(process)
+            }
+            // It may have been asked of a name and be taken back by pid, but not the other way round.
+            (Signal::Demonitor(reference), _) => far_monitors.leave(*reference).or_else(|| match to {
+                Dest::Name(..) => None,
+                Dest::Pid(_) | Dest::Alias(_) => self.resolve(to),
+            }),
+            _ => self.resolve(to),
         }
     }
 

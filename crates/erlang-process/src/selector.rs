@@ -53,8 +53,11 @@ use crate::{
 ///
 /// Counterpart: the clauses of `receive` in Erlang, `Selector` in Gleam.
 pub struct Selector<T> {
-    /// The processes whose subjects were selected: more than one, and nobody can receive.
-    owners: Vec<Process>,
+    /// The subjects that were selected, with the processes whose they are, in the order in which they were
+    /// selected. More than one process, and nobody can receive.
+    owned: Vec<(Key, Process)>,
+    /// The mapped subjects that were selected: any, and nobody can receive.
+    mapped: Vec<Box<dyn Any + Send>>,
     /// For messages to the process's own subject.
     own: Option<Box<dyn Own<T>>>,
     /// For messages with exactly this key.
@@ -117,7 +120,8 @@ impl<T: 'static> Selector<T> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            owners: Vec::new(),
+            owned: Vec::new(),
+            mapped: Vec::new(),
             own: None,
             mappers: FxHashMap::default(),
             names: Vec::new(),
@@ -130,6 +134,9 @@ impl<T: 'static> Selector<T> {
     /// Knows messages to this subject, which has to be the receiving process's. A second function for one
     /// subject replaces the first.
     ///
+    /// With a subject of another process, or one that is [mapped](Subject::map), no process can receive: the
+    /// receive says so.
+    ///
     /// Counterpart: `process.select_map` in Gleam.
     #[must_use]
     pub fn select<M: Send + 'static>(
@@ -137,9 +144,14 @@ impl<T: 'static> Selector<T> {
         subject: &Subject<M>,
         map: impl FnMut(M) -> T + Send + 'static,
     ) -> Self {
-        let Some(key) = subject.key() else { return self };
-        self.owners.extend(subject.fixed_process());
-        self.owners.dedup_by(|a, b| std::ptr::eq(a.head(), b.head()));
+        let Some(key) = subject.key() else {
+            self.mapped.push(Box::new(subject.clone()));
+            return self;
+        };
+        if let Some(owner) = subject.fixed_process() {
+            self.owned.retain(|owned| !is(owned, key, &owner));
+            self.owned.push((key, owner));
+        }
         if key == Key::Own {
             self.own = Some(Box::new(OwnSubject { subject: subject.clone(), map }));
             return self;
@@ -221,19 +233,32 @@ impl<T: 'static> Selector<T> {
         self
     }
 
-    /// No longer knows messages to this subject.
+    /// No longer knows messages to this subject. What made a receive impossible by being selected no longer
+    /// does.
     ///
     /// Counterpart: `process.deselect` in Gleam.
     #[must_use]
     pub fn deselect<M: Send + 'static>(mut self, subject: &Subject<M>) -> Self {
-        match subject.key() {
-            Some(Key::Own) => self.own = None,
-            Some(key) => {
-                self.names.retain(|(name, _)| Key::Name(*name) != key);
-                self.mappers.remove(&key);
+        let Some(key) = subject.key() else {
+            let same = |mapped: &Subject<M>| mapped.is_same_mapped(subject);
+            self.mapped.retain(|mapped| !mapped.downcast_ref().is_some_and(same));
+            return self;
+        };
+        if let Some(owner) = subject.fixed_process() {
+            // Subjects of two processes may have one key: the function is that of the last.
+            let last = self.owned.iter().rfind(|(other, _)| *other == key);
+            let has_the_function = last.is_some_and(|owned| is(owned, key, &owner));
+            self.owned.retain(|owned| !is(owned, key, &owner));
+            if !has_the_function {
+                return self;
             }
-            None => {}
         }
+        if key == Key::Own {
+            self.own = None;
+            return self;
+        }
+        self.names.retain(|(name, _)| Key::Name(*name) != key);
+        self.mappers.remove(&key);
         self
     }
 
@@ -258,7 +283,8 @@ impl<T: 'static> Selector<T> {
             Box::new(move |message| mapper(message).map(&*map))
         };
         Selector {
-            owners: self.owners,
+            owned: self.owned,
+            mapped: self.mapped,
             own: self.own.map(|own| -> Box<dyn Own<U>> { Box::new(MappedOwn { own, map: map.clone() }) }),
             mappers: self.mappers.into_iter().map(|(key, mapper)| (key, wrap(mapper))).collect(),
             names: self.names,
@@ -276,7 +302,9 @@ impl<T: 'static> Selector<T> {
     /// Counterpart: `process.merge_selector` in Gleam.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
-        self.owners.extend(other.owners);
+        self.owned.retain(|(key, owner)| !other.owned.iter().any(|owned| is(owned, *key, owner)));
+        self.owned.extend(other.owned);
+        self.mapped.extend(other.mapped);
         self.own = other.own.or(self.own);
         self.mappers.extend(other.mappers);
         self.names.extend(other.names);
@@ -293,8 +321,8 @@ impl<T: 'static> Selector<T> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if a subject is another process's;
-    /// [`ReceiveError::NotAProcess`] outside any process.
+    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if a subject is another process's, or
+    /// [mapped](Subject::map); [`ReceiveError::NotAProcess`] outside any process.
     ///
     /// # Cancel safety
     ///
@@ -326,6 +354,11 @@ impl<T: 'static> Selector<T> {
     }
 }
 
+/// Whether this is what stands for the subject of that process with that key.
+fn is((key, owner): &(Key, Process), other: Key, process: &Process) -> bool {
+    *key == other && std::ptr::eq(owner.head(), process.head())
+}
+
 /// A mapper of messages that may lie boxed in the mailbox.
 fn unboxing<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper<T> {
     Box::new(move |message| take(message).map(&mut map))
@@ -346,17 +379,22 @@ pub(crate) fn take<M: 'static>(message: &mut dyn Any) -> Option<M> {
     }
 }
 
+/// Whether all are the subjects of one process.
+fn have_one_owner(owned: &[(Key, Process)]) -> bool {
+    owned.windows(2).all(|pair| std::ptr::eq(pair[0].1.head(), pair[1].1.head()))
+}
+
 impl<T: 'static> Pattern for Selector<T> {
     type Output = T;
 
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
-        let owned = self.owners.iter().all(|owner| std::ptr::eq(owner.head(), scope.cell.head()));
-        if owned { Ok(()) } else { Err(ReceiveError::NotOwner) }
+        let owned = self.owned.iter().all(|(_, owner)| std::ptr::eq(owner.head(), scope.cell.head()));
+        if owned && self.mapped.is_empty() { Ok(()) } else { Err(ReceiveError::NotOwner) }
     }
 
     fn take_next(&mut self, waker: &Waker) -> Taken<T> {
         match &mut self.own {
-            Some(own) if self.owners.len() == 1 => own.take_next(waker),
+            Some(own) if self.mapped.is_empty() && have_one_owner(&self.owned) => own.take_next(waker),
             _ => Taken::Others,
         }
     }

@@ -42,7 +42,13 @@ impl From<Pid> for Dest {
 
 impl<M> From<Name<M>> for Dest {
     fn from(name: Name<M>) -> Self {
-        Self::Name(name.registered_name(), NodeId::HERE)
+        name.registered_name().into()
+    }
+}
+
+impl From<RegisteredName> for Dest {
+    fn from(name: RegisteredName) -> Self {
+        Self::Name(name, NodeId::HERE)
     }
 }
 
@@ -95,7 +101,8 @@ pub enum Signal {
         /// The receiver as the sender named it.
         target: Dest,
     },
-    /// The sender no longer wants to hear of the receiver's end.
+    /// The sender no longer wants to hear of the receiver's end. Whatever it is sent to, it goes to the process
+    /// that has the monitor: a name may have moved on.
     Demonitor(Reference),
     /// The end of a process that the receiver monitors.
     Down {

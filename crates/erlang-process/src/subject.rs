@@ -246,6 +246,14 @@ impl<M: Send + 'static> Subject<M> {
         }
     }
 
+    /// Whether both are one mapped subject.
+    pub(crate) fn is_same_mapped(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Route::Mapped(one), Route::Mapped(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// Whether messages to this subject have this key, in a mailbox whose own messages are of type `own`.
     pub(crate) fn is_key(&self, key: Key, own: TypeId) -> bool {
         match &self.0 {
