@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod beyond;
+mod connection;
 mod link;
 mod mon;
 mod nodes;
