@@ -9,7 +9,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod beyond;
-mod connection;
 mod link;
 mod mon;
 mod nodes;

@@ -457,13 +457,21 @@ impl Puppet {
 
     /// Has the process do something, which must not end it.
     pub(crate) async fn does<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        self.tries(job).await.unwrap()
+    }
+
+    /// Has the process do something. `None` if it ends by that, or has ended.
+    pub(crate) async fn tries<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let done = self.jobs.call(LONG, |reply| Box::new(move || reply.send(job())) as Job);
-        done.await.unwrap()
+        done.await.ok().filter(|_| self.is_alive())
     }
 
     /// What it has heard since the last time.
     pub(crate) async fn heard(&self) -> Vec<Heard> {
-        self.does(|| ()).await;
+        self.tries(|| ()).await;
         std::mem::take(&mut self.heard.lock().unwrap())
     }
 
@@ -488,4 +496,16 @@ impl Puppet {
         let info = self.node.info(self.pid).unwrap();
         (info.links, info.monitors, info.monitored_by)
     }
+}
+
+/// Two nodes and a process on each.
+pub(crate) fn puppets(trapping: bool) -> (Joined, Puppet, Puppet) {
+    let joined = Joined::new();
+    let (a, b) = (Puppet::new(&joined.a, trapping), Puppet::new(&joined.b, trapping));
+    (joined, a, b)
+}
+
+/// The relations of who has none.
+pub(crate) fn nothing() -> (Vec<Pid>, Vec<Dest>, Vec<Pid>) {
+    (vec![], vec![], vec![])
 }
