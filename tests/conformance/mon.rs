@@ -309,6 +309,59 @@ async fn mon_21_link_and_monitor() {
     .await;
 }
 
+/// A down with the tag of its monitor.
+#[derive(Debug, PartialEq)]
+enum Tagged {
+    Worker(u32, Down),
+    Boss(Down),
+    Untagged(Down),
+}
+
+#[tokio::test(start_paused = true)]
+async fn mon_22_a_tag_for_each_monitor() {
+    // The tag is what the selector makes of the monitor: given with it, kept here, and in front of the down.
+    alone(async {
+        let (first, second, dead) = (idle(), idle(), dead().await);
+        let (held, free) = (Name::<()>::new("held"), Name::<()>::new("free"));
+        process::register(second, held).unwrap();
+        let targets: [Dest; 6] =
+            [first.into(), first.into(), held.into(), dead.into(), free.into(), second.into()];
+        let monitors = targets.map(|target| process::monitor(target).unwrap());
+        let tag = |number| move |down| Tagged::Worker(number, down);
+        let mut events = Selector::new()
+            .select_monitors(Tagged::Untagged)
+            .select_monitor(monitors[0], tag(0))
+            .select_monitor(monitors[1], tag(1))
+            .select_monitor(monitors[2], Tagged::Boss)
+            .select_monitor(monitors[3], tag(3))
+            .select_monitor(monitors[4], tag(4));
+        process::send_exit(first, boom());
+        process::join(first).await;
+        process::kill(second);
+        let down = |index: usize, reason| Down { monitor: monitors[index], target: targets[index], reason };
+        // Whatever the target is called, and also where there was nobody.
+        let mut heard = Vec::new();
+        for _ in 0..targets.len() {
+            heard.push(events.receive_forever().await.unwrap());
+        }
+        let expected = [
+            Tagged::Worker(0, down(0, boom())),
+            Tagged::Worker(1, down(1, boom())),
+            Tagged::Boss(down(2, ExitReason::Killed)),
+            Tagged::Worker(3, down(3, ExitReason::NoProc)),
+            Tagged::Worker(4, down(4, ExitReason::NoProc)),
+            Tagged::Untagged(down(5, ExitReason::Killed)),
+        ];
+        assert!(expected.iter().all(|expected| heard.contains(expected)), "{heard:?}");
+        // A tag goes with its monitor: a new one of the same process has none.
+        let monitor = process::monitor(first).unwrap();
+        let down = Down { monitor, target: first.into(), reason: ExitReason::NoProc };
+        assert_eq!(events.receive_forever().await, Ok(Tagged::Untagged(down)));
+        assert_eq!(unread(), 0);
+    })
+    .await;
+}
+
 fn send_through(alias: Reference, number: u32) {
     Node::current().signal(process::current(), Dest::Alias(alias), Signal::Message(Box::new(number)));
 }

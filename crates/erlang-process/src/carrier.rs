@@ -17,10 +17,22 @@ use crate::{
 /// them: monitors hear `noconnection`, links exit with it, everything else is dropped.
 ///
 /// What comes from afar goes in through [`Node::signal`](crate::Node::signal) and
-/// [`Node::inject`](crate::Node::inject). A carrier keeps account of the links and monitors that cross it;
-/// when it loses a node it sends the exits and downs with
-/// [`NoConnection`](crate::ExitReason::NoConnection) that this means, and tells
-/// [`Node::announce`](crate::Node::announce).
+/// [`Node::inject`](crate::Node::inject).
+///
+/// # When a node is lost
+///
+/// A carrier keeps account of the relations that cross it, as its own side has them, and says in place of the lost
+/// node what its loss means:
+///
+/// | to whom | what |
+/// |---|---|
+/// | who has a link to a process there | [`Exit`](Signal::Exit) through the link, with [`NoConnection`](crate::ExitReason::NoConnection) |
+/// | who monitors something there | [`Down`](Signal::Down) with [`NoConnection`](crate::ExitReason::NoConnection) |
+/// | who waits for the acknowledgement of an unlink | [`UnlinkAck`](Signal::UnlinkAck), or its next link with that process would be ignored |
+/// | what is monitored from there | [`Demonitor`](Signal::Demonitor), to where the monitor was sent |
+///
+/// Then it tells [`Node::announce`](crate::Node::announce). What was on its way is lost. When the node is back, it
+/// announces that first, and only then lets signals through.
 pub trait Carrier: Send + Sync + 'static {
     /// Takes a signal on its way, in order for each pair of sender and receiver. Must not block.
     ///

@@ -135,10 +135,8 @@ impl Account {
             (Signal::Unlink(_) | Signal::Exit { link: true, .. }, Dest::Pid(to)) => {
                 self.links.remove(&(to, from));
             }
-            (Signal::UnlinkAck(id), Dest::Pid(to)) => {
-                if self.unlinks.get(&(to, from)) == Some(id) {
-                    self.unlinks.remove(&(to, from));
-                }
+            (Signal::UnlinkAck(id), Dest::Pid(to)) if self.unlinks.get(&(to, from)) == Some(id) => {
+                self.unlinks.remove(&(to, from));
             }
             (Signal::Monitor { reference, .. }, to) => drop(self.watched.insert(*reference, (from, to))),
             (Signal::Demonitor(reference), _) => drop(self.watched.remove(reference)),

@@ -78,7 +78,7 @@ async fn what_comes_from_outside_reaches_what_is_exposed_and_nothing_else() {
     };
     let not_a_message = InjectError::Refused(Box::new(())).to_string();
     for term in [Term::Text("no number"), Term::Number(1_000)] {
-        assert_eq!(refused(exposed.into(), term), [not_a_message.clone()]);
+        assert_eq!(refused(exposed.into(), term), [&*not_a_message]);
     }
     for to in [joined.there(hidden).into(), at_b(untyped_name.registered_name())] {
         assert_eq!(refused(to, Term::Number(4)), [InjectError::NotExposed.to_string()]);

@@ -1,0 +1,294 @@
+//! How often what a program does all the time asks for memory, counted and not timed.
+//!
+//! The numbers are those of the steady state: each operation has been done before, so that tables and queues have
+//! grown as far as they will. They may become smaller; one that becomes bigger needs a reason.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{future::pending, time::Duration};
+
+use erlang_process::{
+    self as process, Cancelled, ExitMessage, Monitor, MonitorAlias, Name, Node, Reply, Selector, Spawn,
+    Subject,
+};
+use tokio::{runtime::Runtime, task::yield_now};
+
+#[test]
+fn allocations_of_what_is_done_all_the_time() {
+    // A process that is spawned has ended before the next one is.
+    let counted = [
+        ("spawn_unlinked", 2, per_round(spawn_unlinked)),
+        ("spawn", 4, per_round(spawn)),
+        ("spawn_subject", 4, per_round(spawn_subject)),
+        ("spawn with a name", 3, per_round(spawn_named)),
+        ("spawn_monitor, and its down", 5, per_round(spawn_monitor)),
+        ("spawn under a link that is trapped, and its exit", 5, per_round(spawn_trapped)),
+        ("send on the own subject, and receive", 0, per_round(own_subject)),
+        ("send on the own subject, many at once", 0, per_round(own_subject_in_bursts)),
+        ("send by a name, and receive", 0, per_round(by_name)),
+        ("send on another subject, and receive", 1, per_round(other_subject)),
+        ("receive with a timeout what is there", 0, per_round(receive_within)),
+        ("receive with a selector", 0, per_round(selector)),
+        ("to another process and back", 0, per_round(round_trip::<false>)),
+        ("to another process and back, with timeouts", 0, per_round(round_trip::<true>)),
+        ("call", 1, per_round(call::<false>)),
+        ("call with a timeout", 1, per_round(call::<true>)),
+        ("link and unlink", 1, per_round(link)),
+        ("monitor and demonitor", 0, per_round(monitor)),
+        ("monitor with an alias, and the reply", 3, per_round(monitor_with_alias)),
+        ("register and unregister", 0, per_round(register)),
+        ("send_after, and receive", 2, per_round(timer_fires)),
+        ("send_after, and cancel", 1, per_round(timer_cancelled)),
+    ];
+    let others: Vec<_> = counted.into_iter().filter(|(_, expected, counted)| expected != counted).collect();
+    assert_eq!(others, [], "what, expected, counted");
+}
+
+const ROUNDS: u64 = 100;
+
+/// How often one round of what `body` does as a process asks for memory. All rounds have to be alike.
+fn per_round<F>(body: impl Fn(u64) -> F) -> u64
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let node = Node::new();
+    run(&runtime, &node, body(ROUNDS));
+    // Everything but the rounds is in both.
+    let without = run(&runtime, &node, body(0));
+    let with = run(&runtime, &node, body(ROUNDS));
+    let rounds = with - without;
+    assert_eq!(rounds % ROUNDS, 0, "{rounds} in {ROUNDS} rounds, which are not alike");
+    rounds / ROUNDS
+}
+
+fn run(runtime: &Runtime, node: &Node, body: impl Future<Output = ()> + Send + 'static) -> u64 {
+    // One thread, so that its count is the whole.
+    let info = allocation_counter::measure(|| runtime.block_on(node.run(body)).unwrap());
+    info.count_total
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// How often each operation is done before it is counted.
+const BEFORE: u64 = 16;
+
+/// Does something as often as it is to be counted, and before that until everything has grown.
+macro_rules! rounds {
+    ($rounds:expr, $work:expr) => {
+        for _ in 0..BEFORE + $rounds {
+            $work
+        }
+    };
+}
+
+async fn spawn_unlinked(rounds: u64) {
+    rounds!(rounds, {
+        process::spawn_unlinked(async {});
+        yield_now().await;
+    });
+}
+
+async fn spawn(rounds: u64) {
+    rounds!(rounds, {
+        process::spawn(async {});
+        yield_now().await;
+    });
+}
+
+async fn spawn_subject(rounds: u64) {
+    rounds!(rounds, {
+        process::spawn_subject(|own: Subject<u64>| async move { drop(own) });
+        yield_now().await;
+    });
+}
+
+async fn spawn_named(rounds: u64) {
+    let name = Name::<u64>::new("spawned");
+    rounds!(rounds, {
+        Spawn::new().unlinked().named(name).spawn(async {}).unwrap();
+        yield_now().await;
+    });
+}
+
+async fn spawn_monitor(rounds: u64) {
+    rounds!(rounds, {
+        let (_, monitor) = process::spawn_monitor(async {}).unwrap();
+        monitor.down().await.unwrap();
+    });
+}
+
+async fn spawn_trapped(rounds: u64) {
+    process::trap_exits(true).unwrap();
+    let mut exits = Selector::new().select_trapped_exits(|ExitMessage { .. }| ());
+    rounds!(rounds, {
+        process::spawn(async {});
+        exits.receive_forever().await.unwrap();
+    });
+}
+
+/// Runs the body as a process with a subject of its own.
+async fn with_own<F>(body: impl FnOnce(Subject<u64>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let prepared = Spawn::new().unlinked().prepare(body).unwrap();
+    let ended = prepared.ended();
+    prepared.start();
+    assert_eq!(ended.await, process::ExitReason::Normal);
+}
+
+async fn own_subject(rounds: u64) {
+    with_own(move |own| async move {
+        rounds!(rounds, {
+            own.send(1);
+            assert_eq!(own.receive_forever().await, Ok(1));
+        });
+    })
+    .await;
+}
+
+async fn own_subject_in_bursts(rounds: u64) {
+    with_own(move |own| async move {
+        rounds!(rounds, {
+            for number in 0..100 {
+                own.send(number);
+            }
+            for number in 0..100 {
+                assert_eq!(own.receive_forever().await, Ok(number));
+            }
+        });
+    })
+    .await;
+}
+
+async fn by_name(rounds: u64) {
+    with_own(move |_| async move {
+        let name = Name::<u64>::new("named");
+        process::register(process::current().unwrap(), name).unwrap();
+        let subject = name.subject();
+        rounds!(rounds, {
+            subject.send(1);
+            assert_eq!(subject.receive_forever().await, Ok(1));
+        });
+    })
+    .await;
+}
+
+async fn other_subject(rounds: u64) {
+    let subject = Subject::new().unwrap();
+    rounds!(rounds, {
+        subject.send(1);
+        assert_eq!(subject.receive_forever().await, Ok(1));
+    });
+}
+
+async fn receive_within(rounds: u64) {
+    with_own(move |own| async move {
+        rounds!(rounds, {
+            own.send(1);
+            assert_eq!(own.receive(LONG).await, Ok(1));
+        });
+    })
+    .await;
+}
+
+async fn selector(rounds: u64) {
+    with_own(move |own| async move {
+        let mut selector = Selector::new().select(&own, |number| number).select_monitors(|_| 0);
+        rounds!(rounds, {
+            own.send(1);
+            assert_eq!(selector.receive_forever().await, Ok(1));
+        });
+    })
+    .await;
+}
+
+/// Both wait for each other.
+async fn round_trip<const TIMEOUTS: bool>(rounds: u64) {
+    with_own(move |own| async move {
+        let back = own.clone();
+        let there = process::spawn_subject(move |own: Subject<u64>| async move {
+            while let Ok(number) =
+                if TIMEOUTS { own.receive(LONG).await } else { own.receive_forever().await }
+            {
+                back.send(number);
+            }
+        });
+        rounds!(rounds, {
+            there.send(1);
+            let back = if TIMEOUTS { own.receive(LONG).await } else { own.receive_forever().await };
+            assert_eq!(back, Ok(1));
+        });
+    })
+    .await;
+}
+
+async fn call<const TIMEOUT: bool>(rounds: u64) {
+    let echo = process::spawn_subject(|own: Subject<Reply<u64>>| async move {
+        while let Ok(reply) = own.receive_forever().await {
+            reply.send(1);
+        }
+    });
+    let timeout = if TIMEOUT { LONG } else { Duration::MAX };
+    rounds!(rounds, assert_eq!(echo.call(timeout, |reply| reply).await, Ok(1)));
+}
+
+async fn link(rounds: u64) {
+    let peer = process::spawn_unlinked(pending::<()>());
+    rounds!(rounds, {
+        process::link(peer).unwrap();
+        process::unlink(peer).unwrap();
+        // The other acknowledges.
+        yield_now().await;
+    });
+}
+
+async fn monitor(rounds: u64) {
+    let target = process::spawn_unlinked(pending::<()>());
+    rounds!(rounds, {
+        let monitor = process::monitor(target).unwrap();
+        assert!(process::demonitor(monitor));
+    });
+}
+
+async fn monitor_with_alias(rounds: u64) {
+    let target = process::spawn_unlinked(pending::<()>());
+    let node = Node::current();
+    rounds!(rounds, {
+        let monitor: Monitor = process::monitor_with_alias(target, MonitorAlias::ReplyDemonitor).unwrap();
+        let alias = monitor.reference();
+        node.signal(None, process::Dest::Alias(alias), process::Signal::Message(Box::new(1_u64)));
+        let mut selector = Selector::new().select_alias(alias, |number: u64| number);
+        assert_eq!(selector.receive_forever().await, Ok(1));
+    });
+}
+
+async fn register(rounds: u64) {
+    let (me, name) = (process::current().unwrap(), Name::<u64>::new("mine"));
+    rounds!(rounds, {
+        process::register(me, name).unwrap();
+        process::unregister(name).unwrap();
+    });
+}
+
+async fn timer_fires(rounds: u64) {
+    with_own(move |own| async move {
+        rounds!(rounds, {
+            own.send_after(Duration::from_millis(1), 1);
+            assert_eq!(own.receive_forever().await, Ok(1));
+        });
+    })
+    .await;
+}
+
+async fn timer_cancelled(rounds: u64) {
+    with_own(move |own| async move {
+        rounds!(rounds, {
+            let timer = own.send_after(LONG, 1);
+            assert!(matches!(timer.cancel(), Cancelled::Cancelled { .. }));
+        });
+    })
+    .await;
+}
