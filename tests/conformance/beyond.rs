@@ -19,8 +19,8 @@ use erlang_process::{
 use tokio::time::Instant;
 
 use crate::support::{
-    Drops, LONG, OnDrop, Token, alone, boom, idle, in_order, on, server, trapped, unread, until,
-    with_own_waker,
+    Drops, Handicap, LONG, OnDrop, Race, Token, alone, boom, idle, in_order, on, server, trapped, unread,
+    until, with_own_waker,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -167,6 +167,33 @@ async fn a_late_reply_is_never_seen() {
         tokio::time::sleep(10 * MS).await;
         assert_eq!(unread(), 0);
         assert_eq!(subject.call(5 * MS, |reply| reply).await, Ok(2));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_comes_in_time_or_never() {
+    alone(async {
+        let (_, calls) = server(|calls: Subject<(Handicap, Reply<usize>, usize)>| async move {
+            while let Ok((handicap, reply, round)) = calls.receive_forever().await {
+                handicap.wait();
+                reply.send(round);
+            }
+        });
+        let mut race = Race::with(["in time", "too late"]).at_least(300);
+        while let Some((round, handicap)) = race.round() {
+            match calls.call(MS, |reply| (handicap, reply, round)).await {
+                Ok(answer) => {
+                    assert_eq!(answer, round);
+                    race.saw("in time");
+                }
+                Err(error) => {
+                    assert_eq!(error, CallError::Timeout);
+                    race.saw("too late");
+                }
+            }
+            assert_eq!(unread(), 0);
+        }
     })
     .await;
 }

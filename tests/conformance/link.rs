@@ -5,7 +5,8 @@ use std::time::Duration;
 use erlang_process::{self as process, ExitMessage, ExitReason, LinkError, Node, Pid, Reply, Subject};
 
 use crate::support::{
-    LONG, ROUNDS, StartLine, alone, boom, dead, idle, server, trapped, trapped_now, unread, until,
+    LONG, ROUNDS, Race, Rival, StartLine, alone, boom, dead, idle, mortal, server, trapped, trapped_now,
+    unread, until,
 };
 
 fn links_of(pid: Pid) -> Vec<Pid> {
@@ -49,7 +50,7 @@ async fn link_04_to_dead_not_trapping() {
     alone(async {
         let pid = dead().await;
         assert_eq!(process::link(pid), Err(LinkError::NoProc));
-        assert_eq!(my_links(), []);
+        assert_eq!((my_links(), unread()), (vec![], 0), "the error is all there is");
     })
     .await;
 }
@@ -114,7 +115,8 @@ fn peer(habit: Habit, start: StartLine) -> (Pid, Subject<(Pid, u64, Reply<()>)>)
 
 /// Both sides go through their habits at once, and settle: they agree on whether there is a link, and when
 /// one crashes the other's fate is as it was listed.
-async fn both_agree(habits: [Habit; 2], times: u64) {
+/// Returns whether there was one.
+async fn both_agree(habits: [Habit; 2], times: u64) -> bool {
     let start = StartLine::default();
     let ((a, call_a), (b, call_b)) = (peer(habits[0], start.clone()), peer(habits[1], start));
     let in_a = call_a.call(LONG, |reply| (b, times, reply));
@@ -133,13 +135,19 @@ async fn both_agree(habits: [Habit; 2], times: u64) {
         assert_eq!(call_b.call(LONG, |reply| (a, 0, reply)).await, Ok(()));
         process::kill(b);
     }
+    linked
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn link_09_link_against_unlink() {
     alone(async {
-        for round in 0..ROUNDS as u64 {
-            both_agree([Habit::Links, Habit::Unlinks], round % 50 * 4).await;
+        let mut race = Race::with(["unlinked", "linked"]);
+        while let Some((round, _)) = race.round() {
+            // Where they do not meet the last one decides, and that is now the one and now the other.
+            let mut habits = [Habit::Links, Habit::Unlinks];
+            habits.rotate_left(round % 2);
+            let linked = both_agree(habits, round as u64 % 50 * 4).await;
+            race.saw(if linked { "linked" } else { "unlinked" });
         }
     })
     .await;
@@ -148,9 +156,12 @@ async fn link_09_link_against_unlink() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn link_09_both_link_and_unlink() {
     alone(async {
-        for round in 0..ROUNDS as u64 {
-            let pattern = round.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            both_agree([Habit::Both(pattern), Habit::Both(pattern.rotate_left(23))], 64).await;
+        let mut race = Race::with(["unlinked", "linked"]);
+        while let Some((round, _)) = race.round() {
+            let pattern = (round as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let habits = [Habit::Both(pattern), Habit::Both(pattern.rotate_left(23))];
+            let linked = both_agree(habits, 64).await;
+            race.saw(if linked { "linked" } else { "unlinked" });
         }
     })
     .await;
@@ -160,37 +171,30 @@ async fn link_09_both_link_and_unlink() {
 async fn link_10_unlink_and_link_while_the_peer_dies() {
     alone(async {
         process::trap_exits(true).unwrap();
-        let mut last_reasons = [0; 2];
-        for round in 0..ROUNDS {
-            let pid = process::spawn_unlinked(async move {
-                for _ in 0..round % 7 {
-                    tokio::task::yield_now().await;
-                }
-                boom()
-            });
-            // The first link may already end in an exit, before the unlink.
+        let (mut rival, mut race) = (Rival::new(), Race::with(["by its end", "as noproc"]));
+        while let Some((_, handicap)) = race.round() {
+            let (pid, go) = mortal().await;
             process::link(pid).unwrap();
-            for _ in 0..round % 3 {
-                tokio::task::yield_now().await;
-            }
+            rival.begins(move || go.send(None));
+            // The first link may already end in an exit, before the unlink.
             process::unlink(pid).unwrap();
             while trapped_now().await.is_some() {}
+            handicap.wait();
             // From here on the first link can do nothing.
             process::link(pid).unwrap();
             let exit = trapped().await;
             assert_eq!(exit.pid, pid);
             match exit.reason {
-                ExitReason::NoProc => last_reasons[0] += 1,
+                ExitReason::NoProc => race.saw("as noproc"),
                 reason => {
                     assert_eq!(reason, boom());
-                    last_reasons[1] += 1;
+                    race.saw("by its end");
                 }
             }
             process::join(pid).await;
             assert_eq!(trapped_now().await, None);
             assert_eq!(my_links(), []);
         }
-        assert_eq!(last_reasons.iter().sum::<usize>(), ROUNDS);
     })
     .await;
 }
@@ -200,19 +204,19 @@ async fn link_unlink_and_flush_leaves_nothing() {
     // The idiom: unlink, then take one exit that may be there. Nothing comes later.
     alone(async {
         process::trap_exits(true).unwrap();
-        for round in 0..ROUNDS {
-            let pid = process::spawn(async move {
-                for _ in 0..round % 5 {
-                    tokio::task::yield_now().await;
-                }
-                boom()
-            });
-            for _ in 0..round % 3 {
-                tokio::task::yield_now().await;
-            }
+        let (mut rival, mut race) = (Rival::new(), Race::with(["unlinked in time", "the exit was there"]));
+        while let Some((_, handicap)) = race.round() {
+            let (pid, go) = mortal().await;
+            process::link(pid).unwrap();
+            rival.begins(move || go.send(None));
+            handicap.wait();
             process::unlink(pid).unwrap();
-            if let Some(exit) = trapped_now().await {
-                assert_eq!(exit, ExitMessage { pid, reason: boom() });
+            match trapped_now().await {
+                None => race.saw("unlinked in time"),
+                Some(exit) => {
+                    assert_eq!(exit, ExitMessage { pid, reason: boom() });
+                    race.saw("the exit was there");
+                }
             }
             process::join(pid).await;
             assert_eq!(trapped_now().await, None);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use erlang_process::{
     self as process, AliasMode, Dest, Down, ExitReason, Monitor, Name, Node, NodeId, Pid, ReceiveError,
-    Reference, Reply, Selector, Signal, Subject,
+    Reference, Selector, Signal, Subject,
 };
 
-use crate::support::{LONG, ROUNDS, alone, boom, dead, idle, server, trapped, unread};
+use crate::support::{ROUNDS, Race, Rival, alone, boom, dead, idle, mortal, server, trapped, unread};
 
 /// A down that is in the mailbox.
 async fn down_now() -> Option<Down> {
@@ -124,19 +124,16 @@ async fn mon_11_demonitor_then_death() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mon_14_demonitor_against_death() {
     alone(async {
-        for round in 0..5_000 {
-            let (_, monitor) = process::spawn_monitor(async move {
-                for _ in 0..round % 4 {
-                    tokio::task::yield_now().await;
-                }
-            })
-            .unwrap();
-            for _ in 0..round % 3 {
-                tokio::task::yield_now().await;
-            }
+        let (mut rival, mut race) = (Rival::new(), Race::with(["active", "over"]).at_least(5_000));
+        while let Some((round, handicap)) = race.round() {
+            let (pid, go) = mortal().await;
+            let monitor = process::monitor(pid).unwrap();
+            rival.begins(move || go.send(None));
+            handicap.wait();
             let active = process::demonitor(monitor);
             let down = down_now().await;
             assert_eq!(down.is_none(), active, "round {round}: {down:?}");
+            race.saw(if active { "active" } else { "over" });
         }
         assert_eq!(unread(), 0);
     })
@@ -438,18 +435,16 @@ async fn mon_of_oneself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mon_after_flush_nothing_comes() {
     alone(async {
-        for round in 0..ROUNDS {
-            let (pid, calls) = server(|calls: Subject<Reply<()>>| async move {
-                calls.receive_forever().await.unwrap().send(());
-            });
+        let (mut rival, mut race) = (Rival::new(), Race::with(["active", "over"]));
+        while let Some((_, handicap)) = race.round() {
+            let (pid, go) = mortal().await;
             let monitor = process::monitor(pid).unwrap();
-            calls.call(LONG, |reply| reply).await.unwrap();
-            for _ in 0..round % 3 {
-                tokio::task::yield_now().await;
-            }
-            process::demonitor_flush(monitor);
+            rival.begins(move || go.send(None));
+            handicap.wait();
+            let active = process::demonitor_flush(monitor);
             process::join(pid).await;
             assert_eq!(unread(), 0);
+            race.saw(if active { "active" } else { "over" });
         }
     })
     .await;

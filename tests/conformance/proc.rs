@@ -8,7 +8,7 @@ use erlang_process::{
 };
 use tokio::time::Instant;
 
-use crate::support::{LONG, alone, dead, idle, server, unread};
+use crate::support::{LONG, Race, alone, dead, idle, server, unread};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -39,9 +39,11 @@ async fn proc_09_name_in_info() {
 async fn proc_11_status() {
     alone(async {
         let (pid, calls) = server(|calls: Subject<Reply<()>>| async move {
-            calls.receive_forever().await.unwrap().send(());
-            std::future::pending::<()>().await;
+            while let Ok(reply) = calls.receive_forever().await {
+                reply.send(());
+            }
         });
+        // Once it has answered it waits in its receive again.
         calls.call(LONG, |reply| reply).await.unwrap();
         let status = |pid| Node::current().info(pid).unwrap().status;
         assert_eq!(status(pid), Status::Waiting);
@@ -104,7 +106,7 @@ async fn proc_26_timer_to_a_pid_that_dies() {
         let timers = [subject.send_after(LONG, 7), narrower.send_after(LONG, 7)];
         process::kill(pid);
         for timer in timers {
-            assert_eq!(timer.cancel(), Cancelled::TimerNotFound);
+            assert_eq!((timer.remaining(), timer.cancel()), (None, Cancelled::TimerNotFound));
         }
     })
     .await;
@@ -123,6 +125,30 @@ async fn proc_28_cancel_of_what_is_over() {
         assert_eq!(timer.cancel(), Cancelled::TimerNotFound);
         tokio::time::sleep(LONG).await;
         assert_eq!(unread(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn proc_28_cancel_against_expiry() {
+    alone(async {
+        let subject = Subject::new().unwrap();
+        let mut race = Race::with(["cancelled", "fired"]).at_least(300);
+        while let Some((round, handicap)) = race.round() {
+            let timer = subject.send_after(Duration::from_micros(10), round);
+            // The clock is told, and another thread than this one lets it ring.
+            tokio::task::yield_now().await;
+            handicap.wait();
+            match timer.cancel() {
+                Cancelled::Cancelled { .. } => race.saw("cancelled"),
+                Cancelled::TimerNotFound => {
+                    // Its own message, and not that of one which was cancelled.
+                    assert_eq!(subject.receive(LONG).await, Ok(round));
+                    race.saw("fired");
+                }
+            }
+            assert_eq!(unread(), 0);
+        }
     })
     .await;
 }

@@ -5,7 +5,7 @@ use erlang_process::{
     Subject,
 };
 
-use crate::support::{LONG, ROUNDS, alone, dead, idle, server, trapped};
+use crate::support::{LONG, ROUNDS, Race, Rival, alone, dead, idle, mortal, server, trapped};
 
 #[tokio::test(start_paused = true)]
 async fn reg_01_register_and_find() {
@@ -80,6 +80,30 @@ async fn reg_kill_and_register_again() {
             let pid = Spawn::new().unlinked().named(name).spawn(std::future::pending::<()>()).unwrap();
             assert_eq!(process::whereis(name), Some(pid));
             process::kill(pid);
+            assert_eq!(process::whereis(name), None);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reg_02_a_name_for_one_who_ends() {
+    alone(async {
+        let name = Name::<()>::new("too late");
+        let (mut rival, mut race) = (Rival::new(), Race::with(["registered", "refused"]));
+        while let Some((_, handicap)) = race.round() {
+            let (pid, go) = mortal().await;
+            rival.begins(move || go.send(None));
+            handicap.wait();
+            match process::register(pid, name) {
+                Ok(()) => race.saw("registered"),
+                Err(RegisterError::NoProc) => {
+                    assert_eq!(process::whereis(name), None);
+                    race.saw("refused");
+                }
+                Err(other) => panic!("{other}"),
+            }
+            process::join(pid).await;
             assert_eq!(process::whereis(name), None);
         }
     })

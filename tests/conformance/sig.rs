@@ -8,7 +8,8 @@ use erlang_process::{
 };
 
 use crate::support::{
-    Drops, LONG, ROUNDS, Token, alone, boom, dead, end_of, idle, server, trapped, trapped_now, unread, until,
+    Drops, LONG, ROUNDS, Race, Token, alone, boom, dead, end_of, idle, server, trapped, trapped_now, unread,
+    until,
 };
 
 /// Answers every call with the exits that it has trapped so far.
@@ -190,22 +191,21 @@ async fn sig_15_first_of_two_exits_wins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sig_16_exit_and_timeout() {
     alone(async {
-        let mut ends = Vec::new();
-        for round in 0..ROUNDS {
-            let timeout = Duration::from_micros(round as u64);
+        let mut race = Race::with(["the signal", "the timeout"]).at_least(300);
+        while let Some((round, handicap)) = race.round() {
             let (pid, monitor) = process::spawn_monitor(async move {
                 let never = Subject::<()>::new().unwrap();
+                let timeout = Duration::from_micros(round as u64 % 300);
                 assert_eq!(never.receive(timeout).await, Err(ReceiveError::Timeout));
                 ExitReason::error("timeout")
             })
             .unwrap();
-            ends.push((pid, monitor));
-        }
-        for (pid, _) in &ends {
-            process::send_exit(*pid, boom());
-        }
-        for (_, monitor) in ends {
+            // It waits, and another thread than this one ends that.
+            tokio::task::yield_now().await;
+            handicap.wait();
+            process::send_exit(pid, boom());
             let reason = monitor.down().await.unwrap().reason;
+            race.saw(if reason == boom() { "the signal" } else { "the timeout" });
             assert!(reason == boom() || reason == ExitReason::error("timeout"), "{reason}");
         }
         assert_eq!(unread(), 0);

@@ -6,15 +6,17 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use erlang_process::{
-    self as process, ExitMessage, ExitReason, IntoExitReason, Node, Pid, ReceiveError, Selector, Spawn,
-    Subject,
+    self as process, ExitMessage, ExitReason, IntoExitReason, Node, Pid, ReceiveError, Reply, Selector,
+    Spawn, Subject,
 };
+use tokio::time::Instant;
 
 /// Long enough for everything that is to happen; only a test that fails waits for it.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -164,6 +166,114 @@ fn ready<T>(poll: Poll<T>) -> Option<T> {
     match poll {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
+    }
+}
+
+/// A race, run until each of its outcomes has been seen.
+///
+/// One of those who race is given a handicap. It grows as long as the first outcome is seen, which is the one without
+/// any, and shrinks when another is: so it goes to where now the one comes and now the other, whatever machine this
+/// is and whatever else runs on it.
+pub(crate) struct Race<const N: usize> {
+    outcomes: [(&'static str, usize); N],
+    at_least: usize,
+    rounds: usize,
+    handicap: u32,
+    began: Instant,
+}
+
+/// A thread that is none of the runtime's. What a process wakes is run by its own thread first, and when that races on,
+/// by none; what this one wakes is run by another.
+pub(crate) struct Rival {
+    jobs: mpsc::Sender<Box<dyn FnOnce() + Send>>,
+    begun: Arc<AtomicUsize>,
+    given: usize,
+}
+
+impl Rival {
+    pub(crate) fn new() -> Self {
+        let (jobs, given) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        let begun = Arc::<AtomicUsize>::default();
+        let count = begun.clone();
+        // It ends when nobody can give it more.
+        std::thread::spawn(move || {
+            while let Ok(job) = given.recv() {
+                count.fetch_add(1, Ordering::SeqCst);
+                job();
+            }
+        });
+        Self { jobs, begun, given: 0 }
+    }
+
+    /// Does this, beginning now.
+    pub(crate) fn begins(&mut self, job: impl FnOnce() + Send + 'static) {
+        self.jobs.send(Box::new(job)).unwrap();
+        self.given += 1;
+        while self.begun.load(Ordering::SeqCst) < self.given {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A process that waits to be told to end, and then ends with [`boom`].
+pub(crate) async fn mortal() -> (Pid, Subject<Option<Reply<()>>>) {
+    let (pid, go) = server(|go: Subject<Option<Reply<()>>>| async move {
+        while let Ok(Some(reply)) = go.receive_forever().await {
+            reply.send(());
+        }
+        boom()
+    });
+    go.call(LONG, Some).await.unwrap();
+    (pid, go)
+}
+
+/// How long who has it waits before it does its part.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Handicap(u32);
+
+impl Handicap {
+    pub(crate) fn wait(self) {
+        // Not by time: a clock would be read at intervals longer than the race.
+        for _ in 0..self.0 {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+impl<const N: usize> Race<N> {
+    pub(crate) fn with(outcomes: [&'static str; N]) -> Self {
+        Self {
+            outcomes: outcomes.map(|outcome| (outcome, 0)),
+            at_least: ROUNDS,
+            rounds: 0,
+            handicap: 0,
+            began: Instant::now(),
+        }
+    }
+
+    /// For races whose rounds take long.
+    pub(crate) fn at_least(self, at_least: usize) -> Self {
+        Self { at_least, ..self }
+    }
+
+    /// The next round; `None` when all has been seen.
+    pub(crate) fn round(&mut self) -> Option<(usize, Handicap)> {
+        let round = self.rounds;
+        self.rounds += 1;
+        if round >= self.at_least {
+            let missing = self.outcomes.iter().find(|(_, count)| *count == 0);
+            let (outcome, _) = missing?;
+            assert!(self.began.elapsed() < LONG, "never seen in {round} rounds: {outcome}");
+        }
+        Some((round, Handicap(self.handicap)))
+    }
+
+    pub(crate) fn saw(&mut self, outcome: &str) {
+        const LIMIT: u32 = 1 << 22;
+        let index = self.outcomes.iter().position(|(known, _)| *known == outcome);
+        let index = index.unwrap_or_else(|| panic!("no outcome of this race: {outcome}"));
+        self.outcomes[index].1 += 1;
+        self.handicap = if index == 0 { (self.handicap * 2 + 1).min(LIMIT) } else { self.handicap / 2 };
     }
 }
 

@@ -14,8 +14,10 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, Down, ExitMessage, ExitReason, Monitor, Name, Node, Pid, Reply, Selector, Spawn, Subject,
+    self as process, Down, ExitMessage, ExitReason, Monitor, Name, Node, Pid, RegisterError, Reply, Selector,
+    Spawn, Subject,
 };
+use tokio::time::Instant;
 
 /// Long enough for everything; only a test that fails waits for it.
 const LONG: Duration = Duration::from_secs(100);
@@ -60,6 +62,59 @@ impl Chance {
     }
 }
 
+/// The outcomes of what is tried in a storm. Where there are two of one thing it was a race, and has to have gone
+/// either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Linked,
+    LinkFoundNobody,
+    DownWithReason,
+    DownFoundNobody,
+    DemonitoredInTime,
+    DemonitoredTooLate,
+    Registered,
+    NameTaken,
+    AlreadyNamed,
+    RegisterFoundNobody,
+    Unregistered,
+    NotRegistered,
+    SpawnedWithName,
+    SpawnedWithoutName,
+}
+
+impl Outcome {
+    const ALL: [Self; 14] = [
+        Self::Linked,
+        Self::LinkFoundNobody,
+        Self::DownWithReason,
+        Self::DownFoundNobody,
+        Self::DemonitoredInTime,
+        Self::DemonitoredTooLate,
+        Self::Registered,
+        Self::NameTaken,
+        Self::AlreadyNamed,
+        Self::RegisterFoundNobody,
+        Self::Unregistered,
+        Self::NotRegistered,
+        Self::SpawnedWithName,
+        Self::SpawnedWithoutName,
+    ];
+}
+
+/// How often each outcome was seen.
+#[derive(Default)]
+struct Seen([AtomicUsize; Outcome::ALL.len()]);
+
+impl Seen {
+    fn saw(&self, outcome: Outcome) {
+        self.0[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn missing(&self) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|outcome| self.0[*outcome as usize].load(Ordering::Relaxed) == 0)
+    }
+}
+
 /// What all in one storm know.
 struct World {
     names: Vec<Name<u8>>,
@@ -70,6 +125,7 @@ struct World {
     /// Where each wild process is announced by who spawned it.
     born: Subject<Pid>,
     spawned: AtomicUsize,
+    seen: Arc<Seen>,
 }
 
 /// How many wild processes one storm has at most.
@@ -100,7 +156,11 @@ impl World {
             }
             _ => {
                 let name = chance.one_of(&self.names).unwrap();
-                (Spawn::new().named(name).spawn(child).ok()?, None)
+                let spawned = Spawn::new().named(name).spawn(child);
+                let named =
+                    if spawned.is_ok() { Outcome::SpawnedWithName } else { Outcome::SpawnedWithoutName };
+                self.seen.saw(named);
+                (spawned.ok()?, None)
             }
         };
         self.born.send(pid);
@@ -112,7 +172,7 @@ impl World {
 async fn wild(mut chance: Chance, world: Arc<World>) -> ExitReason {
     let node = Node::current();
     let me = process::current().unwrap();
-    let mut account = Account::default();
+    let mut account = Account::new(world.seen.clone());
     for _ in 0..chance.below(60) {
         let other = chance.one_of(&node.processes()).unwrap_or(me);
         match chance.below(15) {
@@ -137,9 +197,9 @@ async fn wild(mut chance: Chance, world: Arc<World>) -> ExitReason {
 }
 
 /// What a process remembers of the monitors that it has made.
-#[derive(Default)]
 struct Account {
     monitors: HashMap<Monitor, Heard>,
+    seen: Arc<Seen>,
 }
 
 #[derive(Default)]
@@ -151,18 +211,37 @@ struct Heard {
 }
 
 impl Account {
+    fn new(seen: Arc<Seen>) -> Self {
+        Self { monitors: HashMap::new(), seen }
+    }
+
     /// Does one thing of those that a calm one does as well.
     fn act(&mut self, chance: &mut Chance, world: &World, other: Pid) {
         match chance.below(7) {
-            0 | 1 => drop(process::link(other)),
+            0 | 1 => {
+                let linked = process::link(other);
+                world.seen.saw(if linked.is_ok() { Outcome::Linked } else { Outcome::LinkFoundNobody });
+            }
             2 => process::unlink(other).unwrap(),
             3 => drop(self.monitors.insert(process::monitor(other).unwrap(), Heard::default())),
             4 => {
                 let name = chance.one_of(&world.names).unwrap();
                 match chance.below(3) {
                     // Not a calm one: a monitor of oneself by name would be silent for ever.
-                    0 if !world.stays(other) => drop(process::register(other, name)),
-                    0 | 1 => drop(process::unregister(name)),
+                    0 if !world.stays(other) => world.seen.saw(match process::register(other, name) {
+                        Ok(()) => Outcome::Registered,
+                        Err(RegisterError::NameTaken { .. }) => Outcome::NameTaken,
+                        Err(RegisterError::AlreadyNamed { .. }) => Outcome::AlreadyNamed,
+                        Err(_) => Outcome::RegisterFoundNobody,
+                    }),
+                    0 | 1 => {
+                        let taken = process::unregister(name);
+                        world.seen.saw(if taken.is_ok() {
+                            Outcome::Unregistered
+                        } else {
+                            Outcome::NotRegistered
+                        });
+                    }
                     _ => drop(self.monitors.insert(process::monitor(name).unwrap(), Heard::default())),
                 }
             }
@@ -174,6 +253,7 @@ impl Account {
                 let flush = chance.below(2) == 0;
                 let active =
                     if flush { process::demonitor_flush(monitor) } else { process::demonitor(monitor) };
+                world.seen.saw(if active { Outcome::DemonitoredInTime } else { Outcome::DemonitoredTooLate });
                 let heard = self.monitors.get_mut(&monitor).unwrap();
                 (heard.demonitored, heard.flushed) = (Some(active), flush);
             }
@@ -188,6 +268,8 @@ impl Account {
         assert_eq!(heard.downs, 1, "{down:?}");
         assert_ne!(heard.demonitored, Some(true), "{down:?}");
         assert!(!heard.flushed, "{down:?}");
+        let nobody = down.reason == ExitReason::NoProc;
+        self.seen.saw(if nobody { Outcome::DownFoundNobody } else { Outcome::DownWithReason });
     }
 
     /// Reads all downs that are in the mailbox.
@@ -231,10 +313,10 @@ enum Event {
 }
 
 /// A process that outlives the storm, takes part in it when it is asked to, and keeps account.
-async fn calm(requests: Subject<Request>) {
+async fn calm(requests: Subject<Request>, seen: Arc<Seen>) {
     process::trap_exits(true).unwrap();
     let me = process::current().unwrap();
-    let mut account = Account::default();
+    let mut account = Account::new(seen);
     let mut events = Selector::new()
         .select(&requests, Event::Request)
         .select_monitors(Event::Down)
@@ -273,14 +355,15 @@ fn assert_exact(node: &Node) {
 }
 
 /// A storm around some processes that outlive it, and what is left.
-async fn storm(mut chance: Chance) {
+async fn storm(mut chance: Chance, seen: Arc<Seen>) {
     let node = Node::new();
     let running = node.run(async move {
         process::trap_exits(true).unwrap();
         let born = Subject::new().unwrap();
         let calm: Vec<_> = (0..4)
             .map(|_| {
-                let prepared = Spawn::new().unlinked().prepare(calm).unwrap();
+                let prepared =
+                    Spawn::new().unlinked().prepare(|requests| calm(requests, seen.clone())).unwrap();
                 let requests = prepared.subject();
                 (prepared.start(), requests)
             })
@@ -295,9 +378,10 @@ async fn storm(mut chance: Chance) {
             watcher: process::current().unwrap(),
             born: born.clone(),
             spawned: AtomicUsize::new(0),
+            seen: seen.clone(),
         });
 
-        let mut account = Account::default();
+        let mut account = Account::new(seen);
         for _ in 0..300 {
             if let Some(monitor) = world.spawn(&mut chance) {
                 account.monitors.insert(monitor, Heard::default());
@@ -339,8 +423,15 @@ async fn storm(mut chance: Chance) {
 async fn everything_at_once_comes_to_rest() {
     process::capture_panics();
     let mut chance = Chance::new("everything_at_once_comes_to_rest");
+    let seen = Arc::<Seen>::default();
     for _ in 0..20 {
-        storm(Chance(chance.next())).await;
+        storm(Chance(chance.next()), seen.clone()).await;
+    }
+    // A race may go one way for long; not for ever.
+    let begun = Instant::now();
+    while let Some(missing) = seen.missing() {
+        assert!(begun.elapsed() < LONG, "never seen: {missing:?}");
+        storm(Chance(chance.next()), seen.clone()).await;
     }
 }
 
@@ -356,12 +447,15 @@ fn a_storm_that_is_cut_short_by_the_end_of_its_runtime_leaves_nothing() {
                 let seed = chance.next();
                 async move {
                     let names = (0..20).map(|_| Name::new("storm")).collect();
-                    let requests = Spawn::new().unlinked().prepare(calm).unwrap();
+                    let seen = Arc::<Seen>::default();
+                    let requests =
+                        Spawn::new().unlinked().prepare(|requests| calm(requests, seen.clone())).unwrap();
                     let calm = vec![(requests.pid(), requests.subject())];
                     requests.start();
                     let born = Subject::new().unwrap();
                     let watcher = process::current().unwrap();
-                    let world = World { names, calm, watcher, born, spawned: AtomicUsize::new(0) };
+                    let spawned = AtomicUsize::new(0);
+                    let world = World { names, calm, watcher, born, spawned, seen };
                     let (world, mut chance) = (Arc::new(world), Chance(seed));
                     process::trap_exits(true).unwrap();
                     for _ in 0..200 {
@@ -411,18 +505,29 @@ fn names_are_never_held_by_the_dead() {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     let name = Name::<u8>::new("contended");
+    let (held, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let begun = Instant::now();
+    let both_seen = || held.load(Ordering::Relaxed) > 0 && taken.load(Ordering::Relaxed) > 0;
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let _entered = runtime.enter();
-                for _ in 0..5_000 {
-                    let Ok(pid) = Spawn::new().on(&node).named(name).spawn(pending::<()>()) else { continue };
+                // Longer only where the threads never met.
+                let mut round = 0;
+                while round < 5_000 || (!both_seen() && begun.elapsed() < LONG) {
+                    round += 1;
+                    let Ok(pid) = Spawn::new().on(&node).named(name).spawn(pending::<()>()) else {
+                        taken.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    };
+                    held.fetch_add(1, Ordering::Relaxed);
                     node.signal(None, pid, process::Signal::Exit { reason: ExitReason::Kill, link: false });
                     assert_ne!(node.whereis(name), Some(pid));
                 }
             });
         }
     });
+    assert!(both_seen(), "held {held:?} times, taken {taken:?}");
     drop(runtime);
     assert_eq!((node.processes(), node.registered()), (vec![], vec![]));
 }
