@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    cell::{Link, Process},
+    cell::{Head, Link, Process},
     name::RegisteredName,
     pid::Pid,
     signal::Dest,
     sync::Ordering,
 };
+
+/// What [`type_name`](std::any::type_name) puts behind the name of a function for its body.
+const BODY: &str = "::{{closure}}";
 
 /// A process, seen from outside at one moment.
 ///
@@ -20,6 +23,16 @@ pub struct Info {
     pub pid: Pid,
     /// Who spawned it; `None` if that was code outside any process.
     pub parent: Option<Pid>,
+    /// Its parent, that one's parent and so on, whether they live or not: the nearest sixteen.
+    ///
+    /// Counterpart: `$ancestors` of `proc_lib`.
+    pub ancestors: Vec<Pid>,
+    /// The function that the future which it runs was written in, as the compiler names it.
+    ///
+    /// For people: the compiler may name it otherwise tomorrow.
+    ///
+    /// Counterpart: `initial_call`.
+    pub initial_call: &'static str,
     /// The name that it holds.
     pub name: Option<RegisteredName>,
     /// What it calls itself, see [`set_label`](crate::set_label).
@@ -38,6 +51,11 @@ pub struct Info {
     pub message_queue_len: u64,
     /// How many messages it has taken out of its mailbox since it was spawned.
     pub messages_handled: u64,
+    /// How often it was polled. Seen twice the same while it is [`Status::Running`], it has not come out of one
+    /// poll meanwhile.
+    ///
+    /// Counterpart: as near as there is to `reductions`.
+    pub polls: u64,
 }
 
 /// Whether a process runs.
@@ -58,18 +76,22 @@ impl Info {
                 return None;
             }
             let handled = head.handled.load(Ordering::Relaxed);
+            let (polls, running) = head.polls();
             let mut info = Self {
                 pid: head.pid,
-                parent: head.parent,
+                parent: head.parent(),
+                ancestors: head.ancestors.as_deref().unwrap_or_default().to_vec(),
+                initial_call: initial_call(head),
                 name: None,
                 label: None,
-                status: if head.running.load(Ordering::Relaxed) { Status::Running } else { Status::Waiting },
+                status: if running { Status::Running } else { Status::Waiting },
                 trapping_exits: control.trapping(),
                 links: Vec::new(),
                 monitors: Vec::new(),
                 monitored_by: Vec::new(),
                 message_queue_len: control.received().saturating_sub(handled),
                 messages_handled: handled,
+                polls,
             };
             if let Some(relations) = control.relations() {
                 info.name = relations.name;
@@ -84,4 +106,9 @@ impl Info {
             Some(info)
         })
     }
+}
+
+/// The name of what a process runs, without what it shares with all other futures.
+pub(crate) fn initial_call(head: &Head) -> &'static str {
+    (head.initial_call)().trim_end_matches(BODY)
 }

@@ -12,7 +12,7 @@ pub(crate) fn crash(head: &Head, name: Option<RegisteredName>, label: Option<&st
     tracing::error!(
         target: "erlang_process::crash",
         pid = %head.pid,
-        parent = head.parent.map(tracing::field::display),
+        parent = head.parent().map(tracing::field::display),
         name,
         label,
         reason = %reason,

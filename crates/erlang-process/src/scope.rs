@@ -10,8 +10,9 @@ use std::{
 use crate::{
     cell::{AnyInbox, Inbox, Process, Refill},
     deadline::SharedTimer,
+    pid::Pid,
     reason::ExitReason,
-    sync::{Arc, Ordering, thread_local},
+    sync::{Arc, thread_local},
 };
 
 thread_local! {
@@ -41,7 +42,13 @@ pub(crate) struct Local {
     /// Where the reply to the last call came, for the next one.
     pub(crate) slot: Option<Arc<dyn Any + Send + Sync>>,
     orphans: Vec<Orphan>,
+    /// The process and its ancestors, for the processes that it spawns.
+    lineage: Option<Arc<[Pid]>>,
 }
+
+/// How many ancestors of a process are remembered, so that a line of processes in which each spawns the next does
+/// not remember ever more.
+const ANCESTORS: usize = 16;
 
 /// A request that the process dropped unanswered. Whether it is unanswered because the process is ending is
 /// known only when the poll is over; then this tells the caller.
@@ -54,6 +61,18 @@ impl Scope {
 
     pub(crate) fn local_mut(&mut self) -> &mut Local {
         self.local.get_or_insert_default()
+    }
+
+    /// The ancestors of a process that this one spawns: itself, its parent and so on. They are one value for all
+    /// that it spawns, so that who has many children pays once, and who has none nothing.
+    pub(crate) fn lineage(&mut self) -> Arc<[Pid]> {
+        let head = self.cell.head();
+        let local = self.local.get_or_insert_default();
+        let lineage = local.lineage.get_or_insert_with(|| {
+            let older = head.ancestors.iter().flat_map(|ancestors| ancestors.iter());
+            std::iter::once(&head.pid).chain(older).take(ANCESTORS).copied().collect()
+        });
+        lineage.clone()
     }
 
     /// Moves what has come into the inbox, see [`Cell::refill`](crate::cell::Cell::refill).
@@ -112,7 +131,7 @@ pub(crate) fn enter<R>(scope: Scope, work: impl FnOnce() -> R) -> (R, Option<Sco
 /// As [`enter`], where the scope has its place: meanwhile that holds the scope around this one.
 pub(crate) fn enter_in_place<R>(scope: &mut Option<Scope>, work: impl FnOnce() -> R) -> R {
     if let Some(scope) = scope {
-        scope.cell.head().running.store(true, Ordering::Relaxed);
+        scope.cell.head().turn();
     }
     swap(scope);
     let budget = set_budget(MESSAGES_PER_POLL);
@@ -120,7 +139,7 @@ pub(crate) fn enter_in_place<R>(scope: &mut Option<Scope>, work: impl FnOnce() -
     set_budget(budget);
     swap(scope);
     if let Some(scope) = scope {
-        scope.cell.head().running.store(false, Ordering::Relaxed);
+        scope.cell.head().turn();
     }
     result
 }

@@ -1,9 +1,13 @@
 //! Spawning processes.
 
-use std::{any::TypeId, convert::Infallible, fmt};
+use std::{
+    any::{TypeId, type_name},
+    convert::Infallible,
+    fmt,
+};
 
 use crate::{
-    cell::{Link, Monitored, OwnCell, Process, Relations, Watcher},
+    cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
@@ -11,7 +15,8 @@ use crate::{
     process::{NotAProcess, ProcessFuture, joined},
     reason::{ExitReason, IntoExitReason},
     reference::Reference,
-    rt, scope,
+    rt,
+    scope::{self, Scope},
     signal::{Dest, Signal},
     subject::Subject,
     sync::Arc,
@@ -253,7 +258,7 @@ impl Spawn {
         let current = Node::current();
         let node = self.node.unwrap_or_else(|| current.clone());
         // A pid means something on its own node only.
-        let parent = crate::current().filter(|_| node.is(&current));
+        let ancestors = if node.is(&current) { scope::with(Scope::lineage) } else { None };
         let pid = node.table().next_pid();
         let mut relations = None::<Box<Relations>>;
         if let Some(peer) = self.link {
@@ -262,7 +267,8 @@ impl Spawn {
         if self.label.is_some() {
             relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
         }
-        let cell = Arc::new(OwnCell::<M>::new(pid, parent, node.clone(), relations));
+        let birth = Birth { pid, node: node.clone(), ancestors, initial_call: type_name::<F> };
+        let cell = Arc::new(OwnCell::<M>::new(birth, relations));
         let process: Process = cell.clone();
         node.table().insert(process.clone());
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.

@@ -25,11 +25,22 @@ use crate::{
     sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Mutex, OnceLock, Ordering},
 };
 
+/// What a process is made of, and by whom.
+pub(crate) struct Birth {
+    pub(crate) pid: Pid,
+    pub(crate) node: Node,
+    /// Its parent, that one's parent, and so on, see [`Scope::lineage`](crate::scope::Scope::lineage).
+    pub(crate) ancestors: Option<Arc<[Pid]>>,
+    /// Names what it runs. A function, as that is half the size of what it returns.
+    pub(crate) initial_call: fn() -> &'static str,
+}
+
 /// What never changes, and what is read without the lock.
 pub(crate) struct Head {
     pub(crate) pid: Pid,
-    pub(crate) parent: Option<Pid>,
     pub(crate) node: Node,
+    pub(crate) ancestors: Option<Arc<[Pid]>>,
+    pub(crate) initial_call: fn() -> &'static str,
     /// Raised under the lock, read by each poll: whether there is anything to do but run.
     flags: AtomicU8,
     /// Wakes the process's task. Set by the first poll.
@@ -37,8 +48,8 @@ pub(crate) struct Head {
     /// Whether there is anything in the in-queue. Written under the lock. A process that has seen that there is
     /// nothing is woken when it changes.
     has_mail: AtomicBool,
-    /// Whether the process is being polled right now.
-    pub(crate) running: AtomicBool,
+    /// How often a poll has begun or ended: odd while the process is polled. Written by the process only.
+    turns: AtomicU64,
     /// How many messages the process has taken out of its mailbox. Written by the process only.
     pub(crate) handled: AtomicU64,
 }
@@ -51,17 +62,36 @@ impl Head {
     /// Unlinks are to be acknowledged.
     pub(crate) const OWES: u8 = 4;
 
-    fn new(pid: Pid, parent: Option<Pid>, node: Node) -> Self {
+    fn new(birth: Birth) -> Self {
+        let Birth { pid, node, ancestors, initial_call } = birth;
         Self {
             pid,
-            parent,
             node,
             waker: OnceLock::new(),
             has_mail: AtomicBool::new(false),
+            ancestors,
+            initial_call,
             flags: AtomicU8::new(Self::NEW),
-            running: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
             handled: AtomicU64::new(0),
         }
+    }
+
+    /// Who has spawned the process; `None` if that was code outside any process of its node.
+    pub(crate) fn parent(&self) -> Option<Pid> {
+        self.ancestors.as_ref().and_then(|ancestors| ancestors.first().copied())
+    }
+
+    /// A poll of the process begins or ends. Nobody else counts them.
+    #[inline]
+    pub(crate) fn turn(&self) {
+        self.turns.store(self.turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// How many polls of the process have begun, and whether the last of them is still under way.
+    pub(crate) fn polls(&self) -> (u64, bool) {
+        let turns = self.turns.load(Ordering::Relaxed);
+        (turns.div_ceil(2), turns % 2 == 1)
     }
 
     pub(crate) fn flags(&self) -> u8 {
@@ -158,9 +188,9 @@ impl<Q: ?Sized> Cell<Q> {
 }
 
 impl<M: Send + 'static> OwnCell<M> {
-    pub(crate) fn new(pid: Pid, parent: Option<Pid>, node: Node, relations: Option<Box<Relations>>) -> Self {
+    pub(crate) fn new(birth: Birth, relations: Option<Box<Relations>>) -> Self {
         let shared = Shared { control: Control::new(relations), queue: Queue::new() };
-        Self { head: Head::new(pid, parent, node), shared: Mutex::new(shared) }
+        Self { head: Head::new(birth), shared: Mutex::new(shared) }
     }
 
     /// Takes the oldest message, where that is of the process's own type and was sent to its own subject.
