@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use erlang_process::{
-    self as process, Cancelled, ExitReason, Name, Node, NotAProcess, ReceiveError, Reply, Selector, Spawn,
-    Status, Subject,
+    self as process, CallError, Cancelled, ExitReason, Name, Node, NotAProcess, ReceiveError, Reply,
+    Selector, Spawn, Status, Subject, SuspendError,
 };
 use tokio::time::Instant;
 
-use crate::support::{LONG, Race, alone, dead, idle, server, unread};
+use crate::support::{LONG, Race, alone, boom, dead, idle, server, unread, unread_of, until};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -250,6 +250,70 @@ async fn proc_info_counts_messages_sent_before() {
         mine.receive_forever().await.unwrap();
         let info = Node::current().info(process::current().unwrap()).unwrap();
         assert_eq!((info.message_queue_len, info.messages_handled), (0, 1));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn proc_19_suspend_counts() {
+    alone(async {
+        let (pid, calls) = server(|calls: Subject<Reply<()>>| async move {
+            while let Ok(reply) = calls.receive_forever().await {
+                reply.send(());
+            }
+        });
+        let answers = async || calls.call(MS, |reply| reply).await.is_ok();
+        let status = || Node::current().info(pid).unwrap().status;
+        assert!(answers().await);
+        let (first, second) = (process::suspend(pid).unwrap(), process::suspend(pid).unwrap());
+        assert!(!answers().await);
+        first.resume();
+        assert!(!answers().await);
+        assert_eq!((status(), unread_of(pid)), (Status::Suspended, 2), "it takes messages in all the same");
+        second.resume();
+        assert!(answers().await);
+        assert_eq!((status(), unread_of(pid)), (Status::Waiting, 0));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn proc_19_suspensions_end_with_who_holds_them() {
+    alone(async {
+        let (pid, calls) = server(|calls: Subject<Reply<()>>| async move {
+            calls.receive_forever().await.unwrap().send(());
+        });
+        let debugger = process::spawn_unlinked(async move {
+            let _suspension = process::suspend(pid).unwrap();
+            std::future::pending::<()>().await;
+        });
+        until(|| Node::current().info(pid).unwrap().status == Status::Suspended).await;
+        assert_eq!(calls.call(MS, |reply| reply).await, Err(CallError::Timeout));
+        process::kill(debugger);
+        assert_eq!(process::join(pid).await, ExitReason::Normal, "the request was still there");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn proc_20_a_suspended_process_can_be_killed() {
+    alone(async {
+        for reason in [ExitReason::Kill, boom()] {
+            let pid = idle();
+            let suspension = process::suspend(pid).unwrap();
+            process::send_exit(pid, reason.clone());
+            let expected = if reason == ExitReason::Kill { ExitReason::Killed } else { reason };
+            assert_eq!(process::join(pid).await, expected);
+            suspension.resume();
+            assert_eq!(process::suspend(pid).unwrap_err(), SuspendError::NoProc);
+        }
+        // Before it has run for the first time.
+        let pid = process::spawn_unlinked(async {});
+        let _suspension = process::suspend(pid).unwrap();
+        process::kill(pid);
+        assert_eq!(process::join(pid).await, ExitReason::Killed);
+        let me = process::current().unwrap();
+        assert_eq!(process::suspend(me).unwrap_err(), SuspendError::Itself);
     })
     .await;
 }

@@ -86,7 +86,12 @@ pub(crate) async fn trapped_now() -> Option<ExitMessage> {
 
 /// How many messages of any kind are in the calling process's mailbox.
 pub(crate) fn unread() -> u64 {
-    Node::current().info(process::current().unwrap()).unwrap().message_queue_len
+    unread_of(process::current().unwrap())
+}
+
+/// How many messages of any kind are in the mailbox of this process.
+pub(crate) fn unread_of(pid: Pid) -> u64 {
+    Node::current().info(pid).unwrap().message_queue_len
 }
 
 /// Lets others run until this holds: for what happens by itself and tells nobody.

@@ -66,6 +66,8 @@ pub enum Status {
     Waiting,
     /// It is being polled.
     Running,
+    /// Somebody has it [suspended](crate::suspend), and it has come out of its last poll.
+    Suspended,
 }
 
 impl Info {
@@ -84,7 +86,11 @@ impl Info {
                 initial_call: initial_call(head),
                 name: None,
                 label: None,
-                status: if running { Status::Running } else { Status::Waiting },
+                status: match running {
+                    true => Status::Running,
+                    false if head.is_suspended() => Status::Suspended,
+                    false => Status::Waiting,
+                },
                 trapping_exits: control.trapping(),
                 links: Vec::new(),
                 monitors: Vec::new(),

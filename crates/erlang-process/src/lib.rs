@@ -34,6 +34,7 @@ mod signal;
 mod slot;
 mod spawn;
 mod subject;
+mod suspend;
 mod sync;
 mod table;
 mod timer;
@@ -64,5 +65,6 @@ pub use crate::{
     signal::{Dest, Signal},
     spawn::{Prepared, Spawn, spawn, spawn_monitor, spawn_subject, spawn_unlinked},
     subject::{SendError, Subject},
+    suspend::{SuspendError, Suspension, suspend},
     timer::{Cancelled, Timer, exit_after},
 };

@@ -7,7 +7,7 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind},
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use pin_project_lite::pin_project;
@@ -342,11 +342,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(scope) = &*this.scope else { return Poll::Ready(()) };
-        if scope.cell.head().flags() != 0 && attend(&scope.cell, cx) {
-            if let Some(scope) = this.scope.take() {
-                finish(scope, this.future, Ending::Signalled);
+        if scope.cell.head().flags() != 0 {
+            match attend(&scope.cell, cx.waker()) {
+                Next::Run => {}
+                Next::Wait => return Poll::Pending,
+                Next::End => {
+                    if let Some(scope) = this.scope.take() {
+                        finish(scope, this.future, Ending::Signalled);
+                    }
+                    return Poll::Ready(());
+                }
             }
-            return Poll::Ready(());
         }
 
         let mut ending = None;
@@ -380,18 +386,31 @@ where
     }
 }
 
-/// Does what a flag is raised for. Whether the process has to end.
-fn attend(process: &Process, cx: &Context<'_>) -> bool {
+/// What a process is to do that has looked at its flags.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Run,
+    /// Until it is woken.
+    Wait,
+    End,
+}
+
+/// Does what a flag is raised for.
+pub(crate) fn attend(process: &Process, waker: &Waker) -> Next {
     let head = process.head();
     if head.flags() & Head::NEW != 0 {
         head.lower(Head::NEW);
-        head.set_task_waker(cx.waker());
+        head.set_task_waker(waker);
     }
     if head.flags() & Head::OWES != 0 {
         acknowledge(head, process.with(|control, _| control.take_owed(head)));
     }
     // Last: who decided the reason before the waker was there has woken nobody.
-    !head.is_alive()
+    match head.flags() {
+        flags if flags & Head::EXITING != 0 => Next::End,
+        flags if flags & Head::SUSPENDED != 0 => Next::Wait,
+        _ => Next::Run,
+    }
 }
 
 /// Sends the acknowledgements that this process owes. Only for the process itself, so that they keep their

@@ -66,6 +66,8 @@ pub(crate) struct Rare {
     pub(crate) late: Vec<(Pid, Signal)>,
     /// Code outside any process that waits for the end.
     pub(crate) joiners: Vec<Joiner>,
+    /// How often the process is suspended and not yet resumed.
+    suspended: usize,
     /// Wakers of receives that are not polled by the task itself but by a combinator inside it.
     waiters: Vec<Waker>,
 }
@@ -225,6 +227,33 @@ impl Control {
             Some(rare) if !rare.waiters.is_empty() => Wake::All(std::mem::take(&mut rare.waiters)),
             _ => Wake::Task,
         }
+    }
+
+    // Suspending
+
+    /// From its next poll on the process does not run. False if it is ending.
+    pub(crate) fn suspend(&mut self, head: &Head) -> bool {
+        if !self.is_alive() {
+            return false;
+        }
+        self.rare_mut().suspended += 1;
+        head.raise(Head::SUSPENDED);
+        true
+    }
+
+    /// Takes one suspension back; the last one lets the process run.
+    pub(crate) fn resume(&mut self, head: &Head) -> Wake {
+        let rare = self.relations.as_mut().and_then(|relations| relations.rare.as_mut());
+        let Some(suspended) = rare.map(|rare| &mut rare.suspended).filter(|count| **count > 0) else {
+            // Its relations are gone: it is ending.
+            return Wake::Nobody;
+        };
+        *suspended -= 1;
+        if *suspended > 0 {
+            return Wake::Nobody;
+        }
+        head.lower(Head::SUSPENDED);
+        self.wake_up()
     }
 
     // Signals

@@ -61,6 +61,8 @@ impl Head {
     pub(crate) const EXITING: u8 = 2;
     /// Unlinks are to be acknowledged.
     pub(crate) const OWES: u8 = 4;
+    /// Somebody has the process suspended.
+    pub(crate) const SUSPENDED: u8 = 8;
 
     fn new(birth: Birth) -> Self {
         let Birth { pid, node, ancestors, initial_call } = birth;
@@ -142,6 +144,10 @@ impl Head {
     #[inline]
     fn set_mail(&self, has_mail: bool) {
         self.has_mail.store(has_mail, Ordering::Release);
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.flags() & Self::SUSPENDED != 0
     }
 }
 
