@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod alias;
+mod blocking;
 mod call;
 mod carrier;
 mod cell;
@@ -41,6 +42,7 @@ mod timer;
 
 pub use crate::{
     alias::{AliasMode, alias, unalias},
+    blocking::block_on,
     call::{CallError, Reply},
     carrier::{Carrier, Undelivered},
     clock::MissedTicks,
@@ -51,7 +53,7 @@ pub use crate::{
     monitor::{Down, Monitor, MonitorAlias, demonitor, demonitor_flush, monitor, monitor_with_alias},
     name::{Name, NotRegistered, RegisterError, RegisteredName, register, unregister, whereis},
     node::{InjectError, Node, NodeEvent, TooManyNodes},
-    panic::capture_panics,
+    panic::{capture_panics, isolates_panics},
     pid::{NodeId, ParsePidError, Pid},
     process::{
         ExitMessage, NotAProcess, catch, current, exit, is_alive, join, kill, run, send_exit, set_label,
@@ -63,7 +65,9 @@ pub use crate::{
     registry::{DuplicateKeys, NotHolder, Registry, RegistryError, RegistryEvent, UniqueKeys},
     selector::{Selector, Unexpected},
     signal::{Dest, Signal},
-    spawn::{Prepared, Spawn, spawn, spawn_monitor, spawn_subject, spawn_unlinked},
+    spawn::{
+        Prepared, Spawn, spawn, spawn_blocking, spawn_local, spawn_monitor, spawn_subject, spawn_unlinked,
+    },
     subject::{SendError, Subject},
     suspend::{SuspendError, Suspension, suspend},
     timer::{Cancelled, Timer, exit_after},

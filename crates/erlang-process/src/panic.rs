@@ -35,6 +35,30 @@ pub fn capture_panics() {
     });
 }
 
+/// Whether the panic of a process ends that process and no other: false in a program that is built with
+/// `panic = "abort"`, where it ends the program, and where [`exit`](crate::exit) does as well.
+///
+/// A program that relies on it checks this at its start. The first process that is spawned without it says so in a
+/// warning of the tracing target `erlang_process`.
+#[must_use]
+pub const fn isolates_panics() -> bool {
+    cfg!(panic = "unwind")
+}
+
+/// Warns once where panics are not isolated.
+#[inline]
+pub(crate) fn warn_if_fatal() {
+    if !isolates_panics() {
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| {
+            tracing::warn!(
+                target: "erlang_process",
+                "built with panic = \"abort\": the first process that panics or exits ends the program"
+            );
+        });
+    }
+}
+
 /// What the panic with this payload was.
 pub(crate) fn describe(payload: &(dyn Any + Send)) -> Panic {
     let noted = LAST.try_with(RefCell::take).ok().flatten();

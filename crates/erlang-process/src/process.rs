@@ -1,7 +1,7 @@
 //! A process: a future that is wrapped, and the protocol by which it ends.
 
 use std::{
-    any::Any,
+    any::{Any, type_name},
     convert::Infallible,
     fmt,
     future::poll_fn,
@@ -178,15 +178,16 @@ impl Node {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, ExitReason> {
+    pub async fn run<T, F>(&self, future: F) -> Result<T, ExitReason>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
         let (sender, mut value) = oneshot::channel();
-        let process = Spawn::new()
-            .on(self)
-            .unlinked()
-            .prepare_unnamed(move |_: Subject<Infallible>| async move { drop(sender.send(future.await)) });
+        let process =
+            Spawn::new().on(self).unlinked().runs(type_name::<F>).prepare_unnamed(
+                move |_: Subject<Infallible>| async move { drop(sender.send(future.await)) },
+            );
         let ended = process.ended();
         let mut running = KillOnDrop { node: self, pid: process.start(), armed: true };
         let reason = ended.await;
@@ -290,7 +291,7 @@ impl std::error::Error for NotAProcess {}
 struct ExitUnwind(ExitReason);
 
 /// Thrown when a process ends itself by a signal: the reason is already decided.
-struct SignalUnwind;
+pub(crate) struct SignalUnwind;
 
 pin_project! {
     /// A process as its runtime sees it.

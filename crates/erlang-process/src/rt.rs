@@ -10,6 +10,16 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(future));
 }
 
+/// Hands a future that stays on this thread to the tokio `LocalSet` that the caller runs on.
+pub(crate) fn spawn_local(future: impl Future<Output = ()> + 'static) {
+    drop(tokio::task::spawn_local(future));
+}
+
+/// Runs something on a thread that it may block, of the runtime that the caller runs on.
+pub(crate) fn spawn_blocking(work: impl FnOnce() + Send + 'static) {
+    drop(tokio::task::spawn_blocking(work));
+}
+
 /// Now, on tokio's clock, which tests can pause.
 pub(crate) fn now() -> Instant {
     Instant::now()

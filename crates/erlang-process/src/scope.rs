@@ -105,17 +105,16 @@ impl Scope {
         if let Some(local) = &mut self.local
             && !local.orphans.is_empty()
         {
-            let orphans = mem::take(&mut local.orphans);
-            self.settle(orphans);
+            settle(mem::take(&mut local.orphans), &self.cell);
         }
     }
+}
 
-    #[cold]
-    fn settle(&self, orphans: Vec<Orphan>) {
-        let reason = self.cell.exit_reason();
-        for orphan in orphans {
-            orphan(reason.as_ref());
-        }
+#[cold]
+fn settle(orphans: Vec<Orphan>, cell: &Process) {
+    let reason = cell.exit_reason();
+    for orphan in orphans {
+        orphan(reason.as_ref());
     }
 }
 
@@ -173,6 +172,18 @@ pub(crate) fn with<R>(look: impl FnOnce(&mut Scope) -> R) -> Option<R> {
 /// The calling process.
 pub(crate) fn cell() -> Option<Process> {
     with(|scope| scope.cell.clone())
+}
+
+/// A process that waits on a thread of its own begins anew, as others do with each poll.
+pub(crate) fn begin_turn() {
+    set_budget(MESSAGES_PER_POLL);
+    let left = with(|scope| {
+        let orphans = &mut scope.local.as_mut()?.orphans;
+        if orphans.is_empty() { None } else { Some((mem::take(orphans), scope.cell.clone())) }
+    });
+    if let Some((orphans, cell)) = left.flatten() {
+        settle(orphans, &cell);
+    }
 }
 
 /// Leaves a dropped request to be settled when the calling process's poll is over. Gives it back outside any

@@ -7,10 +7,12 @@ use std::{
 };
 
 use crate::{
+    blocking,
     cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
+    panic,
     pid::Pid,
     process::{NotAProcess, ProcessFuture, joined},
     reason::{ExitReason, IntoExitReason},
@@ -123,6 +125,95 @@ where
     subject
 }
 
+/// Spawns a linked process around a future that cannot be sent to another thread, such as one that holds an `Rc`. It
+/// stays on the calling thread, and has everything else that a process has.
+///
+/// It runs in the tokio [`LocalSet`](tokio::task::LocalSet) that the caller runs on. When that is dropped the process
+/// ends with [`Killed`](ExitReason::Killed).
+///
+/// ```
+/// use std::rc::Rc;
+/// use erlang_process as process;
+/// use tokio::task::LocalSet;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// LocalSet::new().run_until(async {
+///     let shared = Rc::new(7);
+///     let pid = process::spawn_local({
+///         let shared = shared.clone();
+///         async move {
+///             tokio::task::yield_now().await;
+///             assert_eq!(*shared, 7);
+///         }
+///     });
+///     assert_eq!(process::join(pid).await, process::ExitReason::Normal);
+///     assert_eq!(Rc::strong_count(&shared), 1);
+/// }).await;
+/// # }
+/// ```
+///
+/// For a process with a subject of its own: [`Spawn::prepare`] and [`Prepared::start_local`].
+///
+/// # Panics
+///
+/// Outside a `LocalSet`: on a worker thread of a runtime, or in a process that was spawned in any other way than this.
+pub fn spawn_local<F>(future: F) -> Pid
+where
+    F: Future<Output: IntoExitReason> + 'static,
+{
+    Spawn::new().prepare_unnamed(|_: Subject<Infallible>| future).start_local()
+}
+
+/// Spawns a linked process that has a thread of its own, which it may block: for libraries that are not async, and for
+/// long computations. It has everything else that a process has.
+///
+/// It waits with [`Subject::receive_blocking`], [`Selector::receive_blocking`](crate::Selector::receive_blocking) and
+/// [`Subject::call_blocking`], and for anything that is async with [`block_on`](crate::block_on).
+///
+/// ```
+/// use std::time::Duration;
+/// use erlang_process::{self as process, Reply, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let digests = process::spawn_blocking(|requests: Subject<(Vec<u8>, Reply<u8>)>| {
+///     while let Ok((bytes, reply)) = requests.receive_forever_blocking() {
+///         reply.send(bytes.iter().fold(0, |sum, byte| sum ^ byte));
+///     }
+/// });
+/// let minute = Duration::from_secs(60);
+/// assert_eq!(digests.call(minute, |reply| (vec![1, 2], reply)).await, Ok(3));
+/// # }
+/// ```
+///
+/// # Signals
+///
+/// A thread cannot be stopped from outside. An exit signal ends the process at its next receive or call, by unwinding;
+/// to others it is dead at once, as ever. A runtime that is shut down kills such processes and waits until they have
+/// ended.
+///
+/// # Time
+///
+/// A tokio clock that is paused does not advance by itself while such a process is there: tokio cannot see that it
+/// waits.
+///
+/// The thread is one of those of `tokio::task::spawn_blocking`: when the runtime's limit is reached, 512 by default, the
+/// process begins to run when another has ended.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub fn spawn_blocking<M, T, B>(body: B) -> Subject<M>
+where
+    M: Send + 'static,
+    T: IntoExitReason,
+    B: FnOnce(Subject<M>) -> T + Send + 'static,
+{
+    let prepared = Spawn::new().runs(type_name::<B>).prepare_unnamed(|subject| async move { body(subject) });
+    let subject = prepared.subject();
+    prepared.start_blocking();
+    subject
+}
+
 /// How a process is to be spawned.
 ///
 /// ```
@@ -145,6 +236,8 @@ pub struct Spawn {
     link: Option<Pid>,
     name: Option<(RegisteredName, TypeId)>,
     label: Option<Arc<str>>,
+    /// What it is said to run, if that is not the future itself.
+    runs: Option<fn() -> &'static str>,
 }
 
 impl Default for Spawn {
@@ -156,7 +249,7 @@ impl Default for Spawn {
 impl Spawn {
     /// A process that is linked to the calling one, if there is one, and lives on its node.
     pub fn new() -> Self {
-        Self { node: None, link: crate::current(), name: None, label: None }
+        Self { node: None, link: crate::current(), name: None, label: None, runs: None }
     }
 
     /// No link to the calling process.
@@ -199,6 +292,12 @@ impl Spawn {
         self
     }
 
+    /// Runs this, in a future of ours.
+    pub(crate) fn runs(mut self, initial_call: fn() -> &'static str) -> Self {
+        self.runs = Some(initial_call);
+        self
+    }
+
     /// Spawns the process.
     ///
     /// # Errors
@@ -216,6 +315,43 @@ impl Spawn {
         Ok(self.prepare(|_: Subject<Infallible>| future)?.start())
     }
 
+    /// Spawns a process that stays on this thread, see [`spawn_local`].
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_local`].
+    pub fn spawn_local<F>(self, future: F) -> Result<Pid, RegisterError>
+    where
+        F: Future<Output: IntoExitReason> + 'static,
+    {
+        Ok(self.prepare(|_: Subject<Infallible>| future)?.start_local())
+    }
+
+    /// Spawns a process with a thread of its own, see [`spawn_blocking`].
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_blocking`].
+    pub fn spawn_blocking<M, T, B>(self, body: B) -> Result<Subject<M>, RegisterError>
+    where
+        M: Send + 'static,
+        T: IntoExitReason,
+        B: FnOnce(Subject<M>) -> T + Send + 'static,
+    {
+        let prepared = self.runs(type_name::<B>).prepare(|subject| async move { body(subject) })?;
+        let subject = prepared.subject();
+        prepared.start_blocking();
+        Ok(subject)
+    }
+
     /// Makes the process with everything in place and does not yet run it: others can link to it, monitor it
     /// and send to it. It neither runs nor ends before it is [started](Prepared::start).
     ///
@@ -226,7 +362,7 @@ impl Spawn {
     pub fn prepare<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Result<Prepared<M, F>, RegisterError>
     where
         M: Send + 'static,
-        F: Future<Output: IntoExitReason> + Send + 'static,
+        F: Future<Output: IntoExitReason> + 'static,
     {
         let name = self.name;
         let link = self.link;
@@ -242,7 +378,7 @@ impl Spawn {
     pub(crate) fn prepare_unnamed<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Prepared<M, F>
     where
         M: Send + 'static,
-        F: Future<Output: IntoExitReason> + Send + 'static,
+        F: Future<Output: IntoExitReason> + 'static,
     {
         let link = self.link;
         let prepared = self.make(body);
@@ -253,8 +389,9 @@ impl Spawn {
     fn make<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Prepared<M, F>
     where
         M: Send + 'static,
-        F: Future<Output: IntoExitReason> + Send + 'static,
+        F: Future<Output: IntoExitReason> + 'static,
     {
+        panic::warn_if_fatal();
         let current = Node::current();
         let node = self.node.unwrap_or_else(|| current.clone());
         // A pid means something on its own node only.
@@ -267,7 +404,8 @@ impl Spawn {
         if self.label.is_some() {
             relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
         }
-        let birth = Birth { pid, node: node.clone(), ancestors, initial_call: type_name::<F> };
+        let birth =
+            Birth { pid, node: node.clone(), ancestors, initial_call: self.runs.unwrap_or(type_name::<F>) };
         let cell = Arc::new(OwnCell::<M>::new(birth, relations));
         let process: Process = cell.clone();
         node.table().insert(process.clone());
@@ -291,7 +429,7 @@ pub struct Prepared<M, F> {
 impl<M, F> Prepared<M, F>
 where
     M: Send + 'static,
-    F: Future<Output: IntoExitReason> + Send + 'static,
+    F: Future<Output: IntoExitReason> + 'static,
 {
     /// The pid of the process.
     pub fn pid(&self) -> Pid {
@@ -322,9 +460,38 @@ where
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub fn start(self) -> Pid {
+    pub fn start(self) -> Pid
+    where
+        F: Send,
+    {
         let pid = self.pid();
         rt::spawn(self.future);
+        pid
+    }
+
+    /// Lets the process run, and stay, on this thread, see [`spawn_local`].
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_local`].
+    pub fn start_local(self) -> Pid {
+        let pid = self.pid();
+        rt::spawn_local(self.future);
+        pid
+    }
+
+    /// Lets the process run on a thread of its own, where its future may block, see [`spawn_blocking`]: between its
+    /// awaits as well as in [`block_on`](crate::block_on).
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_blocking`].
+    pub fn start_blocking(self) -> Pid
+    where
+        F: Send,
+    {
+        let pid = self.pid();
+        blocking::start(self.process, self.future);
         pid
     }
 

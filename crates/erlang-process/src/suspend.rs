@@ -71,7 +71,7 @@ impl Suspension {
 
 impl Drop for Suspension {
     fn drop(&mut self) {
-        self.0.with(|control, _| control.resume(self.0.head())).wake();
+        self.0.wake(self.0.with(|control, _| control.resume(self.0.head())));
     }
 }
 

@@ -1,0 +1,253 @@
+//! Processes that have a thread of their own and may block it, and how code that is not async waits.
+
+use std::{
+    cell::{Cell, OnceCell},
+    fmt,
+    panic::resume_unwind,
+    pin::pin,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use crate::{
+    call::{CallError, Reply},
+    cell::Process,
+    process::{Next, SignalUnwind, attend, joined},
+    reason::ExitReason,
+    receive::ReceiveError,
+    rt, scope,
+    selector::Selector,
+    signal::Signal,
+    subject::Subject,
+    sync::{Arc, AtomicBool, Ordering, thread_local},
+};
+
+thread_local! {
+    /// Whether the process on this thread has it for itself.
+    static OWN: Cell<bool> = const { Cell::new(false) };
+}
+
+thread_local! {
+    /// What wakes this thread: the same whatever it waits for, so that a process knows its one waker again.
+    static PARKER: OnceCell<Arc<Parker>> = const { OnceCell::new() };
+}
+
+/// Waits for a future on the calling thread, which it blocks: for code that is not async, in a process with a
+/// [thread of its own](crate::spawn_blocking), or outside any process.
+///
+/// A process ends while it waits here as it does at an await: by unwinding, when an exit signal has come that ends it.
+/// Only while it unwinds already it goes on waiting.
+///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let child = process::spawn_blocking(|_: process::Subject<()>| {
+///     let grandchild = process::spawn(async {});
+///     assert_eq!(process::block_on(process::join(grandchild)), process::ExitReason::Normal);
+/// });
+/// process::join(child.pid().unwrap()).await;
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// In a process that has no thread of its own: it would keep others from running, and perhaps itself from ever being
+/// woken. Outside any process nobody can tell; do not call it in async code.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let parker = Parker::of_this_thread();
+    let waker = Waker::from(parker.clone());
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    let process = scope::cell();
+    assert!(
+        process.is_none() || OWN.get(),
+        "a process that shares its thread would block others: spawn it with `spawn_blocking`"
+    );
+    loop {
+        if let Some(process) = &process {
+            match attend(process, &waker) {
+                Next::Run => {}
+                Next::End if thread::panicking() => {}
+                Next::End => resume_unwind(Box::new(SignalUnwind)),
+                Next::Wait => {
+                    parker.park_process(process);
+                    continue;
+                }
+            }
+            scope::begin_turn();
+        }
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
+        match &process {
+            Some(process) => parker.park_process(process),
+            None => parker.park(),
+        }
+    }
+}
+
+/// Runs a process to its end on a thread of its own.
+pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 'static) {
+    rt::spawn_blocking(move || {
+        let _own = Own::enter();
+        let parker = Parker::of_this_thread();
+        let waker = Waker::from(parker.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut future = pin!(future);
+        while future.as_mut().poll(&mut cx).is_pending() {
+            parker.park();
+        }
+    });
+    // A runtime that is shut down drops its tasks and then waits for such threads: this task has them end.
+    let killer = Killer(process);
+    rt::spawn(async move { drop(joined(killer.0.clone()).await) });
+}
+
+/// Kills a process when it is dropped.
+struct Killer(Process);
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        let head = self.0.head();
+        let kill = Signal::Exit { reason: ExitReason::Kill, link: false };
+        // Refused when it has ended.
+        drop(self.0.deliver(None, head.pid.into(), kill));
+    }
+}
+
+/// The thread belongs to one process as long as this is there.
+struct Own;
+
+impl Own {
+    fn enter() -> Self {
+        OWN.set(true);
+        Self
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        OWN.set(false);
+    }
+}
+
+/// A thread that waits until it is woken.
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Parker {
+    fn of_this_thread() -> Arc<Self> {
+        let new = || Arc::new(Self { thread: thread::current(), woken: AtomicBool::new(false) });
+        PARKER.with(|parker| parker.get_or_init(new).clone())
+    }
+
+    fn park(&self) {
+        while !self.woken.swap(false, Ordering::AcqRel) {
+            thread::park();
+        }
+    }
+
+    /// The same for a process: meanwhile it is not running.
+    fn park_process(&self, process: &Process) {
+        process.head().turn();
+        self.park();
+        process.head().turn();
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+impl fmt::Debug for Parker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Parker").field(&self.thread.id()).finish()
+    }
+}
+
+impl<M: Send + 'static> Subject<M> {
+    /// As [`receive`](Self::receive), for a process with a [thread of its own](crate::spawn_blocking).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`].
+    pub fn receive_blocking(&self, timeout: Duration) -> Result<M, ReceiveError> {
+        block_on(self.receive(timeout))
+    }
+
+    /// As [`receive_forever`](Self::receive_forever), for a process with a
+    /// [thread of its own](crate::spawn_blocking).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_forever`](Self::receive_forever).
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`].
+    pub fn receive_forever_blocking(&self) -> Result<M, ReceiveError> {
+        block_on(self.receive_forever())
+    }
+
+    /// As [`call`](Self::call), for a process with a [thread of its own](crate::spawn_blocking), and for code
+    /// outside any process that is not async.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`]; and outside a tokio runtime, unless the timeout is [`Duration::MAX`], as there is no clock.
+    pub fn call_blocking<R: Send + 'static>(
+        &self,
+        timeout: Duration,
+        request: impl FnOnce(Reply<R>) -> M,
+    ) -> Result<R, CallError> {
+        block_on(self.call(timeout, request))
+    }
+}
+
+impl<T: 'static> Selector<T> {
+    /// As [`receive`](Self::receive), for a process with a [thread of its own](crate::spawn_blocking).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`].
+    pub fn receive_blocking(&mut self, timeout: Duration) -> Result<T, ReceiveError> {
+        block_on(self.receive(timeout))
+    }
+
+    /// As [`receive_forever`](Self::receive_forever), for a process with a
+    /// [thread of its own](crate::spawn_blocking).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_forever`](Self::receive_forever).
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`].
+    pub fn receive_forever_blocking(&mut self) -> Result<T, ReceiveError> {
+        block_on(self.receive_forever())
+    }
+}

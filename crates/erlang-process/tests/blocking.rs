@@ -1,0 +1,366 @@
+//! Processes with a thread of their own.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use erlang_process::{
+    self as process, CallError, ExitReason, Name, Node, Pid, ReceiveError, Reply, Selector, Spawn, Status,
+    Subject,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+async fn in_a_process(body: impl Future<Output = ()> + Send + 'static) {
+    tokio::time::timeout(LONG, Node::new().run(body)).await.unwrap().unwrap();
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn status(pid: Pid) -> Option<Status> {
+    Node::current().info(pid).map(|info| info.status)
+}
+
+/// Counts its drop.
+struct Guard(Arc<AtomicUsize>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn spawn_unlinked<T: process::IntoExitReason>(
+    body: impl FnOnce(Subject<u32>) -> T + Send + 'static,
+) -> Subject<u32> {
+    Spawn::new().unlinked().spawn_blocking(body).unwrap()
+}
+
+/// The same, with its end: however soon that comes.
+fn spawn_ending<T: process::IntoExitReason>(
+    body: impl FnOnce(Subject<u32>) -> T + Send + 'static,
+) -> (Subject<u32>, impl Future<Output = ExitReason> + Send) {
+    let prepared = Spawn::new().unlinked().prepare(|own| async move { body(own) }).unwrap();
+    let (subject, ended) = (prepared.subject(), prepared.ended());
+    prepared.start_blocking();
+    (subject, ended)
+}
+
+#[tokio::test]
+async fn it_receives_what_is_sent_in_order() {
+    in_a_process(async {
+        let sum = process::spawn_blocking(|numbers: Subject<(u32, Reply<u32>)>| {
+            let mut next = 0;
+            while let Ok((number, reply)) = numbers.receive_forever_blocking() {
+                assert_eq!(number, next);
+                next += 1;
+                reply.send(number * 2);
+            }
+        });
+        for number in 0..1_000 {
+            assert_eq!(sum.call(LONG, |reply| (number, reply)).await, Ok(number * 2));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_messages_at_once_are_more_than_one_turn() {
+    in_a_process(async {
+        let (numbers, ended) = spawn_ending(|numbers| {
+            let received: u32 = (0..10_000).map(|_| numbers.receive_forever_blocking().unwrap()).sum();
+            assert_eq!(received, 10_000);
+        });
+        (0..10_000).for_each(|_| numbers.send(1));
+        assert_eq!(ended.await, ExitReason::Normal);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_selects() {
+    in_a_process(async {
+        let tell = Subject::new().unwrap();
+        let (_, ended) = spawn_ending({
+            let tell = tell.clone();
+            move |own| {
+                let further = Subject::<&str>::new().unwrap();
+                tell.send((own.clone(), further.clone()));
+                let mut all =
+                    Selector::new().select(&own, |n| n.to_string()).select(&further, |s| s.to_string());
+                assert_eq!(all.receive_forever_blocking().unwrap(), "first");
+                assert_eq!(all.receive_blocking(LONG).unwrap(), "2");
+                assert_eq!(all.receive_blocking(Duration::ZERO), Err(ReceiveError::Timeout));
+            }
+        });
+        let (own, further) = tell.receive(LONG).await.unwrap();
+        further.send("first");
+        own.send(2);
+        assert_eq!(ended.await, ExitReason::Normal);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_receive_times_out() {
+    in_a_process(async {
+        let (_, ended) = spawn_ending(|numbers| {
+            assert_eq!(numbers.receive_blocking(Duration::from_millis(1)), Err(ReceiveError::Timeout));
+        });
+        assert_eq!(ended.await, ExitReason::Normal);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_is_waiting_while_it_waits() {
+    in_a_process(async {
+        let (hold, held) = mpsc::channel::<()>();
+        let (subject, ended) = spawn_ending(move |numbers| {
+            numbers.receive_forever_blocking().unwrap();
+            let _ = held.recv();
+            numbers.receive_forever_blocking().unwrap();
+        });
+        let pid = subject.pid().unwrap();
+        until(|| status(pid) == Some(Status::Waiting)).await;
+        subject.send(1);
+        until(|| status(pid) == Some(Status::Running)).await;
+        drop(hold);
+        until(|| status(pid) == Some(Status::Waiting)).await;
+        subject.send(1);
+        assert_eq!(ended.await, ExitReason::Normal);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_kill_ends_it_where_it_waits_and_unwinds_it() {
+    in_a_process(async {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for reason in [ExitReason::Kill, ExitReason::Shutdown] {
+            let before = dropped.load(Ordering::SeqCst);
+            let guard = Guard(dropped.clone());
+            let pid = spawn_unlinked(move |numbers| {
+                let _guard = guard;
+                let _ = numbers.receive_forever_blocking();
+            })
+            .pid()
+            .unwrap();
+            let monitor = process::monitor(pid).unwrap();
+            process::send_exit(pid, reason.clone());
+            assert!(!process::is_alive(pid));
+            let expected = if reason == ExitReason::Kill { ExitReason::Killed } else { reason };
+            assert_eq!(monitor.down().await.unwrap().reason, expected);
+            assert_eq!(dropped.load(Ordering::SeqCst), before + 1, "what it owned was released first");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_kill_does_not_stop_what_does_not_wait() {
+    in_a_process(async {
+        let (hold, held) = mpsc::channel::<()>();
+        let (running, runs) = (Subject::new().unwrap(), Subject::new().unwrap());
+        let (tell, after) = (running.clone(), runs.clone());
+        let subject = spawn_unlinked(move |numbers| {
+            tell.send(());
+            let _ = held.recv();
+            after.send(());
+            let _ = numbers.receive_forever_blocking();
+            after.send(());
+        });
+        running.receive(LONG).await.unwrap();
+        let pid = subject.pid().unwrap();
+        let monitor = process::monitor(pid).unwrap();
+        process::kill(pid);
+        assert_eq!(subject.try_send(1).unwrap_err().0, 1, "to others it is dead");
+        drop(hold);
+        assert_eq!(monitor.down().await.unwrap().reason, ExitReason::Killed);
+        assert_eq!(runs.receive(Duration::ZERO).await, Ok(()));
+        assert_eq!(runs.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_ends_of_itself_as_others_do() {
+    in_a_process(async {
+        assert_eq!(spawn_ending(|_| ()).1.await, ExitReason::Normal);
+        let exited = spawn_ending(|_| process::exit(ExitReason::Shutdown) as ());
+        assert_eq!(exited.1.await, ExitReason::Shutdown);
+        let panicked = spawn_ending(|_| panic!("boom") as ());
+        assert!(matches!(panicked.1.await, ExitReason::Panic(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn links_and_names_hold() {
+    in_a_process(async {
+        process::trap_exits(true).unwrap();
+        let name = Name::<u32>::new("blocking");
+        let subject = Spawn::new()
+            .named(name)
+            .spawn_blocking(|own: Subject<u32>| {
+                assert_eq!(own.receive_forever_blocking(), Ok(7));
+                Err::<(), _>(ExitReason::error("seven"))
+            })
+            .unwrap();
+        assert_eq!(process::whereis(name), subject.pid());
+        let pid = subject.pid();
+        name.subject().send(7);
+        let exit = Selector::new().select_trapped_exits(|exit| exit).receive(LONG).await.unwrap();
+        assert_eq!((Some(exit.pid), exit.reason), (pid, ExitReason::error("seven")));
+        assert_eq!(process::whereis(name), None);
+
+        let parent = process::spawn_unlinked(async {
+            let child = process::spawn_blocking(|own: Subject<()>| own.receive_forever_blocking());
+            process::monitor(child.pid().unwrap()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        until(|| Node::current().info(parent).is_some_and(|info| info.links.len() == 1)).await;
+        let child = Node::current().info(parent).unwrap().links[0];
+        let monitor = process::monitor(child).unwrap();
+        process::kill(parent);
+        assert_eq!(monitor.down().await.unwrap().reason, ExitReason::Killed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_calls_and_is_told_of_dropped_requests() {
+    in_a_process(async {
+        let requests = Subject::<Reply<u32>>::new().unwrap();
+        let (_, ended) = spawn_ending({
+            let requests = requests.clone();
+            move |_| {
+                assert_eq!(requests.call_blocking(LONG, |reply| reply), Ok(7));
+                assert_eq!(requests.call_blocking(LONG, |reply| reply), Err(CallError::Unanswered));
+            }
+        });
+        requests.receive_forever().await.unwrap().send(7);
+        drop(requests.receive_forever().await.unwrap());
+        assert_eq!(ended.await, ExitReason::Normal);
+
+        let silent = process::spawn_blocking(|calls: Subject<Reply<()>>| {
+            while let Ok(reply) = calls.receive_forever_blocking() {
+                drop(reply);
+            }
+        });
+        assert_eq!(silent.call(LONG, |reply| reply).await, Err(CallError::Unanswered));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_thread_outside_any_process_calls() {
+    in_a_process(async {
+        let requests = Subject::<Reply<u32>>::new().unwrap();
+        let thread = thread::spawn({
+            let requests = requests.clone();
+            move || {
+                assert_eq!(requests.receive_blocking(LONG).unwrap_err(), ReceiveError::NotAProcess);
+                requests.call_blocking(Duration::MAX, |reply| reply)
+            }
+        });
+        requests.receive_forever().await.unwrap().send(7);
+        assert_eq!(thread.join().unwrap(), Ok(7));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_future_with_a_thread_of_its_own_may_block_it_between_awaits() {
+    in_a_process(async {
+        let (give, take) = mpsc::channel::<u32>();
+        let prepared = Spawn::new().prepare(move |own: Subject<u32>| async move {
+            let first = own.receive_forever().await.unwrap();
+            let second = take.recv().unwrap();
+            assert_eq!((first, second), (1, 2));
+            let third = process::block_on(own.receive_forever()).unwrap();
+            assert_eq!((third, own.receive_blocking(Duration::ZERO)), (3, Err(ReceiveError::Timeout)));
+        });
+        let prepared = prepared.unwrap();
+        let (subject, ended) = (prepared.subject(), prepared.ended());
+        prepared.start_blocking();
+        subject.send(1);
+        give.send(2).unwrap();
+        subject.send(3);
+        assert_eq!(ended.await, ExitReason::Normal);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_is_suspended_where_it_waits() {
+    in_a_process(async {
+        let numbers = process::spawn_blocking(|numbers: Subject<Reply<()>>| {
+            while let Ok(reply) = numbers.receive_forever_blocking() {
+                reply.send(());
+            }
+        });
+        numbers.call(LONG, |reply| reply).await.unwrap();
+        let pid = numbers.pid().unwrap();
+        until(|| status(pid) == Some(Status::Waiting)).await;
+        let suspension = process::suspend(pid).unwrap();
+        let short = Duration::from_millis(5);
+        assert_eq!(numbers.call(short, |reply| reply).await, Err(CallError::Timeout));
+        suspension.resume();
+        assert_eq!(numbers.call(LONG, |reply| reply).await, Ok(()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_shares_a_thread_may_not_block_it() {
+    in_a_process(async {
+        let caught = process::catch(async {
+            let subject = Subject::<()>::new().unwrap();
+            subject.receive_blocking(LONG).unwrap();
+        });
+        assert!(matches!(caught.await, Err(ExitReason::Panic(_))));
+    })
+    .await;
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_ends_it() {
+    for threads in [0, 1] {
+        let runtime = match threads {
+            0 => tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            _ => tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(),
+        };
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let guard = Guard(dropped.clone());
+        let node = Node::new();
+        let (subject, ended) = runtime.block_on(async {
+            let prepared = Spawn::new().on(&node).prepare(move |own: Subject<u32>| async move {
+                let _guard = guard;
+                own.receive_forever_blocking().unwrap();
+                own.receive_forever_blocking().unwrap();
+            });
+            let prepared = prepared.unwrap();
+            let (subject, ended) = (prepared.subject(), prepared.ended());
+            prepared.start_blocking();
+            subject.send(1);
+            (subject, ended)
+        });
+        drop(runtime);
+        assert_eq!(dropped.load(Ordering::SeqCst), 1);
+        assert_eq!(subject.try_send(1).unwrap_err().0, 1);
+        assert_eq!(process::block_on(ended), ExitReason::Killed);
+    }
+}

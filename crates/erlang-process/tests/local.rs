@@ -1,0 +1,131 @@
+//! Processes whose futures cannot be sent to another thread.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    cell::{Cell, RefCell},
+    future::pending,
+    rc::Rc,
+    time::Duration,
+};
+
+use erlang_process::{self as process, ExitReason, Name, Node, Reply, Selector, Spawn, Subject};
+use tokio::task::LocalSet;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Sets it when it is dropped.
+struct Guard(Rc<Cell<bool>>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
+}
+
+/// Runs a test as a local process of a node of its own.
+async fn local(body: impl Future<Output = ()> + 'static) {
+    let node = Node::new();
+    let test = async {
+        let prepared = Spawn::new().on(&node).prepare(|_: Subject<()>| body).unwrap();
+        let ended = prepared.ended();
+        prepared.start_local();
+        tokio::time::timeout(LONG, ended).await.unwrap()
+    };
+    assert_eq!(LocalSet::new().run_until(test).await, ExitReason::Normal);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_receives_calls_and_shares_what_is_not_send() {
+    local(async {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let prepared = Spawn::new().prepare(|requests: Subject<(u32, Reply<usize>)>| {
+            let log = log.clone();
+            async move {
+                while let Ok((number, reply)) = requests.receive_forever().await {
+                    log.borrow_mut().push(number);
+                    reply.send(log.borrow().len());
+                }
+            }
+        });
+        let prepared = prepared.unwrap();
+        let requests = prepared.subject();
+        prepared.start_local();
+        assert_eq!(requests.call(LONG, |reply| (7, reply)).await, Ok(1));
+        // And from a process that runs anywhere.
+        process::spawn(async move { requests.call(LONG, |reply| (8, reply)).await.map(drop) });
+        while log.borrow().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*log.borrow(), [7, 8]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_as_others_do() {
+    local(async {
+        process::trap_exits(true).unwrap();
+        let exits = async || Selector::new().select_trapped_exits(|exit| exit).receive(LONG).await.unwrap();
+
+        let pid = process::spawn_local(async { Err::<(), _>(ExitReason::error("boom")) });
+        let exit = exits().await;
+        assert_eq!((exit.pid, exit.reason), (pid, ExitReason::error("boom")));
+
+        process::spawn_local(async { panic!("boom") as () });
+        assert!(matches!(exits().await.reason, ExitReason::Panic(_)));
+
+        let released = Rc::new(Cell::new(false));
+        let guard = Guard(released.clone());
+        let name = Name::<()>::new("local");
+        let pid = Spawn::new().named(name).spawn_local(async move {
+            let _guard = guard;
+            pending::<()>().await;
+        });
+        let pid = pid.unwrap();
+        assert_eq!(process::whereis(name), Some(pid));
+        tokio::task::yield_now().await;
+        process::kill(pid);
+        assert_eq!(process::whereis(name), None);
+        let exit = exits().await;
+        assert_eq!((exit.pid, exit.reason), (pid, ExitReason::Killed));
+        assert!(released.get(), "what it owned was released first");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_killed_when_its_set_is_dropped() {
+    let node = Node::new();
+    let released = Rc::new(Cell::new(false));
+    let set = LocalSet::new();
+    let (pid, ended) = {
+        let _entered = set.enter();
+        let guard = Guard(released.clone());
+        let prepared = Spawn::new().on(&node).prepare(|_: Subject<()>| async move {
+            let _guard = guard;
+            pending::<()>().await;
+        });
+        let prepared = prepared.unwrap();
+        let ended = prepared.ended();
+        (prepared.start_local(), ended)
+    };
+    let ended = tokio::spawn(ended);
+    tokio::task::yield_now().await;
+    assert!(node.is_alive(pid));
+    drop(set);
+    assert!(released.get());
+    assert_eq!(ended.await.unwrap(), ExitReason::Killed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outside_a_set_it_panics_and_leaves_nothing() {
+    let node = Node::new();
+    let inside = node.clone();
+    let reason = node.run(async move {
+        let caught = process::catch(async { Spawn::new().unlinked().spawn_local(pending::<()>()).map(drop) });
+        assert!(matches!(caught.await, Err(ExitReason::Panic(_))));
+        assert_eq!(inside.processes().len(), 1, "the process that was made has ended");
+    });
+    assert_eq!(reason.await, Ok(()));
+}
