@@ -13,6 +13,7 @@ use std::{
 use crate::{
     call::{CallError, Reply},
     cell::Process,
+    observe,
     process::{Next, SignalUnwind, attend, joined},
     reason::ExitReason,
     receive::ReceiveError,
@@ -77,6 +78,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 }
             }
             scope::begin_turn();
+            if observe::loads() {
+                observe::queue_shrank(process);
+            }
         }
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return output;
@@ -131,6 +135,11 @@ impl Drop for Own {
     fn drop(&mut self) {
         OWN.set(false);
     }
+}
+
+/// Whether the process on this thread has it for itself.
+pub(crate) fn is_own_thread() -> bool {
+    OWN.get()
 }
 
 /// A thread that waits until it is woken.

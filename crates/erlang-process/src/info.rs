@@ -95,7 +95,7 @@ impl Info {
                 links: Vec::new(),
                 monitors: Vec::new(),
                 monitored_by: Vec::new(),
-                message_queue_len: control.received().saturating_sub(handled),
+                message_queue_len: control.queue_len(head),
                 messages_handled: handled,
                 polls,
             };

@@ -11,6 +11,7 @@ mod far;
 mod group;
 mod info;
 mod keyed;
+mod life;
 mod link;
 mod listeners;
 mod membership;
@@ -19,6 +20,7 @@ mod models;
 mod monitor;
 mod name;
 mod node;
+mod observe;
 mod panic;
 mod pid;
 mod process;
@@ -37,6 +39,7 @@ mod spawn;
 mod subject;
 mod suspend;
 mod sync;
+mod system_monitor;
 mod table;
 mod timer;
 
@@ -49,10 +52,12 @@ pub use crate::{
     deadline::{Elapsed, timeout},
     group::{GroupEvent, GroupMonitor, Groups, JoinError, NotJoined},
     info::{Info, Status},
+    life::LifeEvent,
     link::{LinkError, link, unlink},
     monitor::{Down, Monitor, MonitorAlias, demonitor, demonitor_flush, monitor, monitor_with_alias},
     name::{Name, NotRegistered, RegisterError, RegisteredName, register, unregister, whereis},
     node::{InjectError, Node, NodeEvent, TooManyNodes},
+    observe::Watching,
     panic::{capture_panics, isolates_panics},
     pid::{NodeId, ParsePidError, Pid},
     process::{
@@ -70,5 +75,6 @@ pub use crate::{
     },
     subject::{SendError, Subject},
     suspend::{SuspendError, Suspension, suspend},
+    system_monitor::{RunningPolls, SystemEvent, SystemMonitor},
     timer::{Cancelled, Timer, exit_after},
 };

@@ -12,6 +12,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::{
     cell::Process,
+    life::LifeEvent,
     node::Node,
     pid::Pid,
     subject::Subject,
@@ -375,6 +376,8 @@ impl Names {
                     Some(name) => Err(RegisterError::AlreadyNamed { name: *name }),
                     free => {
                         *free = Some(name);
+                        let head = process.head();
+                        head.node.note(head.pid, || LifeEvent::Registered { pid: head.pid, name });
                         Ok(())
                     }
                 }
@@ -382,6 +385,7 @@ impl Names {
             shard.insert(name, Holder { process: process.clone(), message })
         };
         drop(previous);
+        process.head().node.tell();
         Ok(())
     }
 
@@ -394,11 +398,15 @@ impl Names {
                     return Err(NotRegistered);
                 }
                 control.relations_mut().name = None;
+                let head = holder.process.head();
+                head.node.note(head.pid, || LifeEvent::Unregistered { pid: head.pid, name });
                 Ok(())
             })?;
             shard.remove(&name)
         };
-        drop(holder);
+        if let Some(holder) = holder {
+            holder.process.head().node.tell();
+        }
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use crate::{
     info::Info,
     listeners::Listeners,
     name::{Name, Names, NotRegistered, RegisterError, RegisteredName},
+    observe::Observers,
     pid::{NodeId, Pid},
     reason::ExitReason,
     reference::Reference,
@@ -66,6 +67,7 @@ struct Tables {
     /// One clock for each runtime that timers were set on.
     clocks: Mutex<Vec<(rt::Id, Arc<Clock>)>>,
     listeners: Arc<Listeners<NodeEvent>>,
+    observers: Arc<Observers>,
 }
 
 impl Tables {
@@ -80,6 +82,7 @@ impl Tables {
             far_monitors: FarMonitors::new(),
             clocks: Mutex::default(),
             listeners: Listeners::new(),
+            observers: Arc::new(Observers::new()),
         }
     }
 }
@@ -196,6 +199,10 @@ impl Node {
 
     pub(crate) fn names(&self) -> &Names {
         &self.tables().names
+    }
+
+    pub(crate) fn observers(&self) -> &Arc<Observers> {
+        &self.tables().observers
     }
 
     pub(crate) fn find(&self, pid: Pid) -> Option<Process> {

@@ -15,8 +15,9 @@ use tokio::sync::oneshot;
 
 use crate::{
     cell::{Head, Link, Process, Rare, Relations},
+    life::LifeEvent,
     node::Node,
-    panic,
+    observe, panic,
     pid::Pid,
     reason::{ExitReason, IntoExitReason},
     report,
@@ -356,6 +357,7 @@ where
             }
         }
 
+        let begun = observe::begin();
         let mut ending = None;
         scope::enter_in_place(this.scope, || {
             let polled = catch_unwind(AssertUnwindSafe(|| match this.future.as_mut().as_pin_mut() {
@@ -371,6 +373,10 @@ where
             }
         });
         let Some(scope) = &mut *this.scope else { return Poll::Ready(()) };
+
+        if observe::loads() {
+            observe::polled(&scope.cell, begun);
+        }
 
         let ending = match ending {
             None if scope.cell.head().is_alive() => {
@@ -482,8 +488,13 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
         Ending::Signalled | Ending::Dropped => ExitReason::Killed,
     };
 
-    let (too_late, (name, tables)) =
-        process.with(|control, _| (control.begin_exit(head, decided), control.take_entries()));
+    let (too_late, (name, tables)) = process.with(|control, _| {
+        let (too_late, entries) = (control.begin_exit(head, decided), control.take_entries());
+        if let Some(name) = entries.0 {
+            head.node.note(head.pid, || LifeEvent::Unregistered { pid: head.pid, name });
+        }
+        (too_late, entries)
+    });
     let by_itself = own && too_late.is_none();
     if too_late.is_some() {
         quietly(|| drop(too_late));
@@ -515,6 +526,11 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     if let Some(rare) = late.and_then(|relations| relations.rare) {
         answer_late(head, &reason, *rare);
     }
+    if observe::loads() {
+        head.node.observers().forget(head.pid);
+    }
+    head.node.note(head.pid, || LifeEvent::Exited { pid: head.pid, reason: reason.clone() });
+    head.node.tell();
     if by_itself {
         report::crash(head, name, label.as_deref(), &reason);
     }
@@ -580,7 +596,7 @@ fn answer_late(head: &Head, reason: &ExitReason, rare: Rare) {
 }
 
 /// Runs code of the user's whose panic must not stop what we are about to do.
-fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => Some(result),
         Err(payload) => {

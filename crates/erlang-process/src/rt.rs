@@ -20,6 +20,15 @@ pub(crate) fn spawn_blocking(work: impl FnOnce() + Send + 'static) {
     drop(tokio::task::spawn_blocking(work));
 }
 
+/// A moment of real time.
+pub(crate) type RealInstant = std::time::Instant;
+
+/// Now, in real time: for how long a poll takes, during which tokio's clock may be paused.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn real_now() -> RealInstant {
+    RealInstant::now()
+}
+
 /// Now, on tokio's clock, which tests can pause.
 pub(crate) fn now() -> Instant {
     Instant::now()

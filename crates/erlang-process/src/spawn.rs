@@ -9,6 +9,8 @@ use std::{
 use crate::{
     blocking,
     cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
+    info::initial_call,
+    life::LifeEvent,
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
@@ -408,7 +410,14 @@ impl Spawn {
             Birth { pid, node: node.clone(), ancestors, initial_call: self.runs.unwrap_or(type_name::<F>) };
         let cell = Arc::new(OwnCell::<M>::new(birth, relations));
         let process: Process = cell.clone();
+        let head = process.head();
+        node.note(pid, || LifeEvent::Spawned {
+            pid,
+            parent: head.parent(),
+            initial_call: initial_call(head),
+        });
         node.table().insert(process.clone());
+        node.tell();
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
         let mut future = ProcessFuture::new(process.clone());
         future.wrap(body(Subject::own(cell.clone())));

@@ -45,6 +45,20 @@ impl Table {
         self.shard(pid).lock().get(&pid.number()).cloned()
     }
 
+    /// Who is being polled, in which poll, in the order of the pids.
+    pub(crate) fn polls(&self) -> Vec<(Pid, u64)> {
+        let mut polls = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            polls.extend(shard.values().filter_map(|process| {
+                let (number, running) = process.head().polls();
+                running.then_some((process.head().pid, number))
+            }));
+        }
+        polls.sort_unstable();
+        polls
+    }
+
     /// The pids of all that are alive, in the order of their numbers.
     pub(crate) fn alive(&self) -> Vec<Pid> {
         let mut pids = Vec::new();

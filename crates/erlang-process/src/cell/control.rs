@@ -20,6 +20,7 @@ use crate::{
     reason::ExitReason,
     reference::Reference,
     signal::{Dest, Signal, Verdict, verdict},
+    sync::Ordering,
 };
 
 /// How far a process has come.
@@ -162,8 +163,9 @@ impl Control {
         }
     }
 
-    pub(crate) fn received(&self) -> u64 {
-        self.received
+    /// How many messages are in the mailbox.
+    pub(crate) fn queue_len(&self, head: &Head) -> u64 {
+        self.received.saturating_sub(head.handled.load(Ordering::Relaxed))
     }
 
     pub(crate) fn trapping(&self) -> bool {

@@ -18,6 +18,7 @@ pub(crate) use self::{
 };
 use crate::{
     node::Node,
+    observe,
     pid::Pid,
     reason::ExitReason,
     scope::{self, Scope},
@@ -63,6 +64,8 @@ impl Head {
     pub(crate) const OWES: u8 = 4;
     /// Somebody has the process suspended.
     pub(crate) const SUSPENDED: u8 = 8;
+    /// Somebody was told that the message queue is long.
+    pub(crate) const LONG_QUEUE: u8 = 16;
 
     fn new(birth: Birth) -> Self {
         let Birth { pid, node, ancestors, initial_call } = birth;
@@ -184,12 +187,31 @@ impl<Q: ?Sized> Cell<Q> {
             Wake::Task => self.head.wake_task(),
             Wake::All(waiters) => self.wake_all(waiters),
         }
+        if observe::loads() {
+            self.measure_queue();
+        }
     }
 
     #[cold]
     fn wake_all(&self, waiters: Vec<Waker>) {
         self.head.wake_task();
         waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// A message may have come. For those who watch for long queues.
+    #[cold]
+    fn measure_queue(&self) {
+        let len = || {
+            let control = &self.shared.lock().control;
+            control.is_alive().then(|| control.queue_len(&self.head))
+        };
+        let Some(len) = len() else { return };
+        observe::queue_grew(&self.head, len, |measure| {
+            let control = &self.shared.lock().control;
+            if control.is_alive() {
+                measure(control.queue_len(&self.head));
+            }
+        });
     }
 }
 

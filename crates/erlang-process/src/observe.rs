@@ -1,0 +1,387 @@
+//! Those who watch all processes of a node, and how they are told: what stands behind [`LifeEvent`] and
+//! [`SystemMonitor`].
+//!
+//! What happens to a process is put down where it is decided, under its lock where others may decide as well, and told
+//! when that is released. So events about one process have the order in which they came about, whoever causes them.
+
+use std::{collections::VecDeque, fmt, mem, time::Duration};
+
+use rustc_hash::FxHashSet;
+
+use crate::{
+    blocking,
+    cell::{Head, Process},
+    life::LifeEvent,
+    membership::{self, Members},
+    node::Node,
+    pid::Pid,
+    process::quietly,
+    rt,
+    subject::Subject,
+    sync::{Arc, AtomicU64, Mutex, Ordering, StaticAtomicU64},
+    system_monitor::{SystemEvent, SystemMonitor},
+};
+
+/// How many watch lives, and how many watch loads, on all nodes: for those to look at who would have to tell. Whom, is
+/// for each node to say.
+static LIVES: StaticAtomicU64 = StaticAtomicU64::new(0);
+static LOADS: StaticAtomicU64 = StaticAtomicU64::new(0);
+
+/// How many messages may come to a queue that one knows to be long before it is held against the limits of others.
+const LOOK_AGAIN: u64 = 64;
+
+/// Whether anyone watches how processes come and go.
+#[inline]
+pub(crate) fn lives() -> bool {
+    LIVES.load(Ordering::Relaxed) != 0
+}
+
+/// Whether anyone watches for long polls or message queues.
+#[inline]
+pub(crate) fn loads() -> bool {
+    LOADS.load(Ordering::Relaxed) != 0
+}
+
+/// Who watches the processes of a node.
+pub(crate) struct Observers {
+    state: Mutex<State>,
+    /// The shortest poll that anyone calls long, in nanoseconds.
+    long_poll: AtomicU64,
+    /// The longest queue that nobody calls long.
+    long_queue: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    watches: Vec<Watch>,
+    /// What is to be told, oldest first.
+    untold: VecDeque<Telling>,
+    /// Whether somebody is telling: one at a time, so that the order holds.
+    telling: bool,
+}
+
+struct Watch {
+    number: u64,
+    /// Nobody is told about himself: each event would cause the next.
+    watcher: Pid,
+    what: What,
+}
+
+enum What {
+    Lives(Arc<Subject<LifeEvent>>),
+    Loads {
+        limits: SystemMonitor,
+        subject: Arc<Subject<SystemEvent>>,
+        /// Whose queues have become long and not yet short again.
+        long: FxHashSet<Pid>,
+    },
+}
+
+impl What {
+    fn counter(&self) -> &'static StaticAtomicU64 {
+        match self {
+            Self::Lives(_) => &LIVES,
+            Self::Loads { .. } => &LOADS,
+        }
+    }
+}
+
+enum Telling {
+    Life(Arc<Subject<LifeEvent>>, LifeEvent),
+    Load(Arc<Subject<SystemEvent>>, SystemEvent),
+}
+
+impl Observers {
+    pub(crate) fn new() -> Self {
+        let never = || AtomicU64::new(u64::MAX);
+        Self { state: Mutex::default(), long_poll: never(), long_queue: never() }
+    }
+
+    // Telling
+
+    /// Puts down what has happened to a process, to be [told](Self::tell). May be called under its lock.
+    #[cold]
+    pub(crate) fn note(&self, pid: Pid, event: &LifeEvent) {
+        let State { watches, untold, .. } = &mut *self.state.lock();
+        for watch in watches.iter().filter(|watch| watch.watcher != pid) {
+            if let What::Lives(subject) = &watch.what {
+                untold.push_back(Telling::Life(subject.clone(), event.clone()));
+            }
+        }
+    }
+
+    /// Tells what was put down, unless another thread does so already. Not under any lock.
+    #[cold]
+    pub(crate) fn tell(&self) {
+        let mut state = self.state.lock();
+        if mem::replace(&mut state.telling, true) {
+            return;
+        }
+        while !state.untold.is_empty() {
+            let untold = mem::take(&mut state.untold);
+            drop(state);
+            for telling in untold {
+                quietly(|| match telling {
+                    Telling::Life(subject, event) => subject.send(event),
+                    Telling::Load(subject, event) => subject.send(event),
+                });
+            }
+            state = self.state.lock();
+        }
+        state.telling = false;
+    }
+
+    // Loads
+
+    /// A poll of this process has taken so long.
+    fn poll_took(&self, pid: Pid, took: Duration) {
+        if nanoseconds(took) < self.long_poll.load(Ordering::Relaxed) {
+            return;
+        }
+        self.for_each_load(pid, |limits, _| {
+            limits.long_poll.is_some_and(|limit| took >= limit).then_some(SystemEvent::LongPoll { pid, took })
+        });
+        self.tell();
+    }
+
+    /// Whether anyone may want to know of a queue of this length.
+    fn is_long(&self, len: u64) -> bool {
+        len > self.long_queue.load(Ordering::Relaxed)
+    }
+
+    /// Puts down what the length of this process's queue means. Under its lock.
+    fn measure(&self, head: &Head, len: u64) {
+        let pid = head.pid;
+        let mut still_long = false;
+        self.for_each_load(pid, |limits, long| {
+            let (high, low) = limits.long_queue?;
+            let event = if len > high && long.insert(pid) {
+                Some(SystemEvent::LongMessageQueue { pid, len })
+            } else if len <= low && long.remove(&pid) {
+                Some(SystemEvent::ShortMessageQueue { pid, len })
+            } else {
+                None
+            };
+            still_long |= long.contains(&pid);
+            event
+        });
+        if still_long {
+            head.raise(Head::LONG_QUEUE);
+        } else {
+            head.lower(Head::LONG_QUEUE);
+        }
+    }
+
+    fn for_each_load(
+        &self,
+        pid: Pid,
+        mut judge: impl FnMut(&SystemMonitor, &mut FxHashSet<Pid>) -> Option<SystemEvent>,
+    ) {
+        let State { watches, untold, .. } = &mut *self.state.lock();
+        for watch in watches.iter_mut().filter(|watch| watch.watcher != pid) {
+            if let What::Loads { limits, subject, long } = &mut watch.what {
+                untold.extend(judge(limits, long).map(|event| Telling::Load(subject.clone(), event)));
+            }
+        }
+    }
+
+    /// The process has ended.
+    #[cold]
+    pub(crate) fn forget(&self, pid: Pid) {
+        self.for_each_load(pid, |_, long| {
+            long.remove(&pid);
+            None
+        });
+    }
+
+    // Watching
+
+    fn add(&self, watch: Watch) {
+        watch.what.counter().fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        state.watches.push(watch);
+        self.set_limits(&state);
+    }
+
+    fn remove(&self, mut which: impl FnMut(&Watch) -> bool) -> bool {
+        let removed = {
+            let mut state = self.state.lock();
+            let watches = mem::take(&mut state.watches);
+            let (removed, kept) = watches.into_iter().partition::<Vec<_>, _>(&mut which);
+            state.watches = kept;
+            self.set_limits(&state);
+            removed
+        };
+        for watch in &removed {
+            watch.what.counter().fetch_sub(1, Ordering::Relaxed);
+        }
+        !removed.is_empty()
+    }
+
+    fn set_limits(&self, state: &State) {
+        let (mut poll, mut queue) = (u64::MAX, u64::MAX);
+        for watch in &state.watches {
+            if let What::Loads { limits, .. } = &watch.what {
+                poll = poll.min(limits.long_poll.map_or(u64::MAX, nanoseconds));
+                queue = queue.min(limits.long_queue.map_or(u64::MAX, |(high, _)| high));
+            }
+        }
+        self.long_poll.store(poll, Ordering::Relaxed);
+        self.long_queue.store(queue, Ordering::Relaxed);
+    }
+}
+
+impl Members for Observers {
+    fn release(&self, pid: Pid) {
+        self.remove(|watch| watch.watcher == pid);
+    }
+}
+
+impl Drop for Observers {
+    fn drop(&mut self) {
+        self.remove(|_| true);
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// When a poll began, where anyone wants to know how long it takes.
+pub(crate) type Begun = Option<rt::RealInstant>;
+
+/// A poll begins.
+#[inline]
+pub(crate) fn begin() -> Begun {
+    if loads() { Some(rt::real_now()) } else { None }
+}
+
+/// A poll is over.
+#[cold]
+pub(crate) fn polled(process: &Process, begun: Begun) {
+    let head = process.head();
+    let observers = head.node.observers();
+    // A process with a thread of its own may take it as long as it likes.
+    if let Some(begun) = begun
+        && !blocking::is_own_thread()
+    {
+        observers.poll_took(head.pid, begun.elapsed());
+    }
+    if observers.long_queue.load(Ordering::Relaxed) != u64::MAX {
+        queue_shrank(process);
+    }
+}
+
+/// The process has perhaps taken messages out of its mailbox.
+#[cold]
+pub(crate) fn queue_shrank(process: &Process) {
+    let head = process.head();
+    // Looked at under the lock: who puts a message in may be about to find the queue long.
+    let told = process.with(|control, _| {
+        let long = head.flags() & Head::LONG_QUEUE != 0;
+        if long {
+            head.node.observers().measure(head, control.queue_len(head));
+        }
+        long
+    });
+    if told {
+        head.node.observers().tell();
+    }
+}
+
+/// There are so many messages in the mailbox of this process. `look` looks again, under the process's lock.
+#[cold]
+pub(crate) fn queue_grew(head: &Head, len: u64, look: impl FnOnce(&dyn Fn(u64))) {
+    let observers = head.node.observers();
+    // A queue that is known to be long is looked at now and then: another limit may be higher.
+    let known = head.flags() & Head::LONG_QUEUE != 0;
+    if observers.is_long(len) && (!known || len % LOOK_AGAIN == 0) {
+        look(&|len| observers.measure(head, len));
+        observers.tell();
+    }
+}
+
+impl Node {
+    /// Has the process of a subject told of lives or loads.
+    pub(crate) fn watch_lives(&self, subject: &Subject<LifeEvent>) -> Option<Watching> {
+        self.watch(&subject.process()?, What::Lives(Arc::new(subject.clone())))
+    }
+
+    pub(crate) fn watch_loads(
+        &self,
+        limits: SystemMonitor,
+        subject: &Subject<SystemEvent>,
+    ) -> Option<Watching> {
+        let what = What::Loads { limits, subject: Arc::new(subject.clone()), long: FxHashSet::default() };
+        self.watch(&subject.process()?, what)
+    }
+
+    fn watch(&self, process: &Process, what: What) -> Option<Watching> {
+        let (number, watcher) = (self.next_number(), process.head().pid);
+        let watching = Watching { node: self.clone(), number };
+        self.observers().add(Watch { number, watcher, what });
+        // Now, and not before: what is entered here is released when the process ends.
+        let table: Arc<dyn Members> = self.observers().clone();
+        if membership::enter(process, &table) {
+            return Some(watching);
+        }
+        watching.stop();
+        None
+    }
+}
+
+/// Somebody is told of what happens on a node: until he ends, or until [`stop`](Self::stop). To drop this changes
+/// nothing.
+///
+/// Returned by [`Node::life_events`] and [`Node::system_monitor`].
+pub struct Watching {
+    node: Node,
+    number: u64,
+}
+
+impl Watching {
+    /// No more events are sent; those that are may still come. Whether it was still watching.
+    #[allow(clippy::must_use_candidate)]
+    pub fn stop(self) -> bool {
+        self.node.observers().remove(|watch| watch.number == self.number)
+    }
+}
+
+impl fmt::Debug for Watching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watching").field(&self.number).finish()
+    }
+}
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::{Spawn, join, kill};
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_watcher_that_has_ended() {
+        let node = Node::new();
+        let prepared = Spawn::new().on(&node).prepare(|_: Subject<LifeEvent>| pending::<()>()).unwrap();
+        let (subject, ended) = (prepared.subject(), prepared.ended());
+        let pid = prepared.start();
+        let watches = || node.observers().state.lock().watches.len();
+
+        let first = node.watch_lives(&subject).unwrap();
+        let _second = node.watch_lives(&subject).unwrap();
+        let loads = subject.map(|_| unreachable!());
+        let limits = SystemMonitor::new().long_message_queue(7, 3);
+        let _third = node.watch_loads(limits, &loads).unwrap();
+        assert_eq!((watches(), node.observers().long_queue.load(Ordering::Relaxed)), (3, 7));
+        assert!(first.stop());
+        assert_eq!(watches(), 2);
+
+        node.run(async move { kill(pid) }).await.unwrap();
+        ended.await;
+        assert_eq!((watches(), node.observers().long_queue.load(Ordering::Relaxed)), (0, u64::MAX));
+        assert!(node.watch_lives(&subject).is_none());
+        assert_eq!(watches(), 0);
+        join(pid).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! How processes come and go, as those are told who watch a node.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::HashMap, future::pending, time::Duration};
+
+use erlang_process::{
+    self as process, ExitReason, LifeEvent, Name, Node, Pid, ReceiveError, RegisteredName, Spawn, Subject,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+async fn in_a_process(body: impl Future<Output = ()> + Send + 'static) {
+    tokio::time::timeout(LONG, Node::new().run(body)).await.unwrap().unwrap();
+}
+
+/// Watches the current node.
+fn watch() -> Subject<LifeEvent> {
+    let events = Subject::new().unwrap();
+    Node::current().life_events(&events).unwrap();
+    events
+}
+
+async fn next(events: &Subject<LifeEvent>) -> LifeEvent {
+    events.receive(LONG).await.unwrap()
+}
+
+async fn none(events: &Subject<LifeEvent>) {
+    assert_eq!(events.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+}
+
+async fn wait() {
+    pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_life_is_told_in_order() {
+    in_a_process(async {
+        let events = watch();
+        let (first, second) = (Name::<()>::new("first"), Name::<()>::new("second"));
+        let pid = Spawn::new().unlinked().named(first).spawn(wait()).unwrap();
+        process::unregister(first).unwrap();
+        process::register(pid, second).unwrap();
+        process::kill(pid);
+        process::join(pid).await;
+
+        let parent = process::current();
+        let initial_call = "life_events::wait";
+        assert_eq!(next(&events).await, LifeEvent::Spawned { pid, parent, initial_call });
+        let name = first.registered_name();
+        assert_eq!(next(&events).await, LifeEvent::Registered { pid, name });
+        assert_eq!(next(&events).await, LifeEvent::Unregistered { pid, name });
+        let name = second.registered_name();
+        assert_eq!(next(&events).await, LifeEvent::Registered { pid, name });
+        assert_eq!(next(&events).await, LifeEvent::Unregistered { pid, name });
+        assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Killed });
+        none(&events).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_ends_without_having_run_is_told_as_well() {
+    in_a_process(async {
+        let events = watch();
+        drop(Spawn::new().unlinked().prepare(|_: Subject<()>| wait()).unwrap());
+        let LifeEvent::Spawned { pid, .. } = next(&events).await else { panic!() };
+        assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Killed });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn neither_other_nodes_nor_oneself() {
+    in_a_process(async {
+        let events = watch();
+        Node::new().run(async {}).await.unwrap();
+        let me = process::current().unwrap();
+        let name = Name::<()>::new("mine");
+        process::register(me, name).unwrap();
+        process::unregister(name).unwrap();
+        none(&events).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn until_it_is_stopped() {
+    in_a_process(async {
+        let (events, others) = (Subject::new().unwrap(), watch());
+        let watching = Node::current().life_events(&events).unwrap();
+        assert!(watching.stop());
+        let pid = process::spawn(async {});
+        assert_eq!(next(&others).await.pid(), pid);
+        none(&events).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watcher_may_cause_events_where_it_is_told() {
+    in_a_process(async {
+        let spawned = Subject::new().unwrap();
+        let tell = spawned.clone();
+        // Its function runs in whoever tells, and spawns on this node as well.
+        let target = Subject::<Pid>::new().unwrap();
+        let mapped = target.map(move |event: LifeEvent| {
+            let name = Name::<()>::new("seen");
+            if let LifeEvent::Spawned { pid, .. } = event {
+                let registered = process::register(pid, name);
+                tell.send(registered.is_ok());
+            }
+            event.pid()
+        });
+        Node::current().life_events(&mapped).unwrap();
+        let pid = process::spawn_unlinked(wait());
+        assert_eq!(spawned.receive(LONG).await, Ok(true));
+        assert_eq!(target.receive(LONG).await, Ok(pid));
+        assert_eq!(target.receive(LONG).await, Ok(pid), "that it was registered");
+    })
+    .await;
+}
+
+/// Where a process stands, as its events say.
+#[derive(Default)]
+struct Life {
+    name: Option<RegisteredName>,
+    over: bool,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_a_storm_each_life_is_in_order() {
+    const PROCESSES: usize = 300;
+    in_a_process(async {
+        let events = watch();
+        let names = [(); 4].map(|()| Name::<()>::new("contended"));
+        for _ in 0..PROCESSES {
+            let pid = process::spawn_unlinked(wait());
+            for name in names {
+                process::spawn_unlinked(async move { process::register(pid, name).map(drop) });
+            }
+            process::spawn_unlinked(async move { process::unregister(names[0]) });
+            process::spawn_unlinked(async move { process::kill(pid) });
+        }
+        let mut lives = HashMap::<Pid, Life>::new();
+        let mut over = 0;
+        while over < PROCESSES * 7 {
+            let event = next(&events).await;
+            let pid = event.pid();
+            if let LifeEvent::Spawned { .. } = event {
+                assert!(lives.insert(pid, Life::default()).is_none(), "{event:?}");
+                continue;
+            }
+            let life = lives.get_mut(&pid).unwrap_or_else(|| panic!("not yet spawned: {event:?}"));
+            assert!(!life.over, "{event:?}");
+            match event {
+                LifeEvent::Registered { name, .. } => assert_eq!(life.name.replace(name), None),
+                LifeEvent::Unregistered { name, .. } => assert_eq!(life.name.take(), Some(name)),
+                LifeEvent::Exited { .. } => {
+                    assert_eq!(life.name, None);
+                    life.over = true;
+                    over += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        none(&events).await;
+    })
+    .await;
+}

@@ -1,0 +1,296 @@
+//! Long polls and long message queues.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    future::pending,
+    hint,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use erlang_process::{
+    self as process, Node, Pid, ReceiveError, Reply, Spawn, Subject, SystemEvent, SystemMonitor,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+async fn in_a_process(body: impl Future<Output = ()> + Send + 'static) {
+    tokio::time::timeout(LONG, Node::new().run(body)).await.unwrap().unwrap();
+}
+
+fn watch(limits: SystemMonitor) -> Subject<SystemEvent> {
+    let events = Subject::new().unwrap();
+    Node::current().system_monitor(limits, &events).unwrap();
+    events
+}
+
+async fn next(events: &Subject<SystemEvent>) -> SystemEvent {
+    events.receive(LONG).await.unwrap()
+}
+
+async fn none(events: &Subject<SystemEvent>) {
+    assert_eq!(events.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+}
+
+/// Blocks the thread: what is real time here, and no less than this.
+#[allow(clippy::disallowed_methods)]
+fn block(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_blocks_is_reported_whatever_the_clock_of_tokio_says() {
+    in_a_process(async {
+        let limit = Duration::from_millis(2);
+        let events = watch(SystemMonitor::new().long_poll(limit));
+        let pid = process::spawn(async move { block(limit) });
+        // Others may have been kept waiting by the system.
+        loop {
+            let SystemEvent::LongPoll { pid: long, took } = next(&events).await else { panic!() };
+            assert!(took >= limit);
+            if long == pid {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_limit_of_zero_every_poll_is_long() {
+    in_a_process(async {
+        let events = watch(SystemMonitor::new().long_poll(Duration::ZERO));
+        let pid = process::spawn(async {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        });
+        for _ in 0..3 {
+            let event = next(&events).await;
+            assert!(matches!(event, SystemEvent::LongPoll { pid: long, .. } if long == pid), "{event:?}");
+        }
+        tokio::task::yield_now().await;
+        none(&events).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_with_a_thread_of_its_own_may_take_it() {
+    in_a_process(async {
+        let events = watch(SystemMonitor::new().long_poll(Duration::ZERO));
+        let prepared = Spawn::new().unlinked().prepare(|_: Subject<()>| async {}).unwrap();
+        let ended = prepared.ended();
+        prepared.start_blocking();
+        ended.await;
+        none(&events).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_that_are_far_away_report_nothing() {
+    in_a_process(async {
+        let events = watch(SystemMonitor::new().long_poll(LONG).long_message_queue(1_000, 0));
+        process::join(process::spawn(async { block(Duration::from_millis(1)) })).await;
+        let idle = process::spawn_subject(|_: Subject<()>| pending::<()>());
+        (0..1_000).for_each(|_| idle.send(()));
+        none(&events).await;
+    })
+    .await;
+}
+
+/// A process that takes as many numbers out of its mailbox as it is told to, and where to tell it.
+async fn taker() -> (Pid, Subject<u32>, Subject<(usize, Reply<()>)>) {
+    let orders = Subject::new().unwrap();
+    let tell = orders.clone();
+    let numbers = process::spawn_subject(|numbers: Subject<u32>| async move {
+        let orders = Subject::<(usize, Reply<()>)>::new().unwrap();
+        tell.send(orders.clone());
+        while let Ok((count, reply)) = orders.receive_forever().await {
+            for _ in 0..count {
+                numbers.receive_forever().await.unwrap();
+            }
+            reply.send(());
+        }
+    });
+    (numbers.pid().unwrap(), numbers, orders.receive(LONG).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_queue_is_reported_once_when_it_is_long_and_once_when_it_is_short_again() {
+    in_a_process(async {
+        let (pid, numbers, orders) = taker().await;
+        let take = async |count| orders.call(LONG, |reply| (count, reply)).await.unwrap();
+        let events = watch(SystemMonitor::new().long_message_queue(3, 1));
+        for _ in 0..3 {
+            numbers.send(1);
+        }
+        none(&events).await;
+        numbers.send(1);
+        assert_eq!(next(&events).await, SystemEvent::LongMessageQueue { pid, len: 4 });
+        numbers.send(1);
+        take(3).await;
+        none(&events).await;
+        take(1).await;
+        assert_eq!(next(&events).await, SystemEvent::ShortMessageQueue { pid, len: 1 });
+        take(1).await;
+        none(&events).await;
+        // And again.
+        for _ in 0..6 {
+            numbers.send(1);
+        }
+        assert_eq!(next(&events).await, SystemEvent::LongMessageQueue { pid, len: 4 });
+        take(6).await;
+        assert_eq!(next(&events).await, SystemEvent::ShortMessageQueue { pid, len: 0 });
+        none(&events).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_monitor_has_its_limits_until_it_is_stopped() {
+    in_a_process(async {
+        let (pid, numbers, orders) = taker().await;
+        let take = async |count| orders.call(LONG, |reply| (count, reply)).await.unwrap();
+        let low = watch(SystemMonitor::new().long_message_queue(1, 0));
+        let high = watch(SystemMonitor::new().long_message_queue(127, 100));
+        let stopped = Subject::new().unwrap();
+        let limits = SystemMonitor::new().long_message_queue(1, 0);
+        assert!(Node::current().system_monitor(limits, &stopped).unwrap().stop());
+        for _ in 0..128 {
+            numbers.send(1);
+        }
+        assert_eq!(next(&low).await, SystemEvent::LongMessageQueue { pid, len: 2 });
+        assert_eq!(next(&high).await, SystemEvent::LongMessageQueue { pid, len: 128 });
+        take(28).await;
+        assert_eq!(next(&high).await, SystemEvent::ShortMessageQueue { pid, len: 100 });
+        none(&low).await;
+        take(100).await;
+        assert_eq!(next(&low).await, SystemEvent::ShortMessageQueue { pid, len: 0 });
+        none(&stopped).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_queue_of_a_process_with_a_thread_of_its_own_falls_where_it_waits() {
+    in_a_process(async {
+        let events = watch(SystemMonitor::new().long_message_queue(3, 0));
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let numbers = process::spawn_blocking(move |numbers: Subject<u32>| {
+            let _ = gate.recv();
+            while numbers.receive_forever_blocking().is_ok() {}
+        });
+        let pid = numbers.pid().unwrap();
+        for _ in 0..4 {
+            numbers.send(1);
+        }
+        assert_eq!(next(&events).await, SystemEvent::LongMessageQueue { pid, len: 4 });
+        drop(go);
+        assert_eq!(next(&events).await, SystemEvent::ShortMessageQueue { pid, len: 0 });
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_a_storm_long_and_short_alternate_and_the_last_is_short() {
+    in_a_process(async {
+        let events = watch(SystemMonitor::new().long_message_queue(5, 2));
+        for _ in 0..20 {
+            let prepared = Spawn::new().prepare(|numbers: Subject<bool>| async move {
+                let mut last = 4;
+                while last > 0 {
+                    last -= u32::from(numbers.receive_forever().await.unwrap());
+                }
+                // Once more, so that what it took is seen; then it waits for ever.
+                tokio::task::yield_now().await;
+                pending::<()>().await;
+            });
+            let prepared = prepared.unwrap();
+            let numbers = prepared.subject();
+            let pid = prepared.start();
+            for _ in 0..4 {
+                let numbers = numbers.clone();
+                process::spawn_unlinked(async move {
+                    for number in 0..200 {
+                        numbers.send(number == 199);
+                        if number % 50 == 0 {
+                            tokio::task::yield_now().await;
+                        }
+                    }
+                });
+            }
+            let mut long = false;
+            loop {
+                match events.receive(Duration::ZERO).await {
+                    Ok(SystemEvent::LongMessageQueue { pid: of, .. }) => {
+                        assert!(of == pid && !std::mem::replace(&mut long, true));
+                    }
+                    Ok(SystemEvent::ShortMessageQueue { pid: of, .. }) => {
+                        assert!(of == pid && std::mem::replace(&mut long, false));
+                    }
+                    Ok(other) => panic!("{other:?}"),
+                    Err(_) => {
+                        let info = Node::current().info(pid).unwrap();
+                        if info.messages_handled == 800 && !long {
+                            break;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+            process::unlink(pid).unwrap();
+            process::kill(pid);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_about_himself() {
+    in_a_process(async {
+        let limits = SystemMonitor::new().long_poll(Duration::ZERO).long_message_queue(0, 0);
+        let events = watch(limits);
+        let mine = Subject::new().unwrap();
+        mine.send(());
+        mine.send(());
+        tokio::task::yield_now().await;
+        none(&events).await;
+    })
+    .await;
+}
+
+/// From outside the runtime, as its threads may all be caught.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_poll_that_does_not_end_is_found() {
+    let node = Node::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let idle = Spawn::new().on(&node).spawn(pending::<()>()).unwrap();
+    let prepared = Spawn::new().on(&node).prepare(|_: Subject<()>| {
+        let stop = stop.clone();
+        async move {
+            while !stop.load(Ordering::Relaxed) {
+                hint::spin_loop();
+            }
+        }
+    });
+    let prepared = prepared.unwrap();
+    let ended = prepared.ended();
+    let busy = prepared.start();
+    let polls = loop {
+        let polls = node.polls();
+        if polls.pids() == [busy] {
+            break polls;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(polls.still_running(), [busy]);
+    assert!(!node.polls().pids().contains(&idle));
+    stop.store(true, Ordering::Relaxed);
+    ended.await;
+    assert_eq!(polls.still_running(), []);
+}
