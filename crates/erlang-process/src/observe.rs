@@ -295,7 +295,7 @@ pub(crate) fn queue_grew(head: &Head, len: u64, look: impl FnOnce(&dyn Fn(u64)))
     let observers = head.node.observers();
     // A queue that is known to be long is looked at now and then: another limit may be higher.
     let known = head.flags() & Head::LONG_QUEUE != 0;
-    if observers.is_long(len) && (!known || len % LOOK_AGAIN == 0) {
+    if observers.is_long(len) && (!known || len.is_multiple_of(LOOK_AGAIN)) {
         look(&|len| observers.measure(head, len));
         observers.tell();
     }

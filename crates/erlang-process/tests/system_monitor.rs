@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    collections::HashSet,
     future::pending,
     hint,
     sync::{
@@ -13,7 +14,7 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, Node, Pid, ReceiveError, Reply, Spawn, Subject, SystemEvent, SystemMonitor,
+    self as process, ExitReason, Node, Pid, ReceiveError, Reply, Spawn, Subject, SystemEvent, SystemMonitor,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -199,21 +200,21 @@ async fn the_queue_of_a_process_with_a_thread_of_its_own_falls_where_it_waits() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_a_storm_long_and_short_alternate_and_the_last_is_short() {
     in_a_process(async {
+        const SENDERS: u32 = 4;
         let events = watch(SystemMonitor::new().long_message_queue(5, 2));
+        let mut ends = Vec::new();
         for _ in 0..20 {
             let prepared = Spawn::new().prepare(|numbers: Subject<bool>| async move {
-                let mut last = 4;
+                let mut last = SENDERS;
                 while last > 0 {
                     last -= u32::from(numbers.receive_forever().await.unwrap());
                 }
-                // Once more, so that what it took is seen; then it waits for ever.
-                tokio::task::yield_now().await;
-                pending::<()>().await;
             });
             let prepared = prepared.unwrap();
             let numbers = prepared.subject();
-            let pid = prepared.start();
-            for _ in 0..4 {
+            ends.push(prepared.ended());
+            prepared.start();
+            for _ in 0..SENDERS {
                 let numbers = numbers.clone();
                 process::spawn_unlinked(async move {
                     for number in 0..200 {
@@ -224,28 +225,26 @@ async fn in_a_storm_long_and_short_alternate_and_the_last_is_short() {
                     }
                 });
             }
-            let mut long = false;
-            loop {
-                match events.receive(Duration::ZERO).await {
-                    Ok(SystemEvent::LongMessageQueue { pid: of, .. }) => {
-                        assert!(of == pid && !std::mem::replace(&mut long, true));
-                    }
-                    Ok(SystemEvent::ShortMessageQueue { pid: of, .. }) => {
-                        assert!(of == pid && std::mem::replace(&mut long, false));
-                    }
-                    Ok(other) => panic!("{other:?}"),
-                    Err(_) => {
-                        let info = Node::current().info(pid).unwrap();
-                        if info.messages_handled == 800 && !long {
-                            break;
-                        }
-                        tokio::task::yield_now().await;
-                    }
-                }
-            }
-            process::unlink(pid).unwrap();
-            process::kill(pid);
         }
+        for end in ends {
+            assert_eq!(end.await, ExitReason::Normal);
+        }
+        // What is reported of this one is reported last.
+        let marker = process::spawn_subject(|_: Subject<()>| pending::<()>());
+        (0..6).for_each(|_| marker.send(()));
+        let mut long = HashSet::new();
+        loop {
+            match next(&events).await {
+                SystemEvent::LongMessageQueue { pid, len } if Some(pid) == marker.pid() => {
+                    assert_eq!(len, 6);
+                    break;
+                }
+                SystemEvent::LongMessageQueue { pid, len } => assert!(len > 5 && long.insert(pid)),
+                SystemEvent::ShortMessageQueue { pid, len } => assert!(len <= 2 && long.remove(&pid)),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(long.is_empty());
     })
     .await;
 }
