@@ -63,7 +63,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let process = scope::cell();
     assert!(
-        process.is_none() || OWN.get(),
+        process.is_none() || OWN.with(Cell::get),
         "a process that shares its thread would block others: spawn it with `spawn_blocking`"
     );
     loop {
@@ -126,20 +126,20 @@ struct Own;
 
 impl Own {
     fn enter() -> Self {
-        OWN.set(true);
+        OWN.with(|own| own.set(true));
         Self
     }
 }
 
 impl Drop for Own {
     fn drop(&mut self) {
-        OWN.set(false);
+        OWN.with(|own| own.set(false));
     }
 }
 
 /// Whether the process on this thread has it for itself.
 pub(crate) fn is_own_thread() -> bool {
-    OWN.get()
+    OWN.with(Cell::get)
 }
 
 /// A thread that waits until it is woken.

@@ -19,6 +19,7 @@ mod names;
 #[cfg(otp_shuttle)]
 mod programs;
 pub(crate) mod puppet;
+mod suspensions;
 mod tables;
 mod timers;
 

@@ -93,6 +93,11 @@ impl<M: Send + 'static> Puppet<M> {
         self.task.is_woken()
     }
 
+    /// Whether it has done all that it was told.
+    pub(super) fn is_idle(&self) -> bool {
+        self.jobs.lock().unwrap().is_empty()
+    }
+
     /// Why it has ended; `None` while it lives.
     pub(super) fn reason(&self) -> Option<ExitReason> {
         self.process.exit_reason()
