@@ -15,6 +15,9 @@ const BODY: &str = "::{{closure}}";
 
 /// A process, seen from outside at one moment.
 ///
+/// When it was started is not among it, as in Erlang: each spawn would have to ask for the time, and each process to
+/// keep it. Who wants to know notes when [`LifeEvent::Spawned`](crate::LifeEvent::Spawned) comes.
+///
 /// Counterpart: the result of `process_info/1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LifeEvent {
-    /// It was made, and is about to run.
+    /// It was made, and is about to run; or to end at once, where the name that it was to have proves to be taken.
     Spawned {
         /// Who.
         pid: Pid,
@@ -66,9 +66,9 @@ impl Node {
     ///
     /// Events about one process come in order, and it has no others after [`LifeEvent::Exited`]; nothing holds between
     /// processes. An event may come a little after what has happened can be seen otherwise. About the watcher itself
-    /// there are none. It may come under more than it can take, as all mailboxes: the node does not wait for it.
+    /// there are none. The node does not wait for the watcher: events that it does not take fill its mailbox.
     ///
-    /// While nobody watches, this costs each process two loads of a flag in its life.
+    /// While nobody watches, this costs each process a few loads of a flag in its life.
     ///
     /// ```
     /// use std::time::Duration;

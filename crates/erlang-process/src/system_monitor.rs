@@ -1,4 +1,4 @@
-//! Watching for what does a whole system harm: processes that do not let others run, and mailboxes that overflow.
+//! Watching for what harms a whole system: processes that do not let others run, and mailboxes that overflow.
 
 use std::{fmt, time::Duration};
 
