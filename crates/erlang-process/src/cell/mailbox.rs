@@ -15,6 +15,9 @@ use super::envelope::{AnyMessage, Envelope, Key};
 /// How many bytes of messages are in a block, where they are not larger themselves: what allocators serve fast.
 const BLOCK_BYTES: usize = 1024;
 
+/// The list of full blocks gives its own memory back when there were more.
+const KEPT_BLOCKS: usize = 16;
+
 /// The in-queue, seen by code that does not know the process's own message type.
 pub(crate) trait AnyQueue: Any + Send {
     fn push_other(&mut self, message: Box<dyn AnyMessage>);
@@ -52,6 +55,10 @@ impl<M> Queue<M> {
         self.last.push(envelope);
     }
 
+    fn has_full(&self) -> bool {
+        self.full.as_ref().is_some_and(|full| !full.is_empty())
+    }
+
     #[cold]
     fn begin_block(&mut self) {
         let full = mem::replace(&mut self.last, Vec::with_capacity(Self::BLOCK));
@@ -61,7 +68,7 @@ impl<M> Queue<M> {
     /// Takes the only message that there is, if it is of the process's own type.
     #[inline]
     pub(crate) fn take_only(&mut self) -> Option<M> {
-        if self.last.len() != 1 || self.full.is_some() {
+        if self.last.len() != 1 || self.has_full() {
             return None;
         }
         match self.last.pop()? {
@@ -154,15 +161,20 @@ impl<M> Inbox<M> {
 
     /// Moves everything from the in-queue to the end.
     fn refill(&mut self, queue: &mut Queue<M>) {
-        if let Some(full) = queue.full.take() {
-            self.blocks.extend(*full);
-        } else if self.first.is_empty() && self.blocks.is_empty() {
-            // The two exchange their memory.
-            let emptied = mem::take(&mut self.first).into();
-            self.first = mem::replace(&mut queue.last, emptied).into();
-            return;
+        // The two exchange their memory.
+        let emptied = if self.first.is_empty() { mem::take(&mut self.first).into() } else { Vec::new() };
+        let last = mem::replace(&mut queue.last, emptied);
+        match &mut queue.full {
+            Some(full) if !full.is_empty() => {
+                self.blocks.extend(full.drain(..));
+                if full.capacity() > KEPT_BLOCKS {
+                    queue.full = None;
+                }
+                self.blocks.push_back(last);
+            }
+            _ if self.first.is_empty() && self.blocks.is_empty() => self.first = last.into(),
+            _ => self.blocks.push_back(last),
         }
-        self.blocks.push_back(mem::take(&mut queue.last));
     }
 
     /// The message there, for a search: blocks are joined as far as it looks.
