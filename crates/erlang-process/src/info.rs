@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cell::{Head, Link, Process},
+    cell::{Head, Link, Monitored, Process},
     name::RegisteredName,
     pid::Pid,
     signal::Dest,
@@ -108,7 +108,7 @@ impl Info {
                 let active = relations.links.iter().filter(|(_, link)| **link == Link::Active);
                 info.links.extend(active.map(|(pid, _)| *pid));
                 info.links.sort_unstable();
-                info.monitors.extend(relations.monitors.values().map(|monitored| monitored.target));
+                info.monitors.extend(relations.monitors.values().map(Monitored::target));
                 info.monitored_by.extend(relations.watchers.values().map(|watcher| watcher.pid));
                 info.monitored_by.sort_unstable();
             }

@@ -69,7 +69,9 @@ fn set_up(target: Dest, alias: Option<AliasEnd>) -> Result<Monitor, NotAProcess>
         cell.with(|control, _| control.rare_mut().aliases.insert(reference, end));
     }
     if to != Dest::Pid(head.pid) {
-        cell.with(|control, _| control.relations_mut().monitors.insert(reference, Monitored { target, to }));
+        cell.with(|control, _| {
+            control.relations_mut().monitors.insert(reference, Monitored::new(target, to))
+        });
         head.node.signal(Some(head.pid), to, Signal::Monitor { reference, target });
     }
     Ok(Monitor { reference })
@@ -86,7 +88,7 @@ pub fn demonitor(monitor: Monitor) -> bool {
     let head = cell.head();
     let ended = cell.with(|control, _| control.end_monitor(monitor.reference));
     let Some(monitored) = ended else { return false };
-    head.node.signal(Some(head.pid), monitored.to, Signal::Demonitor(monitor.reference));
+    head.node.signal(Some(head.pid), monitored.to(), Signal::Demonitor(monitor.reference));
     true
 }
 

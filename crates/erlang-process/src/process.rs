@@ -575,7 +575,7 @@ fn tell(process: &Process, reason: &ExitReason, mut relations: Relations) -> Opt
         send(watcher.pid.into(), down);
     }
     for (reference, monitored) in relations.monitors {
-        send(monitored.to, Signal::Demonitor(reference));
+        send(monitored.to(), Signal::Demonitor(reference));
     }
     if let Some(rare) = relations.rare {
         answer_late(head, reason, *rare);

@@ -1,6 +1,9 @@
 //! Unique references.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use crate::pid::{NodeId, Pid};
 
@@ -13,7 +16,7 @@ const WORDS: usize = 5;
 /// ([`alias`](crate::alias())).
 ///
 /// Counterpart: `reference()` in Erlang, `Reference` in Gleam.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
     node: NodeId,
     len: u8,
@@ -67,6 +70,13 @@ impl Reference {
     pub(crate) fn owner(&self) -> Option<Pid> {
         let number = u64::from(self.words[4]) << 32 | u64::from(self.words[3]);
         (self.node.is_here() && usize::from(self.len) == WORDS && number != 0).then(|| Pid::here(number))
+    }
+}
+
+impl Hash for Reference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The words that differ first. A table of references is looked into at every end of a process.
+        state.write_u64(u64::from(self.words[1]) << 32 | u64::from(self.words[0]));
     }
 }
 

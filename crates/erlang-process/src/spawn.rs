@@ -90,7 +90,7 @@ where
     let reference = head.node.make_reference(Some(head.pid));
     cell.with(|control, _| {
         let child = prepared.pid().into();
-        control.relations_mut().monitors.insert(reference, Monitored { target: child, to: child });
+        control.relations_mut().monitors.insert(reference, Monitored::new(child, child));
     });
     prepared.monitored_by(head.pid, reference);
     Ok((prepared.start(), Monitor::from_reference(reference)))

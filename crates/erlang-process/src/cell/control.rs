@@ -87,11 +87,43 @@ pub(crate) struct Watcher {
     pub(crate) target: Dest,
 }
 
-pub(crate) struct Monitored {
+pub(crate) enum Monitored {
+    /// By its pid.
+    Process(Pid),
+    /// As it was named.
+    Named(Box<Named>),
+}
+
+pub(crate) struct Named {
     /// The process as this one named it.
-    pub(crate) target: Dest,
+    target: Dest,
     /// Where the signals about it go: the process that held the name then, whoever holds it now.
-    pub(crate) to: Dest,
+    to: Dest,
+}
+
+impl Monitored {
+    pub(crate) fn new(target: Dest, to: Dest) -> Self {
+        match (target, to) {
+            (Dest::Pid(target), Dest::Pid(to)) if target == to => Self::Process(to),
+            _ => Self::Named(Box::new(Named { target, to })),
+        }
+    }
+
+    /// The process as this one named it.
+    pub(crate) fn target(&self) -> Dest {
+        match self {
+            Self::Process(pid) => Dest::Pid(*pid),
+            Self::Named(named) => named.target,
+        }
+    }
+
+    /// Where the signals about it go.
+    pub(crate) fn to(&self) -> Dest {
+        match self {
+            Self::Process(pid) => Dest::Pid(*pid),
+            Self::Named(named) => named.to,
+        }
+    }
 }
 
 /// Who waits for the end outside any process.
@@ -328,8 +360,7 @@ impl Control {
                 match verdict(reason, link, self.trapping, from == head.pid) {
                     Verdict::Drop => Delivery::QUIET,
                     Verdict::Message(reason) => {
-                        let body = ExitMessage { pid: from, reason };
-                        Delivery::Taken(self.push(head, queue, Tagged { key: Key::Exit(from), body }))
+                        Delivery::Taken(self.push(head, queue, ExitMessage { pid: from, reason }))
                     }
                     Verdict::Exit(reason) => match self.begin_exit(head, reason) {
                         None => Delivery::Taken(self.wake_up()),
@@ -354,15 +385,13 @@ impl Control {
                     return Delivery::Refused(Signal::Down { reference, target, reason });
                 }
                 let monitor = Monitor::from_reference(reference);
-                let body = Down { monitor, target, reason };
-                Delivery::Taken(self.push(head, queue, Tagged { key: Key::Down(reference), body }))
+                Delivery::Taken(self.push(head, queue, Down { monitor, target, reason }))
             }
         }
     }
 
-    fn push<T: Send + 'static>(&mut self, head: &Head, queue: &mut dyn AnyQueue, message: Tagged<T>) -> Wake {
-        let message: Box<dyn AnyMessage> = Box::new(message);
-        queue.push_other(message);
+    fn push(&mut self, head: &Head, queue: &mut dyn AnyQueue, message: impl AnyMessage + 'static) -> Wake {
+        queue.push_other(Box::new(message));
         self.message_came(head)
     }
 
@@ -406,7 +435,7 @@ impl Control {
             Some(AliasEnd::Reply | AliasEnd::ReplyDemonitor) => {}
         }
         rare.aliases.remove(&alias);
-        self.end_monitor(alias).map_or(Through::Open, |monitored| Through::EndsMonitor(monitored.to))
+        self.end_monitor(alias).map_or(Through::Open, |monitored| Through::EndsMonitor(monitored.to()))
     }
 
     /// Forgets a monitor of this process's, if it is still there.

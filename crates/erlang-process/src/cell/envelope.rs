@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::{name::RegisteredName, pid::Pid, reference::Reference};
+use crate::{monitor::Down, name::RegisteredName, pid::Pid, process::ExitMessage, reference::Reference};
 
 /// What kind of message an envelope holds: what a selector decides by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +50,26 @@ impl<M: 'static> Envelope<M> {
 pub(crate) trait AnyMessage: Send {
     fn key(&self) -> Key;
     fn open(self: Box<Self>, take: &mut dyn FnMut(&mut dyn Any));
+}
+
+impl AnyMessage for Down {
+    fn key(&self) -> Key {
+        Key::Down(self.monitor.reference())
+    }
+
+    fn open(self: Box<Self>, take: &mut dyn FnMut(&mut dyn Any)) {
+        take(&mut Some(*self));
+    }
+}
+
+impl AnyMessage for ExitMessage {
+    fn key(&self) -> Key {
+        Key::Exit(self.pid)
+    }
+
+    fn open(self: Box<Self>, take: &mut dyn FnMut(&mut dyn Any)) {
+        take(&mut Some(*self));
+    }
 }
 
 /// A message with the key that it is received by.
