@@ -69,7 +69,7 @@ pub enum Status {
     Waiting,
     /// It is being polled.
     Running,
-    /// Somebody has it [suspended](crate::suspend), and it has come out of its last poll.
+    /// Somebody has it [suspended](crate::suspend()), and it has come out of its last poll.
     Suspended,
 }
 

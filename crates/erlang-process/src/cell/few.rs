@@ -5,17 +5,13 @@ use std::{hash::Hash, mem};
 use rustc_hash::FxHashMap;
 
 /// A map whose first entry costs no allocation: a child has one link, to its supervisor, and one monitor at most.
+#[derive(Default)]
 pub(crate) enum Few<K, V> {
+    #[default]
     None,
     One(K, V),
     /// More than one, or once more than one.
     Many(Box<FxHashMap<K, V>>),
-}
-
-impl<K, V> Default for Few<K, V> {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 impl<K: Eq + Hash, V> Few<K, V> {

@@ -31,7 +31,7 @@ pub(crate) trait AnyQueue: Any + Send {
 /// What has come, oldest first.
 pub(crate) struct Queue<M> {
     /// The blocks before the last, which are full.
-    full: Option<Box<Vec<Block<M>>>>,
+    full: Vec<Block<M>>,
     last: Block<M>,
 }
 
@@ -44,7 +44,7 @@ impl<M> Queue<M> {
     };
 
     pub(crate) fn new() -> Self {
-        Self { full: None, last: Vec::new() }
+        Self { full: Vec::new(), last: Vec::new() }
     }
 
     #[inline]
@@ -55,20 +55,16 @@ impl<M> Queue<M> {
         self.last.push(envelope);
     }
 
-    fn has_full(&self) -> bool {
-        self.full.as_ref().is_some_and(|full| !full.is_empty())
-    }
-
     #[cold]
     fn begin_block(&mut self) {
         let full = mem::replace(&mut self.last, Vec::with_capacity(Self::BLOCK));
-        self.full.get_or_insert_default().push(full);
+        self.full.push(full);
     }
 
     /// Takes the only message that there is, if it is of the process's own type.
     #[inline]
     pub(crate) fn take_only(&mut self) -> Option<M> {
-        if self.last.len() != 1 || self.has_full() {
+        if self.last.len() != 1 || !self.full.is_empty() {
             return None;
         }
         match self.last.pop()? {
@@ -164,16 +160,14 @@ impl<M> Inbox<M> {
         // The two exchange their memory.
         let emptied = if self.first.is_empty() { mem::take(&mut self.first).into() } else { Vec::new() };
         let last = mem::replace(&mut queue.last, emptied);
-        match &mut queue.full {
-            Some(full) if !full.is_empty() => {
-                self.blocks.extend(full.drain(..));
-                if full.capacity() > KEPT_BLOCKS {
-                    queue.full = None;
-                }
-                self.blocks.push_back(last);
-            }
-            _ if self.first.is_empty() && self.blocks.is_empty() => self.first = last.into(),
-            _ => self.blocks.push_back(last),
+        self.blocks.extend(queue.full.drain(..));
+        if queue.full.capacity() > KEPT_BLOCKS {
+            queue.full = Vec::new();
+        }
+        if self.first.is_empty() && self.blocks.is_empty() {
+            self.first = last.into();
+        } else {
+            self.blocks.push_back(last);
         }
     }
 
