@@ -157,6 +157,10 @@ impl<M> Inbox<M> {
 
     /// Moves everything from the in-queue to the end.
     fn refill(&mut self, queue: &mut Queue<M>) {
+        if queue.full.is_empty() && queue.last.len() == 1 && self.blocks.is_empty() {
+            self.first.extend(queue.last.pop());
+            return;
+        }
         // The two exchange their memory.
         let emptied = if self.first.is_empty() { mem::take(&mut self.first).into() } else { Vec::new() };
         let last = mem::replace(&mut queue.last, emptied);

@@ -329,6 +329,9 @@ impl Cell<dyn AnyQueue> {
     /// Moves what has come into the inbox. If nothing has, the next message wakes `waker`: looking and keeping
     /// the waker are one step under the lock, so no message falls between them.
     pub(crate) fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill {
+        if !self.head.has_mail() && waker.is_none_or(|waker| self.head.is_task_waker(waker)) {
+            return Refill::Nothing { waker_kept: false };
+        }
         self.with(|control, queue| {
             if queue.refill(inbox) {
                 self.head.set_mail(false);
