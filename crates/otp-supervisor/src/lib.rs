@@ -8,6 +8,7 @@ mod shell;
 
 pub mod application;
 pub mod factory_supervisor;
+pub mod partition_supervisor;
 pub mod semantics;
 pub mod static_supervisor;
 

@@ -1,0 +1,366 @@
+//! Supervisors of several copies of one child, among which the work is divided by a key.
+//!
+//! Where one process is too slow for all requests, several share them: each key always goes to the same one, so that
+//! what is asked about one key keeps its order. [`Partitions`] is the address; it outlives the supervisor's restarts as a
+//! [`Name`](erlang_process::Name) outlives those of a process.
+//!
+//! ```
+//! use std::{num::NonZeroUsize, time::Duration};
+//! use erlang_process::{Reply, Subject};
+//! use otp_actor as actor;
+//! use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counters = Partitions::<Subject<Reply<u64>>>::new(NonZeroUsize::new(4).unwrap());
+//! partition_supervisor::new(&counters, |_| {
+//!     supervision::worker(|| {
+//!         let count = |count: &mut u64, reply: Reply<u64>| {
+//!             *count += 1;
+//!             reply.send(*count);
+//!         };
+//!         actor::new(0).on_message(count).start()
+//!     })
+//! })
+//! .start()
+//! .await?;
+//!
+//! let second = Duration::from_secs(1);
+//! let counter = counters.of("joe").ok_or("no partition")?;
+//! assert_eq!(counter.call(second, |reply| reply).await?, 1);
+//! let same = counters.of("joe").ok_or("no partition")?;
+//! assert_eq!(same.call(second, |reply| reply).await?, 2);
+//! # Ok(()) }
+//! ```
+//!
+//! Counterpart: `PartitionSupervisor` in Elixir.
+
+use std::{
+    error::Error,
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    num::NonZeroUsize,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use erlang_process::{CallError, Pid};
+use otp_actor::{StartError, Started};
+use tokio::sync::Mutex;
+
+use crate::{
+    child_info::ChildInfo,
+    child_spec::{ChildId, ChildSpec},
+    error::SupervisorError,
+    semantics::{Counts, Strategy},
+    static_supervisor,
+};
+
+/// The copies of one child, each reached by the keys that are its share.
+///
+/// Cheap to clone. There are none in it before a supervisor is [started](new) for it, and new ones after each restart.
+pub struct Partitions<D>(Arc<Table<D>>);
+
+struct Table<D> {
+    /// What each copy was last started with.
+    children: Box<[RwLock<Option<Arc<D>>>]>,
+    /// How many of them share the keys.
+    active: AtomicUsize,
+    /// Held while that is changed.
+    resizing: Mutex<()>,
+}
+
+impl<D: Clone + Send + Sync + 'static> Partitions<D> {
+    /// For this many copies.
+    #[must_use]
+    pub fn new(partitions: NonZeroUsize) -> Self {
+        Self(Arc::new(Table {
+            children: (0..partitions.get()).map(|_| RwLock::new(None)).collect(),
+            active: AtomicUsize::new(partitions.get()),
+            resizing: Mutex::new(()),
+        }))
+    }
+
+    /// As many as there are threads that can run at once.
+    ///
+    /// Counterpart: the default of `partitions:` in Elixir.
+    #[must_use]
+    pub fn per_core() -> Self {
+        Self::new(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// How many copies share the keys: all, unless there was a [resize](Supervisor::resize).
+    ///
+    /// Counterpart: `PartitionSupervisor.partitions/1`.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        self.0.active.load(Ordering::Acquire)
+    }
+
+    /// What the copy for this number was started with: numbers are shared out by their remainder. `None` if there is none.
+    ///
+    /// A copy that has ended is still returned until its successor has started; messages to it are lost and calls fail, as
+    /// with any process that has ended.
+    ///
+    /// Counterpart: `{:via, PartitionSupervisor, {name, integer}}`.
+    #[must_use]
+    pub fn nth(&self, number: u64) -> Option<D> {
+        let active = u64::try_from(self.active()).ok()?;
+        let index = usize::try_from(number.checked_rem(active)?).ok()?;
+        let child = self.0.children.get(index)?.read().unwrap_or_else(PoisonError::into_inner).clone();
+        child.map(|child| D::clone(&child))
+    }
+
+    /// What the copy for this key was started with, as [`nth`](Self::nth) of its hash: the same for the same key, as long as
+    /// as many copies are active.
+    ///
+    /// Counterpart: `{:via, PartitionSupervisor, {name, key}}`.
+    #[must_use]
+    pub fn of<K: Hash + ?Sized>(&self, key: &K) -> Option<D> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        self.nth(hasher.finish())
+    }
+
+    fn put(&self, index: usize, child: &D) {
+        let child = Arc::new(child.clone());
+        if let Some(place) = self.0.children.get(index) {
+            let before = place.write().unwrap_or_else(PoisonError::into_inner).replace(child);
+            drop(before);
+        }
+    }
+}
+
+impl<D> Clone for Partitions<D> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<D> fmt::Debug for Partitions<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partitions")
+            .field("active", &self.0.active)
+            .field("partitions", &self.0.children.len())
+            .finish()
+    }
+}
+
+/// A supervisor of a copy of `child` for each partition; the function is told which, from zero.
+///
+/// Their ids are their numbers, whatever ids the specifications have. The strategy is one for one; how many restarts are tolerated
+/// is said of the [`Builder`].
+///
+/// Counterpart: `child_spec:` and `with_arguments:` of `PartitionSupervisor`.
+pub fn new<D>(partitions: &Partitions<D>, child: impl FnMut(usize) -> ChildSpec<D>) -> Builder<D>
+where
+    D: Clone + Send + Sync + 'static,
+{
+    let partitions = partitions.clone();
+    let children = (0..partitions.0.children.len()).map(child).enumerate();
+    let supervisor =
+        children.fold(static_supervisor::new(Strategy::OneForOne), |supervisor, (index, child)| {
+            let table = partitions.clone();
+            let child = child.id(id(index)).map_data(move |data| table.put(index, &data));
+            supervisor.add(child)
+        });
+    Builder { partitions, supervisor }
+}
+
+/// The id of the copy with this number.
+fn id(index: usize) -> ChildId {
+    ChildId::numbered(index as u64)
+}
+
+/// A partition supervisor to be started.
+#[must_use = "a supervisor does nothing before it is started"]
+pub struct Builder<D> {
+    partitions: Partitions<D>,
+    supervisor: static_supervisor::Builder,
+}
+
+impl<D: Clone + Send + Sync + 'static> Builder<D> {
+    /// How many restarts are tolerated in which time, see
+    /// [`restart_tolerance`](static_supervisor::Builder::restart_tolerance) of a static supervisor.
+    pub fn restart_tolerance(mut self, intensity: u32, period: std::time::Duration) -> Self {
+        self.supervisor = self.supervisor.restart_tolerance(intensity, period);
+        self
+    }
+
+    /// Starts the supervisor, linked with the calling process if there is one, and the copies one after the other. All of them
+    /// are active.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](static_supervisor::Builder::start) of a static supervisor.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the supervisor, and with it its children, unless it was returned.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `PartitionSupervisor.start_link/1`.
+    pub async fn start(self) -> Result<Started<Supervisor<D>>, StartError> {
+        let Self { partitions, supervisor } = self;
+        let Started { pid, data: children } = supervisor.start().await?;
+        partitions.0.active.store(partitions.0.children.len(), Ordering::Release);
+        Ok(Started { pid, data: Supervisor { partitions, children } })
+    }
+}
+
+impl<D> fmt::Debug for Builder<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("partitions", &self.partitions)
+            .field("supervisor", &self.supervisor)
+            .finish()
+    }
+}
+
+/// A running partition supervisor.
+pub struct Supervisor<D> {
+    partitions: Partitions<D>,
+    children: static_supervisor::Supervisor,
+}
+
+impl<D: Clone + Send + Sync + 'static> Supervisor<D> {
+    /// The supervisor's process; `None` if nobody holds its name.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.children.pid()
+    }
+
+    /// All copies, the last one first.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `PartitionSupervisor.which_children/1`.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo<ChildId>>, CallError> {
+        self.children.which_children().await
+    }
+
+    /// How many copies there are, and how many of them live.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `PartitionSupervisor.count_children/1`.
+    pub async fn count_children(&self) -> Result<Counts, CallError> {
+        self.children.count_children().await
+    }
+
+    /// Stops the copies, the last one first, and then the supervisor, see
+    /// [`stop`](static_supervisor::Supervisor::stop) of a static supervisor.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoProc`] if it was gone already; [`CallError::Down`] with its reason, if it ended with another one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `PartitionSupervisor.stop/3`.
+    pub async fn stop(&self) -> Result<(), CallError> {
+        self.children.stop().await
+    }
+
+    /// Lets only the first `partitions` copies share the keys: the others are stopped, or started again. Returns how many there were
+    /// before. Keys move to other copies by this.
+    ///
+    /// # Errors
+    ///
+    /// [`ResizeError`]: there are not so many, or one did not start; those before it are active then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves some of the change undone; resizing again completes it.
+    ///
+    /// Counterpart: `PartitionSupervisor.resize!/2`.
+    pub async fn resize(&self, partitions: usize) -> Result<usize, ResizeError> {
+        let table = &*self.partitions.0;
+        let most = table.children.len();
+        if partitions > most {
+            return Err(ResizeError::TooMany { most });
+        }
+        let _only_one = table.resizing.lock().await;
+        let before = self.partitions.active();
+        for index in before..partitions {
+            match self.children.restart_child(id(index)).await {
+                // One that an interrupted resize has not stopped, or has started.
+                Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => {}
+                Err(error) => return Err(ResizeError::Supervisor(error)),
+            }
+            table.active.store(index + 1, Ordering::Release);
+        }
+        if partitions < before {
+            // First, so that no key finds one that is being stopped.
+            table.active.store(partitions, Ordering::Release);
+        }
+        for index in partitions..most {
+            self.children.terminate_child(id(index)).await.map_err(ResizeError::Supervisor)?;
+        }
+        Ok(before)
+    }
+}
+
+impl<D> Clone for Supervisor<D> {
+    fn clone(&self) -> Self {
+        Self { partitions: self.partitions.clone(), children: self.children.clone() }
+    }
+}
+
+impl<D> fmt::Debug for Supervisor<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervisor")
+            .field("partitions", &self.partitions)
+            .field("children", &self.children)
+            .finish()
+    }
+}
+
+/// Why the number of active partitions was not changed as asked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ResizeError {
+    /// More than there were at the start.
+    TooMany {
+        /// How many there can be.
+        most: usize,
+    },
+    /// A copy could not be started or stopped.
+    Supervisor(SupervisorError),
+}
+
+impl fmt::Display for ResizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany { most } => write!(f, "there can be {most} partitions at most"),
+            Self::Supervisor(error) => write!(f, "a partition could not be started or stopped: {error}"),
+        }
+    }
+}
+
+impl Error for ResizeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::TooMany { .. } => None,
+            Self::Supervisor(error) => Some(error),
+        }
+    }
+}
