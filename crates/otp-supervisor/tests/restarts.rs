@@ -86,18 +86,18 @@ async fn after_b_is_killed(strategy: Strategy) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_for_one_restarts_the_one() {
+async fn supr_05_one_for_one_restarts_the_one() {
     assert_eq!(after_b_is_killed(Strategy::OneForOne).await, ["end b", "start b"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn rest_for_one_restarts_the_rest() {
+async fn supr_07_rest_for_one_restarts_the_rest() {
     let lines = after_b_is_killed(Strategy::RestForOne).await;
     assert_eq!(lines, ["end b", "end c", "start b", "start c"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_for_all_restarts_all() {
+async fn supr_06_one_for_all_restarts_all() {
     let lines = after_b_is_killed(Strategy::OneForAll).await;
     assert_eq!(lines, ["end b", "end c", "end a", "start a", "start b", "start c"]);
 }
