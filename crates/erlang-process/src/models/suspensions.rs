@@ -11,7 +11,7 @@ fn what_a_suspended_process_was_woken_for_it_does_when_it_is_resumed() {
         let process = a.process.clone();
         let debugger = thread::spawn(move || {
             assert!(process.with(|control, _| control.suspend(process.head())));
-            process.with(|control, _| control.resume(process.head())).wake();
+            process.wake(process.with(|control, _| control.resume(process.head())));
         });
         // The poll that this order causes may find the process suspended.
         let done = a.does(|| ()).is_some();
@@ -43,6 +43,6 @@ fn a_process_that_is_suspended_and_killed_ends() {
         assert!(a.is_woken(), "nobody has woken it");
         a.poll();
         assert_eq!(a.reason(), Some(ExitReason::Killed));
-        a.process.with(|control, _| control.resume(a.process.head())).wake();
+        a.process.wake(a.process.with(|control, _| control.resume(a.process.head())));
     });
 }
