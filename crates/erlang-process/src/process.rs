@@ -407,7 +407,9 @@ pub(crate) fn attend(process: &Process, waker: &Waker) -> Next {
     let head = process.head();
     if head.flags() & Head::NEW != 0 {
         head.lower(Head::NEW);
-        head.set_task_waker(waker);
+        let waker = waker.clone();
+        // Under the lock, where all is put down that wakes: what came before, and woke nobody, is seen from here on.
+        process.with(|_, _| head.set_task_waker(waker));
     }
     if head.flags() & Head::OWES != 0 {
         acknowledge(head, process.with(|control, _| control.take_owed(head)));

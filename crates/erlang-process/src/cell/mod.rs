@@ -115,9 +115,9 @@ impl Head {
         self.flags() & Self::EXITING == 0
     }
 
-    pub(crate) fn set_task_waker(&self, waker: &Waker) {
+    pub(crate) fn set_task_waker(&self, waker: Waker) {
         // The first stays: a task is woken by one waker all its life.
-        let _ = self.waker.set(waker.clone());
+        let _ = self.waker.set(waker);
     }
 
     #[inline]
