@@ -61,6 +61,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(parker.clone());
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
+    let mut waiting = parker.wait();
     let process = scope::cell();
     assert!(
         process.is_none() || OWN.with(Cell::get),
@@ -73,7 +74,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 Next::End if thread::panicking() => {}
                 Next::End => resume_unwind(Box::new(SignalUnwind)),
                 Next::Wait => {
-                    parker.park_process(process);
+                    waiting.park_process(process);
                     continue;
                 }
             }
@@ -86,8 +87,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             return output;
         }
         match &process {
-            Some(process) => parker.park_process(process),
-            None => parker.park(),
+            Some(process) => {
+                scope::settle_orphans();
+                waiting.park_process(process);
+            }
+            None => waiting.park(),
         }
     }
 }
@@ -100,8 +104,9 @@ pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 
         let waker = Waker::from(parker.clone());
         let mut cx = Context::from_waker(&waker);
         let mut future = pin!(future);
+        let mut waiting = parker.wait();
         while future.as_mut().poll(&mut cx).is_pending() {
-            parker.park();
+            waiting.park();
         }
     });
     // A runtime that is shut down drops its tasks and then waits for such threads: this task has them end.
@@ -146,25 +151,54 @@ pub(crate) fn is_own_thread() -> bool {
 struct Parker {
     thread: Thread,
     woken: AtomicBool,
+    /// Whether a wait that is over has taken a wake, which may have been for the wait around it. Of the thread only.
+    taken: AtomicBool,
 }
 
 impl Parker {
     fn of_this_thread() -> Arc<Self> {
-        let new = || Arc::new(Self { thread: thread::current(), woken: AtomicBool::new(false) });
+        let (woken, taken) = (AtomicBool::new(false), AtomicBool::new(false));
+        let new = || Arc::new(Self { thread: thread::current(), woken, taken });
         PARKER.with(|parker| parker.get_or_init(new).clone())
     }
 
-    fn park(&self) {
-        while !self.woken.swap(false, Ordering::AcqRel) {
+    /// Begins to wait. Waits nest: what one polls may wait itself.
+    fn wait(&self) -> Waiting<'_> {
+        Waiting { parker: self, taken: false, before: self.taken.swap(false, Ordering::Relaxed) }
+    }
+}
+
+/// A thread waits for one thing.
+struct Waiting<'a> {
+    parker: &'a Parker,
+    /// Whether it has taken a wake.
+    taken: bool,
+    /// Whether one before it has.
+    before: bool,
+}
+
+impl Waiting<'_> {
+    fn park(&mut self) {
+        self.taken = true;
+        if self.parker.taken.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        while !self.parker.woken.swap(false, Ordering::AcqRel) {
             thread::park();
         }
     }
 
     /// The same for a process: meanwhile it is not running.
-    fn park_process(&self, process: &Process) {
+    fn park_process(&mut self, process: &Process) {
         process.head().turn();
         self.park();
         process.head().turn();
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.parker.taken.store(self.before || self.taken, Ordering::Relaxed);
     }
 }
 
@@ -174,7 +208,8 @@ impl Wake for Parker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
+        // Not a store: what each of several has done before is seen when the thread goes on.
+        self.woken.swap(true, Ordering::AcqRel);
         self.thread.unpark();
     }
 }

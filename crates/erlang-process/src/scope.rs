@@ -177,6 +177,11 @@ pub(crate) fn cell() -> Option<Process> {
 /// A process that waits on a thread of its own begins anew, as others do with each poll.
 pub(crate) fn begin_turn() {
     set_budget(MESSAGES_PER_POLL);
+    settle_orphans();
+}
+
+/// As [`Scope::settle_orphans`], for the calling process: one that waits on a thread of its own.
+pub(crate) fn settle_orphans() {
     let left = with(|scope| {
         let orphans = &mut scope.local.as_mut()?.orphans;
         if orphans.is_empty() { None } else { Some((mem::take(orphans), scope.cell.clone())) }

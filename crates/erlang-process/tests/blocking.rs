@@ -364,3 +364,62 @@ fn a_runtime_that_is_shut_down_ends_it() {
         assert_eq!(process::block_on(ended), ExitReason::Killed);
     }
 }
+
+#[tokio::test]
+async fn who_is_dropped_while_it_waits_learns_so_before_it_waits_on() {
+    in_a_process(async {
+        let waiting = process::spawn_blocking(|requests: Subject<Reply<()>>| {
+            process::block_on(async {
+                while let Ok(request) = requests.receive_forever().await {
+                    drop(request);
+                }
+            });
+        });
+        assert_eq!(waiting.call(LONG, |reply| reply).await, Err(CallError::Unanswered));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_that_drops_the_reply_itself_learns_so() {
+    in_a_process(async {
+        let server = process::spawn_subject(|_: Subject<()>| std::future::pending::<()>());
+        let results = Subject::new().unwrap();
+        process::spawn_blocking({
+            let results = results.clone();
+            move |_: Subject<()>| {
+                results.send(server.call_blocking(Duration::MAX, |reply: Reply<()>| drop(reply)));
+            }
+        });
+        assert_eq!(results.receive(LONG).await, Ok(Err(CallError::Unanswered)));
+    })
+    .await;
+}
+
+#[test]
+fn what_is_woken_while_a_wait_within_it_waits_is_polled_afterwards() {
+    let (first_sender, mut first) = tokio::sync::oneshot::channel::<()>();
+    let (second_sender, mut second) = tokio::sync::oneshot::channel::<()>();
+    let (done_sender, done) = mpsc::channel();
+    thread::spawn(move || {
+        let mut senders = Some((first_sender, second_sender));
+        process::block_on(std::future::poll_fn(|cx| {
+            if std::pin::Pin::new(&mut first).poll(cx).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            if let Some((first_sender, second_sender)) = senders.take() {
+                let sending = thread::spawn(move || {
+                    first_sender.send(()).unwrap();
+                    thread::sleep(Duration::from_millis(20));
+                    second_sender.send(()).unwrap();
+                });
+                // Takes the wake of the first for one of its own.
+                process::block_on(&mut second).unwrap();
+                sending.join().unwrap();
+            }
+            std::task::Poll::Pending
+        }));
+        done_sender.send(()).unwrap();
+    });
+    done.recv_timeout(LONG).unwrap();
+}
