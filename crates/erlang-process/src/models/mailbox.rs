@@ -1,16 +1,16 @@
 //! Messages against receivers that wait, and against mailboxes that close.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
-use super::{explore, thread};
-use crate::{ExitReason, SendError, Subject};
+use super::{explore, puppet::Part, thread};
+use crate::{ExitReason, Selector, SendError, Signal, Subject};
 
 #[test]
 fn two_senders_wake_one_receiver_and_each_keeps_its_order() {
@@ -75,6 +75,102 @@ fn a_receive_under_a_combinator_with_wakers_of_its_own_is_woken_too() {
         receiver.run();
         sender.join().unwrap();
         world.saw(if polls.load(Ordering::Relaxed) > 1 { "waited" } else { "found it there" });
+    });
+}
+
+/// A receive that is polled by the task and then by a part of it, or the other way round, and that takes a quick look
+/// or searches.
+fn receive_that_changes_hands(by_task_first: bool, searches: bool) {
+    explore(["waited", "found it there"], move |world| {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let (receiver, address) = world.process({
+            let polls = polls.clone();
+            move |own: Subject<u8>| async move {
+                let mut anything = Selector::new().select_other(|mut message| message.take::<u8>().unwrap());
+                for message in 1..=2 {
+                    let receive: Pin<Box<dyn Future<Output = _> + Send>> = if searches {
+                        Box::pin(anything.receive_forever())
+                    } else {
+                        Box::pin(own.receive_forever())
+                    };
+                    let (mut receive, mut part) = (pin!(receive), Part::default());
+                    let received = std::future::poll_fn(|cx| {
+                        polls.fetch_add(1, Ordering::Relaxed);
+                        part.poll_both(receive.as_mut(), cx, by_task_first)
+                    });
+                    assert_eq!(received.await, Ok(message));
+                }
+            }
+        });
+        let sender = thread::spawn(move || {
+            address.send(1);
+            address.send(2);
+        });
+        receiver.run();
+        sender.join().unwrap();
+        world.saw(if polls.load(Ordering::Relaxed) > 2 { "waited" } else { "found it there" });
+    });
+}
+
+#[test]
+fn a_receive_that_goes_from_the_task_to_a_part_of_it_is_woken_there() {
+    receive_that_changes_hands(true, false);
+}
+
+#[test]
+fn a_receive_that_goes_from_a_part_of_the_task_to_the_task_is_woken_there() {
+    receive_that_changes_hands(false, false);
+}
+
+#[test]
+fn a_search_that_goes_from_the_task_to_a_part_of_it_is_woken_there() {
+    receive_that_changes_hands(true, true);
+}
+
+#[test]
+fn a_search_that_goes_from_a_part_of_the_task_to_the_task_is_woken_there() {
+    receive_that_changes_hands(false, true);
+}
+
+/// Each empties the queue for both: what one leaves where only the process looks is not lost to the other.
+#[test]
+fn two_receives_of_which_a_part_polls_one_get_what_is_for_each() {
+    explore(["the task's first", "the part's first"], |world| {
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let (receiver, address) = world.process({
+            let got = got.clone();
+            move |own: Subject<u8>| async move {
+                let mut raw = Selector::new().select_raw(|message: u16| message);
+                let (mut by_task, mut by_part) = (pin!(own.receive_forever()), pin!(raw.receive_forever()));
+                let (mut part, mut open) = (Part::default(), (true, true));
+                std::future::poll_fn(|cx| {
+                    if open.1 && part.poll(by_part.as_mut(), cx).is_ready() {
+                        got.lock().unwrap().push("the part's");
+                        open.1 = false;
+                    }
+                    if open.0 && by_task.as_mut().poll(cx).is_ready() {
+                        got.lock().unwrap().push("the task's");
+                        open.0 = false;
+                    }
+                    if open == (false, false) { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+            }
+        });
+        let (node, pid) = (world.node.clone(), address.pid().unwrap());
+        let senders = [
+            thread::spawn(move || address.send(1)),
+            thread::spawn(move || node.signal(None, pid, Signal::Message(Box::new(2_u16)))),
+        ];
+        receiver.run();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        world.saw(match got.lock().unwrap()[..] {
+            ["the task's", "the part's"] => "the task's first",
+            ["the part's", "the task's"] => "the part's first",
+            ref other => panic!("{other:?}"),
+        });
     });
 }
 

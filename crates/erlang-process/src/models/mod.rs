@@ -11,6 +11,7 @@
 // As in all tests; clippy does not see that these are some.
 #![allow(clippy::unwrap_used)]
 
+mod calls;
 mod ends;
 mod links;
 mod mailbox;

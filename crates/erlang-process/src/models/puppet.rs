@@ -13,7 +13,12 @@ use loom::sync::{Condvar, Mutex as CheckedMutex};
 #[cfg(otp_shuttle)]
 use shuttle::sync::{Condvar, Mutex as CheckedMutex};
 
-use crate::{Down, ExitMessage, ExitReason, Node, Pid, Selector, Subject, cell::Process, receive};
+use crate::{
+    Down, ExitMessage, ExitReason, Node, Pid, Selector, Subject,
+    cell::Process,
+    receive,
+    sync::{AtomicBool, Ordering},
+};
 
 /// A process that does what it is told, each order in one poll by the calling thread.
 pub(super) struct Puppet<M = ()> {
@@ -217,5 +222,67 @@ impl Wake for Notice {
     fn wake(self: Arc<Self>) {
         *self.given.lock().unwrap() = true;
         self.changed.notify_one();
+    }
+}
+
+/// A part of a task that has a waker of its own, as combinators of many futures give to each.
+#[derive(Default)]
+pub(super) struct Part(Option<Arc<PartWaker>>);
+
+struct PartWaker {
+    task: Waker,
+    woken: AtomicBool,
+    /// Who has gone wakes nobody.
+    gone: AtomicBool,
+}
+
+impl Part {
+    /// Polls a future as the part, the first time and when the part was woken.
+    pub(super) fn poll<F: Future>(&mut self, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let part = self.0.get_or_insert_with(|| {
+            let (woken, gone) = (AtomicBool::new(true), AtomicBool::new(false));
+            Arc::new(PartWaker { task: cx.waker().clone(), woken, gone })
+        });
+        if !part.woken.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        future.poll(&mut Context::from_waker(&Waker::from(part.clone())))
+    }
+
+    /// Polls a future as the task and as the part, in this order or the other. From then on by who was the last.
+    pub(super) fn poll_both<F: Future>(
+        &mut self,
+        mut future: Pin<&mut F>,
+        cx: &mut Context<'_>,
+        by_task_first: bool,
+    ) -> Poll<F::Output> {
+        let first = self.0.is_none();
+        if by_task_first {
+            if first && let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            return self.poll(future, cx);
+        }
+        if first && let Poll::Ready(output) = self.poll(future.as_mut(), cx) {
+            return Poll::Ready(output);
+        }
+        future.poll(cx)
+    }
+}
+
+impl Wake for PartWaker {
+    fn wake(self: Arc<Self>) {
+        self.woken.swap(true, Ordering::AcqRel);
+        if !self.gone.load(Ordering::Acquire) {
+            self.task.wake_by_ref();
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(part) = &self.0 {
+            part.gone.store(true, Ordering::Release);
+        }
     }
 }
