@@ -126,6 +126,9 @@ impl<M> Default for Inbox<M> {
 }
 
 impl<M> Inbox<M> {
+    /// For how many blocks there may be room when there are none.
+    const BLOCKS_KEPT: usize = 64;
+
     /// Takes the oldest message, if there is one: an error if it is not of the process's own type.
     #[inline]
     pub(crate) fn take_oldest(&mut self) -> Option<Result<M, NotOwn>> {
@@ -151,8 +154,23 @@ impl<M> Inbox<M> {
 
     #[cold]
     fn pop_of_next_block(&mut self) -> Option<Envelope<M>> {
-        self.first = self.blocks.pop_front()?.into();
+        let Some(block) = self.blocks.pop_front() else {
+            self.give_back();
+            return None;
+        };
+        self.first = block.into();
         self.first.pop_front()
+    }
+
+    /// Gives the memory back that a long queue has needed, when all of it is read.
+    fn give_back(&mut self) {
+        // As large as the last block becomes by growing.
+        if self.first.is_empty() && self.first.capacity() > 2 * Queue::<M>::BLOCK {
+            self.first = VecDeque::new();
+        }
+        if self.blocks.is_empty() && self.blocks.capacity() > Self::BLOCKS_KEPT {
+            self.blocks = VecDeque::new();
+        }
     }
 
     /// Moves everything from the in-queue to the end.
@@ -178,7 +196,10 @@ impl<M> Inbox<M> {
     /// The message there, for a search: blocks are joined as far as it looks.
     fn get(&mut self, index: usize) -> Option<&Envelope<M>> {
         while index >= self.first.len() {
-            let block = self.blocks.pop_front()?;
+            let Some(block) = self.blocks.pop_front() else {
+                self.give_back();
+                return None;
+            };
             self.first.extend(block);
         }
         self.first.get(index)
@@ -231,5 +252,231 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
 
     fn drop_oldest(&mut self) -> bool {
         self.pop().is_some()
+    }
+}
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+mod tests {
+    use super::*;
+    use crate::cell::Tagged;
+
+    /// Large, so that a block holds few.
+    type Large = [u64; 40];
+    /// Small, so that it holds many.
+    type Small = u64;
+
+    trait Numbered: Copy + Send + 'static {
+        fn new(number: u64) -> Self;
+        fn number(self) -> u64;
+    }
+
+    impl Numbered for Large {
+        fn new(number: u64) -> Self {
+            [number; 40]
+        }
+
+        fn number(self) -> u64 {
+            self[0]
+        }
+    }
+
+    impl Numbered for Small {
+        fn new(number: u64) -> Self {
+            number
+        }
+
+        fn number(self) -> u64 {
+            self
+        }
+    }
+
+    /// A mailbox, and what has to be in it.
+    struct Both<M> {
+        queue: Queue<M>,
+        inbox: Option<Box<dyn AnyInbox>>,
+        /// The numbers of the messages, and whether they are the process's own.
+        queued: VecDeque<(u64, bool)>,
+        taken: VecDeque<(u64, bool)>,
+        next: u64,
+    }
+
+    impl<M: Numbered> Both<M> {
+        fn new() -> Self {
+            let (queued, taken) = (VecDeque::new(), VecDeque::new());
+            Self { queue: Queue::new(), inbox: None, queued, taken, next: 0 }
+        }
+
+        fn push(&mut self, own: bool) {
+            let number = self.next;
+            self.next += 1;
+            self.queued.push_back((number, own));
+            if own {
+                self.queue.push(Envelope::Own(M::new(number)));
+            } else {
+                self.queue.push_other(Box::new(Tagged { key: Key::Subject(number), body: number }));
+            }
+        }
+
+        fn refill(&mut self) {
+            assert_eq!(self.queue.refill(&mut self.inbox), !self.queued.is_empty());
+            self.taken.append(&mut self.queued);
+        }
+
+        fn take_only(&mut self) {
+            let expected = match self.queued.make_contiguous() {
+                [(number, true)] => Some(*number),
+                _ => None,
+            };
+            assert_eq!(self.queue.take_only().map(M::number), expected);
+            if expected.is_some() {
+                self.queued.clear();
+            }
+        }
+
+        fn inbox(&mut self) -> Option<&mut Inbox<M>> {
+            let inbox: &mut dyn Any = &mut **self.inbox.as_mut()?;
+            inbox.downcast_mut()
+        }
+
+        fn take_oldest(&mut self) {
+            let expected = self.taken.front().copied();
+            if let Some((_, true)) = expected {
+                self.taken.pop_front();
+            }
+            let Some(inbox) = self.inbox() else { return assert_eq!(expected, None) };
+            let removals = inbox.removals;
+            match (inbox.take_oldest(), expected) {
+                (None, None) => assert_eq!(inbox.removals, removals),
+                (Some(Ok(message)), Some((number, true))) => {
+                    assert_eq!((message.number(), inbox.removals), (number, removals + 1));
+                }
+                (Some(Err(NotOwn)), Some((_, false))) => assert_eq!(inbox.removals, removals),
+                (found, expected) => panic!("{} for {expected:?}", found.is_some()),
+            }
+        }
+
+        /// Takes the message there out, as a search does that has looked at all before it.
+        fn open(&mut self, index: usize) {
+            let expected = self.taken.remove(index);
+            let Some(inbox) = &mut self.inbox else { return assert_eq!(expected, None) };
+            for before in 0..index.min(self.taken.len()) {
+                let key = match self.taken[before] {
+                    (_, true) => Key::Own,
+                    (number, false) => Key::Subject(number),
+                };
+                assert_eq!(inbox.key(before), Some(key));
+            }
+            let key = inbox.key(index);
+            let Some((number, own)) = expected else { return assert_eq!(key, None) };
+            assert_eq!(key, Some(if own { Key::Own } else { Key::Subject(number) }));
+            let (mut back, mut opened) = (None, None);
+            self.inbox.take().unwrap().open(index, &mut |inbox| back = Some(inbox), &mut |message| {
+                opened = match message.downcast_mut::<Option<M>>() {
+                    Some(message) => message.take().map(M::number),
+                    None => message.downcast_mut::<Option<u64>>().unwrap().take(),
+                };
+            });
+            self.inbox = back;
+            assert_eq!(opened, Some(number));
+        }
+
+        fn drain(&mut self) {
+            self.refill();
+            while !self.taken.is_empty() {
+                self.open(0);
+            }
+            self.open(0);
+        }
+    }
+
+    /// As many messages as there are at the borders of the first blocks.
+    fn sizes<M>() -> impl Iterator<Item = usize> + Clone {
+        (0..4).flat_map(|blocks| (blocks * Queue::<M>::BLOCK).saturating_sub(1)..=blocks * Queue::<M>::BLOCK + 1)
+    }
+
+    /// What was left in the inbox, what came after it, and which message is taken out first: all of them.
+    fn all_are_found_in_order<M: Numbered>() {
+        for left in sizes::<M>() {
+            for more in sizes::<M>() {
+                for index in sizes::<M>().filter(|index| *index <= left + more) {
+                    let mut both = Both::<M>::new();
+                    for number in 0..left {
+                        both.push(number % 5 != 4);
+                    }
+                    both.refill();
+                    // The first block is begun.
+                    both.take_oldest();
+                    for number in 0..more {
+                        both.push(number % 7 != 6);
+                    }
+                    both.refill();
+                    both.open(index);
+                    both.take_oldest();
+                    both.drain();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_are_found_in_order_whatever_the_sizes_are() {
+        all_are_found_in_order::<Large>();
+        all_are_found_in_order::<Small>();
+    }
+
+    fn anything_in_any_order<M: Numbered>(seed: u64) {
+        let mut both = Both::<M>::new();
+        let mut state = seed;
+        let mut below = |limit: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % limit
+        };
+        for _ in 0..300 {
+            match below(6) {
+                0 => (0..below(3 * Queue::<M>::BLOCK)).for_each(|number| both.push(number % 3 != 0)),
+                1 => both.push(below(4) != 0),
+                2 => both.refill(),
+                3 => both.take_only(),
+                4 => (0..below(2 * Queue::<M>::BLOCK)).for_each(|_| both.take_oldest()),
+                _ => {
+                    let index = below(both.taken.len() + 2);
+                    both.open(index);
+                }
+            }
+        }
+        both.drain();
+    }
+
+    #[test]
+    fn it_is_a_queue_whatever_is_done_in_whatever_order() {
+        for seed in 0..200 {
+            anything_in_any_order::<Large>(seed);
+            anything_in_any_order::<Small>(seed);
+        }
+    }
+
+    #[test]
+    fn a_long_queue_that_was_searched_gives_its_memory_back() {
+        let mut both = Both::<Small>::new();
+        for _ in 0..100_000 {
+            both.push(true);
+        }
+        both.refill();
+        both.open(99_999);
+        while !both.taken.is_empty() {
+            both.take_oldest();
+        }
+        both.take_oldest();
+        // Those that come now go where the others were.
+        for _ in 0..3 {
+            both.push(true);
+            both.refill();
+            both.take_oldest();
+        }
+        let inbox = both.inbox().unwrap();
+        let kept = (inbox.first.capacity(), inbox.blocks.capacity());
+        let kept = (kept.0, both.queue.last.capacity(), kept.1);
+        let enough = 2 * Queue::<Small>::BLOCK;
+        assert!(kept.0 <= enough && kept.1 <= enough && kept.2 <= Inbox::<Small>::BLOCKS_KEPT, "{kept:?}");
     }
 }
