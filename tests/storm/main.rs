@@ -3,6 +3,8 @@
 // The seed of a storm is for whoever has to repeat it.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod calls;
+
 use std::{
     collections::HashMap,
     future::pending,
