@@ -84,15 +84,22 @@ impl<R: Send + 'static> Slot<R> {
         })
     }
 
-    /// Keeps a slot whose outcome has been taken for the next call.
+    /// Keeps a slot whose outcome has been taken for the next call: in the process whose task it wakes.
     pub(crate) fn keep(self: Arc<Self>) {
-        let mut slot: Option<Arc<dyn Any + Send + Sync>> = Some(self);
+        let mut slot = Some(self);
         scope::with(|scope| {
+            let head: *const Head = scope.cell.head();
             let kept = &mut scope.local_mut().slot;
-            if kept.is_none() {
-                *kept = slot.take();
+            if kept.is_none() && slot.as_ref().is_some_and(|slot| slot.is_callers(head)) {
+                *kept = slot.take().map(|slot| -> Arc<dyn Any + Send + Sync> { slot });
             }
         });
+    }
+
+    /// Whether the caller is the process with this head. A call may be gone on with by another.
+    #[inline]
+    fn is_callers(&self, head: *const Head) -> bool {
+        self.caller.as_ref().is_some_and(|caller| std::ptr::eq(caller.head(), head))
     }
 
     /// The process that is called; `None` if it has ended.
@@ -165,5 +172,46 @@ impl<R: Send + 'static> Slot<R> {
             }
         };
         drop(previous);
+    }
+}
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+mod tests {
+    use std::{future::poll_fn, pin::Pin, time::Duration};
+
+    use super::*;
+    use crate::{Reply, Subject, spawn_subject};
+
+    fn keeps_a_slot() -> bool {
+        scope::with(|scope| scope.local.as_ref().is_some_and(|local| local.slot.is_some())).unwrap()
+    }
+
+    type Call = Pin<Box<dyn Future<Output = Result<u8, CallError>> + Send>>;
+
+    #[tokio::test]
+    async fn a_process_keeps_no_slot_that_wakes_another() {
+        let node = Node::new();
+        let running = node.run(async {
+            let server = spawn_subject(|requests: Subject<Reply<u8>>| async move {
+                while let Ok(reply) = requests.receive_forever().await {
+                    reply.send(1);
+                }
+            });
+            let call = || -> Call {
+                let server = server.clone();
+                Box::pin(async move { server.call(Duration::MAX, |reply| reply).await })
+            };
+            let mut begun = call();
+            assert!(poll_fn(|cx| Poll::Ready(begun.as_mut().poll(cx))).await.is_pending());
+            let other = spawn_subject(|calls: Subject<(Call, Reply<bool>)>| async move {
+                while let Ok((call, reply)) = calls.receive_forever().await {
+                    assert_eq!(call.await, Ok(1));
+                    reply.send(keeps_a_slot());
+                }
+            });
+            assert_eq!(other.call(Duration::MAX, |reply| (begun, reply)).await, Ok(false));
+            assert_eq!(other.call(Duration::MAX, |reply| (call(), reply)).await, Ok(true));
+        });
+        running.await.unwrap();
     }
 }
