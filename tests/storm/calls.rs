@@ -279,7 +279,8 @@ async fn storm(mut chance: Chance, seen: Arc<Seen>) {
             assert_eq!(ended.await, ExitReason::Normal);
         }
         // Those that have gone on with a call end by themselves.
-        let served: Vec<_> = world.servers.iter().map(|server| server.lock().unwrap().pid().unwrap()).collect();
+        let served: Vec<_> =
+            world.servers.iter().map(|server| server.lock().unwrap().pid().unwrap()).collect();
         let helper = world.helper.pid().unwrap();
         for pid in Node::current().processes() {
             if Some(pid) != process::current() && pid != helper && !served.contains(&pid) {

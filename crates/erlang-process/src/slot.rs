@@ -88,18 +88,15 @@ impl<R: Send + 'static> Slot<R> {
     pub(crate) fn keep(self: Arc<Self>) {
         let mut slot = Some(self);
         scope::with(|scope| {
-            let head: *const Head = scope.cell.head();
-            let kept = &mut scope.local_mut().slot;
-            if kept.is_none() && slot.as_ref().is_some_and(|slot| slot.is_callers(head)) {
-                *kept = slot.take().map(|slot| -> Arc<dyn Any + Send + Sync> { slot });
+            let caller = slot.as_ref().and_then(|slot| slot.caller.as_ref());
+            // A call may be gone on with by another process.
+            if caller.is_some_and(|caller| Arc::ptr_eq(caller, &scope.cell)) {
+                let kept = &mut scope.local_mut().slot;
+                if kept.is_none() {
+                    *kept = slot.take().map(|slot| -> Arc<dyn Any + Send + Sync> { slot });
+                }
             }
         });
-    }
-
-    /// Whether the caller is the process with this head. A call may be gone on with by another.
-    #[inline]
-    fn is_callers(&self, head: *const Head) -> bool {
-        self.caller.as_ref().is_some_and(|caller| std::ptr::eq(caller.head(), head))
     }
 
     /// The process that is called; `None` if it has ended.
@@ -176,6 +173,7 @@ impl<R: Send + 'static> Slot<R> {
 }
 
 #[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::{future::poll_fn, pin::Pin, time::Duration};
 

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
+    task::Poll,
     thread,
     time::Duration,
 };
@@ -403,21 +406,32 @@ fn what_is_woken_while_a_wait_within_it_waits_is_polled_afterwards() {
     let (done_sender, done) = mpsc::channel();
     thread::spawn(move || {
         let mut senders = Some((first_sender, second_sender));
-        process::block_on(std::future::poll_fn(|cx| {
-            if std::pin::Pin::new(&mut first).poll(cx).is_ready() {
-                return std::task::Poll::Ready(());
+        process::block_on(poll_fn(|cx| {
+            if Pin::new(&mut first).poll(cx).is_ready() {
+                return Poll::Ready(());
             }
             if let Some((first_sender, second_sender)) = senders.take() {
-                let sending = thread::spawn(move || {
-                    first_sender.send(()).unwrap();
-                    thread::sleep(Duration::from_millis(20));
-                    second_sender.send(()).unwrap();
+                let polls = AtomicUsize::new(0);
+                thread::scope(|scope| {
+                    scope.spawn(|| {
+                        while polls.load(Ordering::SeqCst) == 0 {
+                            thread::yield_now();
+                        }
+                        first_sender.send(()).unwrap();
+                        while polls.load(Ordering::SeqCst) == 1 {
+                            thread::yield_now();
+                        }
+                        second_sender.send(()).unwrap();
+                    });
+                    // Takes the wake of the first for one of its own.
+                    process::block_on(poll_fn(|cx| {
+                        polls.fetch_add(1, Ordering::SeqCst);
+                        Pin::new(&mut second).poll(cx)
+                    }))
+                    .unwrap();
                 });
-                // Takes the wake of the first for one of its own.
-                process::block_on(&mut second).unwrap();
-                sending.join().unwrap();
             }
-            std::task::Poll::Pending
+            Poll::Pending
         }));
         done_sender.send(()).unwrap();
     });

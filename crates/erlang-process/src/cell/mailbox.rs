@@ -256,6 +256,7 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
 }
 
 #[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::cell::Tagged;
@@ -391,7 +392,9 @@ mod tests {
 
     /// As many messages as there are at the borders of the first blocks.
     fn sizes<M>() -> impl Iterator<Item = usize> + Clone {
-        (0..4).flat_map(|blocks| (blocks * Queue::<M>::BLOCK).saturating_sub(1)..=blocks * Queue::<M>::BLOCK + 1)
+        (0..4).flat_map(|blocks| {
+            (blocks * Queue::<M>::BLOCK).saturating_sub(1)..=blocks * Queue::<M>::BLOCK + 1
+        })
     }
 
     /// What was left in the inbox, what came after it, and which message is taken out first: all of them.
