@@ -140,7 +140,7 @@ async fn reg_08_send_goes_to_the_holder_at_its_time() {
         let (a, b) = (holder(1), holder(2));
         let name = Name::<u8>::new("moving");
         let subject = name.subject();
-        assert_eq!(subject.try_send(0), Err(SendError(0)));
+        assert_eq!(subject.try_send(0), Err(SendError::Dead(0)));
         process::register(a, name).unwrap();
         subject.send(1);
         process::unregister(name).unwrap();
@@ -206,7 +206,7 @@ async fn reg_a_name_of_other_messages_is_nobodys() {
         let (numbers, texts) = (Name::<u8>::fixed("twofold"), Name::<String>::fixed("twofold"));
         process::register(me, numbers).unwrap();
         assert_eq!(texts.subject().pid(), None);
-        assert_eq!(texts.subject().try_send(String::new()), Err(SendError(String::new())));
+        assert_eq!(texts.subject().try_send(String::new()), Err(SendError::Dead(String::new())));
         numbers.subject().send(7);
         assert_eq!(texts.subject().receive(LONG).await, Err(process::ReceiveError::NotOwner));
         assert_eq!(numbers.subject().receive(LONG).await, Ok(7));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use erlang_process::{
-    self as process, CallError, ExitMessage, ExitReason, Name, Pid, ReceiveError, Reply, Selector, Spawn,
-    Subject,
+    self as process, AliasMode, CallError, Dest, ExitMessage, ExitReason, Name, Node, Pid, ReceiveError,
+    Reference, Reply, Selector, Signal, Spawn, Subject,
 };
 
 use crate::support::{
@@ -265,7 +265,7 @@ async fn sig_27_send_to_unregistered_name() {
         let nobody = Name::<u8>::new("nobody").subject();
         // A typed send never fails; who wants to know asks, and gets the message back.
         nobody.send(1);
-        assert_eq!(nobody.try_send(7), Err(process::SendError(7)));
+        assert_eq!(nobody.try_send(7), Err(process::SendError::Dead(7)));
         let called = Name::<Reply<()>>::new("nobody").subject().call(LONG, |reply| reply).await;
         assert_eq!(called, Err(CallError::NoProc));
     })
@@ -398,6 +398,264 @@ async fn sig_exits_by_the_table() {
             std::future::pending::<()>().await;
         });
         assert_eq!(process::join(pid).await, boom());
+    })
+    .await;
+}
+
+/// Sends ordinarily through an alias.
+fn send_through(alias: Reference, message: &'static str) {
+    let from = process::current();
+    Node::current().signal(from, Dest::Alias(alias), Signal::Message(Box::new(message)));
+}
+
+/// Everything in the mailbox, in its order.
+async fn texts(alias: Reference) -> Vec<String> {
+    let mut selector = Selector::new()
+        .select_alias(alias, |text: &'static str| text.to_owned())
+        .select_raw(|text: &'static str| text.to_owned())
+        .select_trapped_exits(|exit| format!("exit {}", exit.reason))
+        .select_monitors(|down| format!("down {}", down.reason));
+    let mut texts = Vec::new();
+    while let Ok(text) = selector.receive(Duration::ZERO).await {
+        texts.push(text);
+    }
+    texts
+}
+
+/// Puts an ordinary message into the caller's own mailbox.
+fn ordinary(text: &'static str) {
+    let me = process::current().unwrap();
+    Node::current().signal(Some(me), me, Signal::Message(Box::new(text)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sig_36_a_priority_message_comes_before_five_ordinary_ones() {
+    alone(async {
+        let alias = process::priority_alias(AliasMode::ExplicitUnalias).unwrap();
+        let ordinary_ones = ["1", "2", "3", "4", "5"];
+        ordinary_ones.into_iter().for_each(ordinary);
+        process::send_with_priority(alias, "first");
+        assert_eq!(texts(alias).await, ["first", "1", "2", "3", "4", "5"]);
+
+        // Those that a receive has passed over included, and a receive that waits takes it.
+        ordinary_ones.into_iter().for_each(ordinary);
+        let mut only = Selector::new().select_alias(alias, |text: &'static str| text);
+        assert_eq!(only.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+        process::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            process::send_with_priority(alias, "first");
+        });
+        assert_eq!(only.receive(LONG).await, Ok("first"));
+        process::send_with_priority(alias, "again");
+        assert_eq!(texts(alias).await, ["again", "1", "2", "3", "4", "5"]);
+
+        // Those that had come when the process did not yet want any, too.
+        let late = process::run(async {
+            ordinary("1");
+            ordinary("2");
+            assert_eq!(
+                Subject::<()>::new().unwrap().receive(Duration::ZERO).await,
+                Err(ReceiveError::Timeout)
+            );
+            ordinary("3");
+            let alias = process::priority_alias(AliasMode::ExplicitUnalias).unwrap();
+            process::send_with_priority(alias, "first");
+            texts(alias).await
+        });
+        assert_eq!(late.await.unwrap(), ["first", "1", "2", "3"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sig_37_priority_messages_keep_their_order() {
+    alone(async {
+        let alias = process::priority_alias(AliasMode::ExplicitUnalias).unwrap();
+        ordinary("last");
+        process::send_with_priority(alias, "1");
+        process::send_with_priority(alias, "2");
+        // A search has seen both, and goes on behind them.
+        assert_eq!(Subject::<()>::new().unwrap().receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+        process::send_with_priority(alias, "3");
+        assert_eq!(texts(alias).await, ["1", "2", "3", "last"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sig_38_both_sides_have_to_want_it() {
+    alone(async {
+        let me = process::current().unwrap();
+        let has_any = || Node::current().info(me).unwrap().priority_messages;
+        let plain = process::alias(AliasMode::ExplicitUnalias).unwrap();
+        assert!(!has_any());
+        let priority = process::priority_alias(AliasMode::ExplicitUnalias).unwrap();
+        assert!(has_any());
+
+        ordinary("1");
+        process::send_with_priority(plain, "2");
+        Node::current().signal(Some(me), me, Signal::PriorityMessage(Box::new("3")));
+        let mut all = Selector::new()
+            .select_alias(plain, |text: &'static str| text)
+            .select_alias(priority, |text: &'static str| text)
+            .select_raw(|text: &'static str| text);
+        for text in ["1", "2", "3"] {
+            assert_eq!(all.receive(Duration::ZERO).await, Ok(text));
+        }
+        ordinary("1");
+        send_through(priority, "2");
+        assert_eq!(texts(priority).await, ["1", "2"]);
+
+        // Exits go by the same rule, and kill as ever.
+        process::trap_exits(true).unwrap();
+        ordinary("1");
+        process::send_exit_with_priority(plain, ExitReason::Shutdown);
+        process::send_exit_with_priority(priority, ExitReason::Shutdown);
+        assert_eq!(texts(priority).await, ["exit shutdown", "1", "exit shutdown"]);
+        let aliases = Subject::new().unwrap();
+        let victim = process::spawn_unlinked({
+            let aliases = aliases.clone();
+            async move {
+                process::trap_exits(true).unwrap();
+                aliases.send(process::priority_alias(AliasMode::ExplicitUnalias).unwrap());
+                std::future::pending::<()>().await;
+            }
+        });
+        process::send_exit_with_priority(aliases.receive(LONG).await.unwrap(), ExitReason::Kill);
+        assert!(!process::is_alive(victim));
+
+        // What is withdrawn takes nothing.
+        assert!(process::unalias(priority));
+        assert!(!has_any());
+        process::send_with_priority(priority, "dropped");
+        process::send_exit_with_priority(priority, ExitReason::Kill);
+        assert_eq!(unread(), 0);
+
+        // One for a single message is used up by that, and not by an exit.
+        let once = process::priority_alias(AliasMode::Reply).unwrap();
+        ordinary("last");
+        process::send_exit_with_priority(once, ExitReason::Shutdown);
+        process::send_with_priority(once, "one");
+        process::send_with_priority(once, "dropped");
+        assert_eq!(texts(once).await, ["exit shutdown", "one", "last"]);
+        assert!(!has_any());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sig_39_the_order_of_signals_is_as_ever() {
+    alone(async {
+        let alias = process::priority_alias(AliasMode::ExplicitUnalias).unwrap();
+        for _ in 0..ROUNDS {
+            let sender = process::spawn_monitor(async move {
+                send_through(alias, "m1");
+                process::send_with_priority(alias, "m2");
+            });
+            sender.unwrap().1.down().await.unwrap();
+            assert_eq!(texts(alias).await, ["m2", "m1"]);
+        }
+
+        // What is no message acts when it comes: an exit that was sent before is not overtaken.
+        for _ in 0..ROUNDS {
+            let aliases = Subject::new().unwrap();
+            let (victim, monitor) = process::spawn_monitor({
+                let aliases = aliases.clone();
+                async move {
+                    let alias = process::priority_alias(AliasMode::ExplicitUnalias).unwrap();
+                    aliases.send(alias);
+                    let mut selector = Selector::new().select_alias(alias, |text: &'static str| text);
+                    ExitReason::error(selector.receive_forever().await.unwrap())
+                }
+            })
+            .unwrap();
+            let alias = aliases.receive_forever().await.unwrap();
+            process::send_exit(victim, boom());
+            process::send_with_priority(alias, "overtaken");
+            assert_eq!(monitor.down().await.unwrap().reason, boom());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sig_40_a_link_is_with_priority_until_it_is_made_again() {
+    alone(async {
+        process::trap_exits(true).unwrap();
+        let me = process::current().unwrap();
+        let has_any = || Node::current().info(me).unwrap().priority_messages;
+        let alias = process::alias(AliasMode::ExplicitUnalias).unwrap();
+        let dies = |again: bool| {
+            let pid = idle();
+            process::link_with_priority(pid).unwrap();
+            assert!(has_any());
+            if again {
+                process::link(pid).unwrap();
+                assert!(!has_any());
+            }
+            ordinary("ordinary");
+            let monitor = process::monitor(pid).unwrap();
+            process::send_exit(pid, boom());
+            monitor
+        };
+        dies(false).down().await.unwrap();
+        assert_eq!(texts(alias).await, ["exit boom", "ordinary"]);
+        assert!(!has_any());
+        dies(true).down().await.unwrap();
+        assert_eq!(texts(alias).await, ["ordinary", "exit boom"]);
+
+        // A link that is there already becomes one with priority; the other side has its own say.
+        let pid = process::spawn(std::future::pending::<()>());
+        process::link_with_priority(pid).unwrap();
+        assert!(!Node::current().info(pid).unwrap().priority_messages);
+        ordinary("ordinary");
+        process::kill(pid);
+        process::join(pid).await;
+        assert_eq!(texts(alias).await, ["exit killed", "ordinary"]);
+
+        // One that is removed leaves nothing.
+        let pid = idle();
+        process::link_with_priority(pid).unwrap();
+        process::unlink(pid).unwrap();
+        assert!(!has_any());
+        process::link(pid).unwrap();
+        assert!(!has_any());
+
+        // The answer for a dead process is of the link that was to be.
+        let gone = dead().await;
+        ordinary("ordinary");
+        process::link_with_priority(gone).unwrap();
+        assert_eq!(texts(alias).await, ["exit noproc", "ordinary"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sig_41_a_down_with_priority_is_read_first() {
+    alone(async {
+        let me = process::current().unwrap();
+        let has_any = || Node::current().info(me).unwrap().priority_messages;
+        let alias = process::alias(AliasMode::ExplicitUnalias).unwrap();
+        let pid = idle();
+        process::monitor_with_priority(pid).unwrap();
+        let plain = process::monitor(pid).unwrap();
+        assert!(has_any());
+        ["1", "2", "3"].into_iter().for_each(ordinary);
+        process::send_exit(pid, boom());
+        process::join(pid).await;
+        assert_eq!(texts(alias).await, ["down boom", "1", "2", "3", "down boom"]);
+        assert!(!has_any());
+        assert!(!process::demonitor(plain));
+
+        let monitor = process::monitor_with_priority(idle()).unwrap();
+        assert!(process::demonitor(monitor));
+        assert!(!has_any());
+
+        // One that has come is flushed like any other.
+        ordinary("ordinary");
+        let monitor = process::monitor_with_priority(dead().await).unwrap();
+        assert!(!process::demonitor_flush(monitor));
+        assert_eq!(texts(alias).await, ["ordinary"]);
     })
     .await;
 }

@@ -1,6 +1,11 @@
 //! Aliases: addresses that their process can withdraw.
 
-use crate::{cell::AliasEnd, process::NotAProcess, reference::Reference, scope};
+use crate::{
+    cell::{Alias, AliasEnd},
+    process::NotAProcess,
+    reference::Reference,
+    scope,
+};
 
 /// How long an alias lasts.
 ///
@@ -34,9 +39,17 @@ impl From<AliasMode> for AliasEnd {
 ///
 /// Counterpart: `erlang:alias/1`.
 pub fn alias(mode: AliasMode) -> Result<Reference, NotAProcess> {
+    make(mode, false)
+}
+
+pub(crate) fn make(mode: AliasMode, priority: bool) -> Result<Reference, NotAProcess> {
+    if priority {
+        scope::with(|scope| scope.take_under_lock(None));
+    }
     let cell = scope::cell().ok_or(NotAProcess)?;
     let reference = cell.head().node.make_reference(Some(cell.head().pid));
-    cell.with(|control, _| control.rare_mut().aliases.insert(reference, mode.into()));
+    let alias = Alias { end: mode.into(), priority };
+    cell.with(|control, _| control.rare_mut().aliases.insert(reference, alias));
     Ok(reference)
 }
 

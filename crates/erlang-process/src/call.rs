@@ -1,10 +1,20 @@
 //! Calls: a request, and the one reply to it.
 
-use std::{error::Error, fmt, future::poll_fn, task::Poll, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 use crate::{
+    bound::Place,
+    cell::{Process, Refusal, Unsent},
     deadline::Deadline,
     reason::ExitReason,
+    rt,
     scope::{self, Orphan},
     slot::Slot,
     subject::Subject,
@@ -91,6 +101,9 @@ pub enum CallError {
     Unanswered,
     /// The caller is the process itself, which cannot answer while it waits.
     CallingSelf,
+    /// The process's mailbox is [bounded](crate::Bound) and full, and was so for as long as the caller waited. The
+    /// request was not sent.
+    Full,
 }
 
 impl fmt::Display for CallError {
@@ -101,6 +114,7 @@ impl fmt::Display for CallError {
             Self::Down(reason) => write!(f, "the process ended before it replied: {reason}"),
             Self::Unanswered => f.write_str("the process dropped the request without a reply"),
             Self::CallingSelf => f.write_str("a process cannot call itself"),
+            Self::Full => f.write_str("the mailbox of the process is full"),
         }
     }
 }
@@ -109,7 +123,7 @@ impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Down(reason) => Some(reason),
-            Self::Timeout | Self::NoProc | Self::Unanswered | Self::CallingSelf => None,
+            Self::Timeout | Self::NoProc | Self::Unanswered | Self::CallingSelf | Self::Full => None,
         }
     }
 }
@@ -146,13 +160,14 @@ impl<M: Send + 'static> Subject<M> {
         let slot = Slot::open(head).ok_or(CallError::CallingSelf)?;
         let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
         let sent = match &found {
-            None => self.try_send(request),
-            Some(process) => self.send_to(process, request),
+            None => self.offer(request),
+            Some(process) => self.send_to(process, request, None),
         };
-        if let Err(refused) = sent {
-            drop(refused);
-            return Err(CallError::NoProc);
-        }
+        let sending = sent.err().map(|unsent| self.send_request(found.clone(), unsent, timeout));
+        let timeout = match sending {
+            None => timeout,
+            Some(sending) => sending.await?,
+        };
         drop(found);
         let (mut deadline, mut kept) = (None, false);
         let reply = poll_fn(|cx| match slot.poll(cx, &mut kept) {
@@ -166,5 +181,43 @@ impl<M: Send + 'static> Subject<M> {
         let reply = reply.await.or_else(|| slot.take()).ok_or(CallError::Timeout)?;
         slot.keep();
         reply
+    }
+
+    /// Waits for room for a request that was refused for want of it, if this is what the mailbox says. Returns how much
+    /// of the time is left. Boxed, as calls are small and this is rare.
+    #[cold]
+    fn send_request(
+        &self,
+        process: Option<Process>,
+        unsent: Unsent<M>,
+        timeout: Duration,
+    ) -> Pin<Box<dyn Future<Output = Result<Duration, CallError>> + Send + '_>> {
+        Box::pin(async move {
+            let (mut deadline, begun) = (Deadline::after(timeout), rt::now());
+            match unsent.why {
+                Refusal::Dead => return Err(CallError::NoProc),
+                Refusal::Dropped => return Err(CallError::Full),
+                Refusal::Full => {}
+            }
+            let process = process.or_else(|| self.process()).ok_or(CallError::NoProc)?;
+            let mut place = Place::new(process);
+            {
+                let mut room = pin!(place.room());
+                let let_in = poll_fn(|cx| match room.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(true),
+                    Poll::Pending => deadline.poll(cx).map(|()| false),
+                });
+                if !let_in.await {
+                    return Err(CallError::Full);
+                }
+            }
+            let sent = self.send_to(&place.process, unsent.message, place.turn);
+            let left =
+                if timeout == Duration::MAX { timeout } else { timeout.saturating_sub(begun.elapsed()) };
+            sent.map(|()| left).map_err(|unsent| match unsent.why {
+                Refusal::Dead => CallError::NoProc,
+                Refusal::Full | Refusal::Dropped => CallError::Full,
+            })
+        })
     }
 }

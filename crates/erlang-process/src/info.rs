@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cell::{Head, Link, Monitored, Process},
+    cell::{Head, Monitored, Process},
     name::RegisteredName,
     pid::Pid,
     signal::Dest,
@@ -44,6 +44,11 @@ pub struct Info {
     pub status: Status,
     /// Whether it traps exits.
     pub trapping_exits: bool,
+    /// Whether it has anything by which it can get [priority messages](crate::priority_alias): an alias, a link or a
+    /// monitor.
+    ///
+    /// Counterpart: `priority_messages`.
+    pub priority_messages: bool,
     /// The processes it is linked with, in order of their pids.
     pub links: Vec<Pid>,
     /// What it monitors, as it named it.
@@ -95,6 +100,7 @@ impl Info {
                     false => Status::Waiting,
                 },
                 trapping_exits: control.trapping(),
+                priority_messages: control.takes_priority(),
                 links: Vec::new(),
                 monitors: Vec::new(),
                 monitored_by: Vec::new(),
@@ -105,7 +111,7 @@ impl Info {
             if let Some(relations) = control.relations() {
                 info.name = relations.name;
                 info.label = relations.rare.as_ref().and_then(|rare| rare.label.clone());
-                let active = relations.links.iter().filter(|(_, link)| **link == Link::Active);
+                let active = relations.links.iter().filter(|(_, link)| link.is_active());
                 info.links.extend(active.map(|(pid, _)| *pid));
                 info.links.sort_unstable();
                 info.monitors.extend(relations.monitors.values().map(Monitored::target));

@@ -2,6 +2,7 @@
 
 mod alias;
 mod blocking;
+mod bound;
 mod call;
 mod carrier;
 mod cell;
@@ -23,6 +24,7 @@ mod node;
 mod observe;
 mod panic;
 mod pid;
+mod priority;
 mod process;
 mod reason;
 mod receive;
@@ -46,6 +48,7 @@ mod timer;
 pub use crate::{
     alias::{AliasMode, alias, unalias},
     blocking::block_on,
+    bound::{Bound, MailboxFull, WhenFull},
     call::{CallError, Reply},
     carrier::{Carrier, Undelivered},
     clock::MissedTicks,
@@ -60,6 +63,10 @@ pub use crate::{
     observe::Watching,
     panic::{capture_panics, isolates_panics},
     pid::{NodeId, ParsePidError, Pid},
+    priority::{
+        link_with_priority, monitor_with_priority, priority_alias, send_exit_with_priority,
+        send_with_priority,
+    },
     process::{
         ExitMessage, NotAProcess, catch, current, exit, is_alive, join, kill, run, send_exit, set_label,
         trap_exits,

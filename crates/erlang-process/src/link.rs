@@ -26,16 +26,24 @@ use crate::{
 ///
 /// Counterpart: `link/1`, `process.link` in Gleam.
 pub fn link(pid: Pid) -> Result<(), LinkError> {
+    make(pid, Link::Active)
+}
+
+/// Makes a link of this kind, or of the one that there is.
+pub(crate) fn make(pid: Pid, kind: Link) -> Result<(), LinkError> {
     let cell = scope::cell().ok_or(LinkError::NotAProcess)?;
     let head = cell.head();
     if pid == head.pid {
         return Ok(());
     }
+    if kind == Link::Priority {
+        scope::with(|scope| scope.take_under_lock(None));
+    }
     // One step: an unlink that came in between would be acknowledged only after the link, which the peer
     // ignores as long as it waits for that.
     let (linked, owed) = cell.with(|control, _| {
         let owed = control.take_owed(head);
-        (control.relations_mut().links.insert(pid, Link::Active) == Some(Link::Active), owed)
+        (control.relations_mut().links.insert(pid, kind).is_some_and(Link::is_active), owed)
     });
     // What is owed goes first: the peer must take the acknowledgement for what came before this link.
     acknowledge(head, owed);
@@ -53,7 +61,7 @@ pub fn link(pid: Pid) -> Result<(), LinkError> {
 /// Takes the link back, for a caller that does not trap exits.
 fn unlinked_again(cell: &Process, pid: Pid) -> bool {
     cell.with(|control, _| {
-        !control.trapping() && control.relations_mut().links.remove(&pid) == Some(Link::Active)
+        !control.trapping() && control.relations_mut().links.remove(&pid).is_some_and(Link::is_active)
     })
 }
 

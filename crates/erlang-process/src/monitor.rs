@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 
 use crate::{
-    cell::{AliasEnd, Key, Monitored},
+    cell::{Alias, AliasEnd, Key, Monitored},
     pid::Pid,
     process::NotAProcess,
     reason::ExitReason,
@@ -25,7 +25,7 @@ use crate::{
 ///
 /// Counterpart: `monitor/2`, `process.monitor` in Gleam.
 pub fn monitor(target: impl Into<Dest>) -> Result<Monitor, NotAProcess> {
-    set_up(target.into(), None)
+    set_up(target.into(), None, false)
 }
 
 /// How long the alias of a monitor lasts.
@@ -57,19 +57,25 @@ pub fn monitor_with_alias(target: impl Into<Dest>, mode: MonitorAlias) -> Result
         MonitorAlias::Demonitor => AliasEnd::Demonitor,
         MonitorAlias::ReplyDemonitor => AliasEnd::ReplyDemonitor,
     };
-    set_up(target.into(), Some(end))
+    set_up(target.into(), Some(end), false)
 }
 
-fn set_up(target: Dest, alias: Option<AliasEnd>) -> Result<Monitor, NotAProcess> {
+pub(crate) fn set_up(target: Dest, alias: Option<AliasEnd>, priority: bool) -> Result<Monitor, NotAProcess> {
+    if priority {
+        scope::with(|scope| scope.take_under_lock(None));
+    }
     let cell = scope::cell().ok_or(NotAProcess)?;
     let head = cell.head();
     let reference = head.node.make_reference(Some(head.pid));
     let to = head.node.pin(target);
     if let Some(end) = alias {
-        cell.with(|control, _| control.rare_mut().aliases.insert(reference, end));
+        cell.with(|control, _| control.rare_mut().aliases.insert(reference, Alias { end, priority }));
     }
     if to != Dest::Pid(head.pid) {
         cell.with(|control, _| {
+            if priority {
+                control.rare_mut().priority_monitors.insert(reference);
+            }
             control.relations_mut().monitors.insert(reference, Monitored::new(target, to))
         });
         head.node.signal(Some(head.pid), to, Signal::Monitor { reference, target });

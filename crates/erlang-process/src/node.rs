@@ -395,8 +395,10 @@ impl Node {
             Signal::Link => Signal::Exit { reason, link: true },
             Signal::Unlink(id) => Signal::UnlinkAck(id),
             Signal::Message(_)
+            | Signal::PriorityMessage(_)
             | Signal::UnlinkAck(_)
             | Signal::Exit { .. }
+            | Signal::PriorityExit { .. }
             | Signal::Demonitor(_)
             | Signal::Down { .. } => return,
         };
@@ -474,12 +476,12 @@ impl Node {
         let expose: Expose = Arc::new(move |cell, key, body| {
             let message = convert(body).map_err(InjectError::Refused)?;
             let delivered = match key {
-                Key::Own => cell.push_own(message).is_ok(),
+                Key::Own => cell.push_own(message, None).is_ok(),
                 // Whether the alias is active is for the process to say.
                 Key::Alias(alias) => {
                     cell.deliver(None, Dest::Alias(alias), Signal::Message(Box::new(message))).is_ok()
                 }
-                _ => cell.push_other(Box::new(Tagged { key, body: message })).is_ok(),
+                _ => cell.push_other(Box::new(Tagged { key, body: message }), None).is_ok(),
             };
             if delivered { Ok(()) } else { Err(InjectError::NoProc) }
         });
@@ -530,7 +532,7 @@ impl std::error::Error for TooManyNodes {}
 /// Why a message from outside was not delivered.
 #[non_exhaustive]
 pub enum InjectError {
-    /// There is no such process.
+    /// There is no such process, or its mailbox is [bounded](crate::Bound) and full.
     NoProc,
     /// The process's messages cannot come from outside.
     NotExposed,

@@ -14,7 +14,8 @@ use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
 use crate::{
-    cell::{Head, Link, Process, Rare, Relations},
+    bound::Bound,
+    cell::{Head, Process, Rare, Relations},
     life::LifeEvent,
     node::Node,
     observe, panic,
@@ -82,6 +83,11 @@ pub fn exit(reason: ExitReason) -> ! {
 /// Counterpart: `exit/2`, `process.send_exit` and `process.send_abnormal_exit` in Gleam.
 pub fn send_exit(pid: Pid, reason: ExitReason) {
     Node::current().signal(current(), pid, Signal::Exit { reason, link: false });
+    leave_if_ended(pid);
+}
+
+/// Does not return if this is the calling process and a signal has ended it.
+pub(crate) fn leave_if_ended(pid: Pid) {
     if current() == Some(pid) && !is_alive(pid) && !std::thread::panicking() {
         resume_unwind(Box::new(SignalUnwind));
     }
@@ -329,6 +335,13 @@ impl<F> ProcessFuture<F> {
         Self { scope: Some(Scope::new(process)), future: None }
     }
 
+    /// Gives the process a bounded mailbox.
+    pub(crate) fn bound(&mut self, bound: Bound) {
+        if let Some(scope) = &mut self.scope {
+            scope.take_under_lock(Some(bound));
+        }
+    }
+
     /// Takes what the process is to run.
     pub(crate) fn wrap(&mut self, future: F) {
         self.future = Some(future);
@@ -568,7 +581,7 @@ fn tell(process: &Process, reason: &ExitReason, mut relations: Relations) -> Opt
         send(peer.into(), Signal::UnlinkAck(id));
     }
     for (peer, link) in relations.links.into_entries() {
-        if link == Link::Active {
+        if link.is_active() {
             send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
         }
     }

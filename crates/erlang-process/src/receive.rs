@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyInbox, Key, Refill, Taken},
+    cell::{AnyInbox, Extent, Key, Opened, Refill, Taken},
     deadline::Deadline,
     process::NotAProcess,
     scope::{self, Scope},
@@ -173,7 +173,8 @@ impl<P: Pattern> Pattern for &mut P {
 #[derive(Default)]
 struct Search {
     position: usize,
-    removals: u64,
+    /// The inbox as it was then.
+    seen: Extent,
     /// The waker that the process keeps for this receive, where it is not that of its task.
     waker: Option<Waker>,
 }
@@ -203,7 +204,6 @@ impl Search {
                 let found = self.find(scope, cx, pattern, &mut waker_kept);
                 let (index, key) = found.ok_or(Found::Nothing)?;
                 scope::spend();
-                scope.cell.head().count_removal();
                 Ok((index, key, scope.local_mut().inbox.take()))
             });
             match found {
@@ -218,9 +218,10 @@ impl Search {
                     }
                     return other;
                 }
-                // A message that proves not to fit when it is opened is dropped; the next one may.
+                // A message that proves not to fit when it is opened is dropped; the next one may. So may another
+                // that has come before it meanwhile.
                 Some(Ok((index, key, inbox))) => {
-                    if let Some(output) = inbox.and_then(|inbox| open(inbox, index, key, pattern)) {
+                    if let Some(output) = inbox.and_then(|inbox| open(inbox, index, key, pattern).0) {
                         return Found::Message(output);
                     }
                 }
@@ -237,10 +238,21 @@ impl Search {
     ) -> Option<(usize, Key)> {
         loop {
             if let Some(inbox) = scope.local.as_mut().and_then(|local| local.inbox.as_mut()) {
-                if self.removals != inbox.removals() {
-                    (self.position, self.removals) = (0, inbox.removals());
-                }
                 let own = inbox.own_type();
+                let now = inbox.extent();
+                if self.seen.removals != now.removals {
+                    self.position = 0;
+                } else if self.seen.urgent < now.urgent && self.seen.urgent <= self.position {
+                    // These lie before all that it has looked at, which need not be looked at again.
+                    for index in self.seen.urgent..now.urgent {
+                        let Some(key) = inbox.key(index) else { break };
+                        if pattern.wants(key, own) {
+                            return Some((index, key));
+                        }
+                    }
+                    self.position += now.urgent - self.seen.urgent;
+                }
+                self.seen = now;
                 while let Some(key) = inbox.key(self.position) {
                     if pattern.wants(key, own) {
                         return Some((self.position, key));
@@ -318,7 +330,11 @@ pub(crate) fn drain<P: Pattern>(pattern: &mut P) -> Vec<P::Output> {
     let mut index = 0;
     scope::with(|scope| scope.refill(None));
     while let Some((key, inbox)) = scope::with(|scope| next_wanted(scope, pattern, &mut index)).flatten() {
-        outputs.extend(open(inbox, index, key, pattern));
+        let (output, opened) = open(inbox, index, key, pattern);
+        outputs.extend(output);
+        if opened == Opened::Changed {
+            index = 0;
+        }
     }
     outputs
 }
@@ -330,10 +346,10 @@ fn next_wanted<P: Pattern>(
     index: &mut usize,
 ) -> Option<(Key, Box<dyn AnyInbox>)> {
     let mut inbox = scope.local_mut().inbox.take()?;
+    inbox.extent();
     let own = inbox.own_type();
     while let Some(key) = inbox.key(*index) {
         if pattern.wants(key, own) {
-            scope.cell.head().count_removal();
             return Some((key, inbox));
         }
         *index += 1;
@@ -344,12 +360,23 @@ fn next_wanted<P: Pattern>(
 
 /// Takes a message out of the inbox and opens it. The inbox is back in the scope before any code of the
 /// user's runs, which may receive as well.
-fn open<P: Pattern>(inbox: Box<dyn AnyInbox>, index: usize, key: Key, pattern: &mut P) -> Option<P::Output> {
+fn open<P: Pattern>(
+    inbox: Box<dyn AnyInbox>,
+    index: usize,
+    key: Key,
+    pattern: &mut P,
+) -> (Option<P::Output>, Opened) {
     let own = inbox.own_type();
-    let mut output = None;
-    let put_back = &mut |inbox| {
-        scope::with(|scope| scope.local_mut().inbox = Some(inbox));
+    let (mut output, mut opened) = (None, Opened::Changed);
+    let put_back = &mut |inbox, outcome| {
+        opened = outcome;
+        scope::with(|scope| {
+            if outcome == Opened::Taken {
+                scope.cell.head().count_removal();
+            }
+            scope.local_mut().inbox = Some(inbox);
+        });
     };
     inbox.open(index, put_back, &mut |message| output = pattern.take(key, own, message));
-    output
+    (output, opened)
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    bound::Bound,
     cell::{AnyInbox, Inbox, Process, Refill},
     deadline::SharedTimer,
     pid::Pid,
@@ -92,11 +93,21 @@ impl Scope {
         self.local.as_mut()?.inbox.take()
     }
 
-    /// The inbox, once there is one, of a process whose own messages are of this type.
+    /// The inbox, once there is one, of a process whose own messages are of this type; an inner `None` if it has
+    /// to be looked into under the lock.
     #[inline]
-    pub(crate) fn inbox<M: Send + 'static>(&mut self) -> Option<&mut Inbox<M>> {
+    pub(crate) fn inbox<M: Send + 'static>(&mut self) -> Option<Option<&mut Inbox<M>>> {
         let inbox: &mut dyn Any = &mut **self.local.as_mut()?.inbox.as_mut()?;
-        inbox.downcast_mut()
+        Some(inbox.downcast_mut())
+    }
+
+    /// From now on the process takes each message under its lock, so that others can come before those that it has
+    /// not yet read, or drive them out.
+    pub(crate) fn take_under_lock(&mut self, bound: Option<Bound>) {
+        let process = self.cell.clone();
+        let inbox = self.local_mut().inbox.take();
+        let inbox = self.cell.with(|_, queue| queue.take_under_lock(process, inbox, bound));
+        self.local_mut().inbox = Some(inbox);
     }
 
     /// Tells the callers of dropped requests what became of them.

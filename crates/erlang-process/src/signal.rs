@@ -81,6 +81,9 @@ impl fmt::Debug for Dest {
 pub enum Signal {
     /// A message whose type only its receiver knows.
     Message(Box<dyn Any + Send>),
+    /// The same, to lie before ordinary messages, if it goes through an alias that
+    /// [takes priority messages](crate::priority_alias).
+    PriorityMessage(Box<dyn Any + Send>),
     /// The sender has linked itself to the receiver.
     Link,
     /// The sender has removed its link; the number is what the receiver has to acknowledge.
@@ -93,6 +96,12 @@ pub enum Signal {
         reason: ExitReason,
         /// Whether it came through a link, and so counts only while that link does.
         link: bool,
+    },
+    /// The sender's wish that the receiver end. If it becomes a message, that has priority where it came through an
+    /// alias that [takes priority messages](crate::priority_alias).
+    PriorityExit {
+        /// Why.
+        reason: ExitReason,
     },
     /// The sender wants to hear of the receiver's end.
     Monitor {
@@ -119,12 +128,14 @@ impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(_) => f.write_str("Message(..)"),
+            Self::PriorityMessage(_) => f.write_str("PriorityMessage(..)"),
             Self::Link => f.write_str("Link"),
             Self::Unlink(id) => f.debug_tuple("Unlink").field(id).finish(),
             Self::UnlinkAck(id) => f.debug_tuple("UnlinkAck").field(id).finish(),
             Self::Exit { reason, link } => {
                 f.debug_struct("Exit").field("reason", reason).field("link", link).finish()
             }
+            Self::PriorityExit { reason } => f.debug_struct("PriorityExit").field("reason", reason).finish(),
             Self::Monitor { reference, target } => {
                 f.debug_struct("Monitor").field("reference", reference).field("target", target).finish()
             }

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     blocking,
+    bound::Bound,
     cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
     info::initial_call,
     life::LifeEvent,
@@ -238,6 +239,7 @@ pub struct Spawn {
     link: Option<Pid>,
     name: Option<(RegisteredName, TypeId)>,
     label: Option<Arc<str>>,
+    bound: Option<Bound>,
     /// What it is said to run, if that is not the future itself.
     runs: Option<fn() -> &'static str>,
 }
@@ -251,7 +253,7 @@ impl Default for Spawn {
 impl Spawn {
     /// A process that is linked to the calling one, if there is one, and lives on its node.
     pub fn new() -> Self {
-        Self { node: None, link: crate::current(), name: None, label: None, runs: None }
+        Self { node: None, link: crate::current(), name: None, label: None, bound: None, runs: None }
     }
 
     /// No link to the calling process.
@@ -291,6 +293,14 @@ impl Spawn {
     /// With this label, see [`set_label`](crate::set_label).
     pub fn label(mut self, label: &str) -> Self {
         self.label = Some(label.into());
+        self
+    }
+
+    /// With a bounded mailbox. Without this a mailbox takes whatever comes.
+    ///
+    /// Counterpart: none in OTP.
+    pub fn mailbox(mut self, bound: Bound) -> Self {
+        self.bound = Some(bound);
         self
     }
 
@@ -406,8 +416,13 @@ impl Spawn {
         if self.label.is_some() {
             relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
         }
-        let birth =
-            Birth { pid, node: node.clone(), ancestors, initial_call: self.runs.unwrap_or(type_name::<F>) };
+        let birth = Birth {
+            pid,
+            node: node.clone(),
+            ancestors,
+            initial_call: self.runs.unwrap_or(type_name::<F>),
+            bounded: self.bound.is_some(),
+        };
         let cell = Arc::new(OwnCell::<M>::new(birth, relations));
         let process: Process = cell.clone();
         let head = process.head();
@@ -420,6 +435,9 @@ impl Spawn {
         node.tell();
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
         let mut future = ProcessFuture::new(process.clone());
+        if let Some(bound) = self.bound {
+            future.bound(bound);
+        }
         future.wrap(body(Subject::own(cell.clone())));
         Prepared { cell, process, future }
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyMessage, Head, Key, OwnCell, Process, PushError, Tagged, Taken},
+    bound::Turn,
+    cell::{AnyMessage, Head, Key, OwnCell, Process, PushError, Refusal, Tagged, Taken, Unsent},
     name::{Name, RegisteredName},
     node::Node,
     pid::Pid,
@@ -85,7 +86,7 @@ impl<M: Send + 'static> Subject<M> {
     }
 
     /// Sends a message: never blocks, never fails. If the process is dead, or nobody holds the name, the
-    /// message is dropped.
+    /// message is dropped; so it is if the mailbox is [bounded](crate::Bound) and [says so](crate::WhenFull).
     ///
     /// Messages of one sender to one process arrive in the order in which they were sent, whatever subjects
     /// they go through. Nothing holds between senders.
@@ -96,39 +97,48 @@ impl<M: Send + 'static> Subject<M> {
         drop(self.try_send(message));
     }
 
-    /// Sends a message, or gives it back if the process is dead or nobody holds the name. Never blocks.
+    /// Sends a message, or gives it back if the process is dead or nobody holds the name, or if its mailbox is
+    /// [bounded](crate::Bound), full, and refuses what is too much. Never blocks.
     ///
     /// # Errors
     ///
     /// [`SendError`] with the message.
     #[inline]
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
+        self.offer(message).or_else(SendError::told)
+    }
+
+    /// Sends a message, or gives it back and says why.
+    #[inline]
+    pub(crate) fn offer(&self, message: M) -> Result<(), Unsent<M>> {
         match &self.0 {
-            Route::Own(cell) => cell.push(message).map_err(SendError),
+            Route::Own(cell) => cell.push(message),
             _ => self.send_elsewhere(message),
         }
     }
 
     /// Sends a message that is not for the subject of a process's own.
-    fn send_elsewhere(&self, message: M) -> Result<(), SendError<M>> {
+    fn send_elsewhere(&self, message: M) -> Result<(), Unsent<M>> {
         match self.process() {
-            Some(process) => self.send_to(&process, message),
-            None => Err(SendError(message)),
+            Some(process) => self.send_to(&process, message, None),
+            None => Err(Unsent::dead(message)),
         }
     }
 
-    /// Sends a message to this process, which is the one that was [found](Self::process) behind the subject.
-    pub(crate) fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>> {
+    /// Sends a message to this process, which is the one that was [found](Self::process) behind the subject, in the
+    /// turn for which the sender has waited.
+    pub(crate) fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>> {
         match &self.0 {
-            Route::Own(cell) => cell.push(message).map_err(SendError),
-            Route::Tagged(_, tag) => push_tagged(process, Key::Subject(*tag), message),
-            Route::Raw(_) => push_tagged(process, Key::Raw(TypeId::of::<M>()), message),
-            Route::Named(_, name) => match process.push_own(message) {
+            Route::Own(cell) if turn.is_some() => cell.offer(message, turn),
+            Route::Own(cell) => cell.push(message),
+            Route::Tagged(_, tag) => push_tagged(process, Key::Subject(*tag), message, turn),
+            Route::Raw(_) => push_tagged(process, Key::Raw(TypeId::of::<M>()), message, turn),
+            Route::Named(_, name) => match process.push_own(message, turn) {
                 Ok(()) => Ok(()),
-                Err(PushError::Dead(message)) => Err(SendError(message)),
-                Err(PushError::Other(message)) => push_tagged(process, Key::Name(*name), message),
+                Err(PushError::Unsent(unsent)) => Err(unsent),
+                Err(PushError::Other(message)) => push_tagged(process, Key::Name(*name), message, turn),
             },
-            Route::Mapped(subject) => subject.send_to(process, message),
+            Route::Mapped(subject) => subject.send_to(process, message, turn),
         }
     }
 
@@ -282,12 +292,18 @@ impl<M: Send + 'static> Subject<M> {
     }
 }
 
-fn push_tagged<M: Send + 'static>(process: &Process, key: Key, message: M) -> Result<(), SendError<M>> {
+fn push_tagged<M: Send + 'static>(
+    process: &Process,
+    key: Key,
+    message: M,
+    turn: Option<Turn>,
+) -> Result<(), Unsent<M>> {
     let message: Box<dyn AnyMessage> = Box::new(Tagged { key, body: message });
-    let Err(refused) = process.push_other(message) else { return Ok(()) };
+    let Err(refused) = process.push_other(message, turn) else { return Ok(()) };
     let mut message = None;
-    refused.open(&mut |body| message = body.downcast_mut::<Option<M>>().and_then(Option::take));
-    message.map_or(Ok(()), |message| Err(SendError(message)))
+    let why = refused.why;
+    refused.message.open(&mut |body| message = body.downcast_mut::<Option<M>>().and_then(Option::take));
+    message.map_or(Ok(()), |message| Err(Unsent { message, why }))
 }
 
 /// The pattern of a receive from one subject.
@@ -316,7 +332,7 @@ impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
 
 /// What a mapped subject sends to.
 pub(crate) trait Target<M>: Send + Sync {
-    fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>>;
+    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>>;
     fn process(&self) -> Option<Process>;
     fn fixed_process(&self) -> Option<Process>;
     /// Whether it looks a key of a registry up.
@@ -332,12 +348,15 @@ impl<M: Send + 'static, N: Send + 'static, F> Target<N> for Mapped<M, F>
 where
     F: Fn(N) -> M + Send + Sync,
 {
-    fn send_to(&self, process: &Process, message: N) -> Result<(), SendError<N>> {
+    fn send_to(&self, process: &Process, message: N, turn: Option<Turn>) -> Result<(), Unsent<N>> {
         // Looked at first: once it is mapped, the message cannot be given back.
         if !process.head().is_alive() {
-            return Err(SendError(message));
+            return Err(Unsent::dead(message));
         }
-        drop(self.subject.send_to(process, (self.map)(message)));
+        if process.head().is_bounded() && turn.is_none() && process.refuses() {
+            return Err(Unsent { message, why: Refusal::Full });
+        }
+        drop(self.subject.send_to(process, (self.map)(message), turn));
         Ok(())
     }
 
@@ -386,19 +405,50 @@ impl<M> fmt::Debug for Subject<M> {
     }
 }
 
-/// Nobody takes messages at this subject; here is yours.
+/// A message was not sent; here it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SendError<M>(pub M);
+#[non_exhaustive]
+pub enum SendError<M> {
+    /// Nobody takes messages at this subject: the process is dead, or nobody holds the name.
+    Dead(M),
+    /// The process's mailbox is [bounded](crate::Bound), and full.
+    Full(M),
+}
+
+impl<M> SendError<M> {
+    /// The message that was not sent.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Dead(message) | Self::Full(message) => message,
+        }
+    }
+
+    /// What the sender is told.
+    #[cold]
+    pub(crate) fn told(unsent: Unsent<M>) -> Result<(), Self> {
+        match unsent.why {
+            Refusal::Dead => Err(Self::Dead(unsent.message)),
+            Refusal::Full => Err(Self::Full(unsent.message)),
+            Refusal::Dropped => Ok(()),
+        }
+    }
+}
 
 impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no process takes messages at this subject")
+        f.write_str(match self {
+            Self::Dead(_) => "no process takes messages at this subject",
+            Self::Full(_) => "the mailbox is full",
+        })
     }
 }
 
 impl<M> fmt::Debug for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SendError(..)")
+        f.write_str(match self {
+            Self::Dead(_) => "Dead(..)",
+            Self::Full(_) => "Full(..)",
+        })
     }
 }
 

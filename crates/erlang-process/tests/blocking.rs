@@ -189,7 +189,7 @@ async fn a_kill_does_not_stop_what_does_not_wait() {
         let pid = subject.pid().unwrap();
         let monitor = process::monitor(pid).unwrap();
         process::kill(pid);
-        assert_eq!(subject.try_send(1).unwrap_err().0, 1, "to others it is dead");
+        assert_eq!(subject.try_send(1).unwrap_err().into_message(), 1, "to others it is dead");
         drop(hold);
         assert_eq!(monitor.down().await.unwrap().reason, ExitReason::Killed);
         assert_eq!(runs.receive(Duration::ZERO).await, Ok(()));
@@ -363,7 +363,7 @@ fn a_runtime_that_is_shut_down_ends_it() {
         });
         drop(runtime);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
-        assert_eq!(subject.try_send(1).unwrap_err().0, 1);
+        assert_eq!(subject.try_send(1).unwrap_err().into_message(), 1);
         assert_eq!(process::block_on(ended), ExitReason::Killed);
     }
 }

@@ -411,20 +411,20 @@ async fn a_message_to_a_key_comes_back_if_nobody_holds_it() {
     on_a_node(async {
         let registry = Registry::<_, Subject<String>>::unique();
         let subject = registry.subject(7);
-        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().0, "lost");
+        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().into_message(), "lost");
         let mailbox = Subject::new().unwrap();
         registry.register(7, mailbox.clone()).unwrap();
         subject.send("found".to_owned());
         assert_eq!(mailbox.receive(Duration::ZERO).await.unwrap(), "found");
         registry.unregister(&7);
-        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().0, "lost");
+        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().into_message(), "lost");
 
         // An address that would be looked up for ever is nobody's.
         registry.register(7, subject.clone()).unwrap();
-        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().0, "lost");
+        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().into_message(), "lost");
         registry.unregister(&7);
         registry.register(7, subject.map(|text| text)).unwrap();
-        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().0, "lost");
+        assert_eq!(subject.try_send("lost".to_owned()).unwrap_err().into_message(), "lost");
     })
     .await;
 }

@@ -1,17 +1,18 @@
 //! The part of a process's shared half that does not depend on its message type: whether it lives, how to
 //! wake it, and its relations to others. All of it is under the process's one lock.
 
-use std::{sync::Arc, task::Waker};
+use std::{any::Any, sync::Arc, task::Waker};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot;
 
 use super::{
     Few, Head,
     envelope::{AnyMessage, Key, Tagged},
-    mailbox::AnyQueue,
+    mailbox::{AnyQueue, Gone},
 };
 use crate::{
+    bound::{Bound, MailboxFull, WhenFull},
     membership::Members,
     monitor::{Down, Monitor},
     name::RegisteredName,
@@ -26,6 +27,8 @@ use crate::{
 /// How far a process has come.
 pub(crate) enum Phase {
     Alive,
+    /// The same, with a bounded mailbox.
+    Bounded,
     /// The reason is decided and nothing more is received, but what the process owns is not yet released.
     Exiting(ExitReason),
     /// All is released and everyone is told.
@@ -55,7 +58,9 @@ pub(crate) struct Relations {
 /// What few processes have, or for a moment only.
 #[derive(Default)]
 pub(crate) struct Rare {
-    pub(crate) aliases: FxHashMap<Reference, AliasEnd>,
+    pub(crate) aliases: FxHashMap<Reference, Alias>,
+    /// Those of the monitors whose messages have priority.
+    pub(crate) priority_monitors: FxHashSet<Reference>,
     pub(crate) label: Option<Arc<str>>,
     /// Unlinks that this process has received and not yet acknowledged. Only the process itself sends the
     /// acknowledgement, so that it stays in order with the links that the process makes.
@@ -77,8 +82,16 @@ pub(crate) struct Rare {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     Active,
+    /// The same, and the message of its exit has priority for this side.
+    Priority,
     /// Removed by this side; the other has yet to acknowledge the unlink with this number.
     Inactive(u64),
+}
+
+impl Link {
+    pub(crate) fn is_active(self) -> bool {
+        !matches!(self, Self::Inactive(_))
+    }
 }
 
 pub(crate) struct Watcher {
@@ -126,6 +139,40 @@ impl Monitored {
     }
 }
 
+/// Why a message was not put into a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Dead,
+    Full,
+    /// It is full, and its sender is not to be told.
+    Dropped,
+}
+
+/// A message that was not put into a mailbox.
+pub(crate) struct Unsent<T> {
+    pub(crate) message: T,
+    pub(crate) why: Refusal,
+}
+
+impl<T> Unsent<T> {
+    pub(crate) fn dead(message: T) -> Self {
+        Self { message, why: Refusal::Dead }
+    }
+}
+
+/// What became of a message to a bounded mailbox.
+pub(crate) struct Offered<T> {
+    pub(crate) sent: Result<(), Unsent<T>>,
+    pub(crate) wake: Wake,
+    pub(crate) gone: Option<Gone>,
+}
+
+impl<T> Offered<T> {
+    pub(super) fn dead(message: T) -> Self {
+        Self { sent: Err(Unsent::dead(message)), wake: Wake::Nobody, gone: None }
+    }
+}
+
 /// Who waits for the end outside any process.
 pub(crate) type Joiner = oneshot::Sender<ExitReason>;
 
@@ -139,17 +186,24 @@ pub(crate) enum Wake {
     All(Vec<Waker>),
 }
 
-/// What an alias does with a message.
-enum Through {
-    /// It is not active.
-    Closed,
-    /// It takes the message.
-    Open,
-    /// It takes the message, its last, and the monitor of this process ends that it was made with.
-    EndsMonitor(Dest),
+/// What an active alias does with a message.
+struct Through {
+    /// Whether the message may have priority.
+    priority: bool,
+    /// The message is its last, and this monitor of the process's ends that it was made with.
+    ends_monitor: Option<Dest>,
+}
+
+/// An alias of this process.
+#[derive(Clone, Copy)]
+pub(crate) struct Alias {
+    pub(crate) end: AliasEnd,
+    /// Whether it takes priority messages.
+    pub(crate) priority: bool,
 }
 
 /// What ends an alias.
+#[derive(Clone, Copy)]
 pub(crate) enum AliasEnd {
     ExplicitUnalias,
     Reply,
@@ -176,11 +230,18 @@ impl Delivery {
 }
 
 impl Control {
-    pub(crate) fn new(relations: Option<Box<Relations>>) -> Self {
-        Self { phase: Phase::Alive, trapping: false, received: 0, relations }
+    pub(crate) fn new(relations: Option<Box<Relations>>, bounded: bool) -> Self {
+        let phase = if bounded { Phase::Bounded } else { Phase::Alive };
+        Self { phase, trapping: false, received: 0, relations }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.phase, Phase::Alive | Phase::Bounded)
+    }
+
+    /// Whether it lives and takes whatever comes. One look serves both.
+    #[inline]
+    pub(crate) fn takes_all(&self) -> bool {
         matches!(self.phase, Phase::Alive)
     }
 
@@ -190,7 +251,7 @@ impl Control {
 
     pub(crate) fn exit_reason(&self) -> Option<&ExitReason> {
         match &self.phase {
-            Phase::Alive => None,
+            Phase::Alive | Phase::Bounded => None,
             Phase::Exiting(reason) | Phase::Dead(reason) => Some(reason),
         }
     }
@@ -222,7 +283,21 @@ impl Control {
 
     /// Has a link to this process and has not removed it.
     pub(crate) fn is_linked(&self, pid: Pid) -> bool {
-        self.relations().is_some_and(|relations| relations.links.get(&pid) == Some(&Link::Active))
+        self.link_with(pid).is_some_and(Link::is_active)
+    }
+
+    fn link_with(&self, pid: Pid) -> Option<Link> {
+        self.relations()?.links.get(&pid).copied()
+    }
+
+    /// Whether there is anything by which this process would get a priority message.
+    pub(crate) fn takes_priority(&self) -> bool {
+        self.relations().is_some_and(|relations| {
+            let by_rare = relations.rare.as_ref().is_some_and(|rare| {
+                !rare.priority_monitors.is_empty() || rare.aliases.values().any(|alias| alias.priority)
+            });
+            by_rare || relations.links.values().any(|link| *link == Link::Priority)
+        })
     }
 
     // Waking
@@ -252,6 +327,33 @@ impl Control {
         }
         head.set_mail(true);
         self.wake_up()
+    }
+
+    /// Does what a bounded mailbox has said to a message.
+    #[cold]
+    pub(super) fn offered<T>(
+        &mut self,
+        head: &Head,
+        offered: Result<Option<Gone>, (T, Bound)>,
+    ) -> Offered<T> {
+        let (message, bound) = match offered {
+            Ok(gone) => {
+                self.received -= u64::from(gone.is_some());
+                return Offered { sent: Ok(()), wake: self.message_came(head), gone };
+            }
+            Err(refused) => refused,
+        };
+        let (why, wake) = match bound.when_full() {
+            // Where the oldest is to go there is one.
+            WhenFull::Wait | WhenFull::Refuse | WhenFull::DropOldest => (Refusal::Full, Wake::Nobody),
+            WhenFull::DropNewest => (Refusal::Dropped, Wake::Nobody),
+            WhenFull::Exit => {
+                let reason = ExitReason::error(MailboxFull { capacity: bound.capacity() });
+                let _decided = self.begin_exit(head, reason);
+                (Refusal::Dead, self.wake_up())
+            }
+        };
+        Offered { sent: Err(Unsent { message, why }), wake, gone: None }
     }
 
     #[inline]
@@ -302,26 +404,19 @@ impl Control {
         signal: Signal,
     ) -> Delivery {
         match &self.phase {
-            Phase::Alive => {}
+            Phase::Alive | Phase::Bounded => {}
             Phase::Exiting(_) => return self.deliver_late(from, signal),
             Phase::Dead(_) => return Delivery::Refused(signal),
         }
         match signal {
-            Signal::Message(body) => {
-                let Dest::Alias(alias) = to else {
-                    let key = Key::Raw((*body).type_id());
-                    return Delivery::Taken(self.push(head, queue, Tagged { key, body }));
-                };
-                let through = self.take_through(alias);
-                if let Through::Closed = through {
-                    return Delivery::Refused(Signal::Message(body));
-                }
-                let wake = self.push(head, queue, Tagged { key: Key::Alias(alias), body });
-                match through {
-                    Through::EndsMonitor(to) => Delivery::Reply { wake, monitored: to, reference: alias },
-                    Through::Open | Through::Closed => Delivery::Taken(wake),
-                }
-            }
+            Signal::Message(body) => match self.deliver_message(head, queue, to, body, false) {
+                Ok(delivery) => delivery,
+                Err(body) => Delivery::Refused(Signal::Message(body)),
+            },
+            Signal::PriorityMessage(body) => match self.deliver_message(head, queue, to, body, true) {
+                Ok(delivery) => delivery,
+                Err(body) => Delivery::Refused(Signal::PriorityMessage(body)),
+            },
             Signal::Link => {
                 if let Some(from) = from {
                     let links = &mut self.relations_mut().links;
@@ -334,7 +429,7 @@ impl Control {
             Signal::Unlink(id) => {
                 let Some(from) = from else { return Delivery::QUIET };
                 let relations = self.relations_mut();
-                if relations.links.get(&from) == Some(&Link::Active) {
+                if relations.links.get(&from).is_some_and(|link| link.is_active()) {
                     relations.links.remove(&from);
                 }
                 self.rare_mut().owed.push((from, id));
@@ -351,22 +446,25 @@ impl Control {
             }
             Signal::Exit { reason, link } => {
                 let from = from.unwrap_or(Pid::OUTSIDE);
+                let mut priority = false;
                 if link {
-                    if !self.is_linked(from) {
+                    let known = self.link_with(from);
+                    if !known.is_some_and(Link::is_active) {
                         return Delivery::Refused(Signal::Exit { reason, link });
                     }
+                    priority = known == Some(Link::Priority);
                     self.relations_mut().links.remove(&from);
+                } else if !self.is_open(to) {
+                    return Delivery::Refused(Signal::Exit { reason, link });
                 }
-                match verdict(reason, link, self.trapping, from == head.pid) {
-                    Verdict::Drop => Delivery::QUIET,
-                    Verdict::Message(reason) => {
-                        Delivery::Taken(self.push(head, queue, ExitMessage { pid: from, reason }))
-                    }
-                    Verdict::Exit(reason) => match self.begin_exit(head, reason) {
-                        None => Delivery::Taken(self.wake_up()),
-                        Some(reason) => Delivery::Refused(Signal::Exit { reason, link }),
-                    },
+                self.deliver_exit(head, queue, from, reason, link, priority)
+            }
+            Signal::PriorityExit { reason } => {
+                if !self.is_open(to) {
+                    return Delivery::Refused(Signal::PriorityExit { reason });
                 }
+                let priority = self.alias(to).is_some_and(|alias| alias.priority);
+                self.deliver_exit(head, queue, from.unwrap_or(Pid::OUTSIDE), reason, false, priority)
             }
             Signal::Monitor { reference, target } => {
                 if let Some(pid) = from {
@@ -381,17 +479,72 @@ impl Control {
                 Delivery::QUIET
             }
             Signal::Down { reference, target, reason } => {
+                let priority = self.rare().is_some_and(|rare| rare.priority_monitors.contains(&reference));
                 if self.end_monitor(reference).is_none() {
                     return Delivery::Refused(Signal::Down { reference, target, reason });
                 }
                 let monitor = Monitor::from_reference(reference);
-                Delivery::Taken(self.push(head, queue, Down { monitor, target, reason }))
+                Delivery::Taken(self.push(head, queue, Down { monitor, target, reason }, priority))
             }
         }
     }
 
-    fn push(&mut self, head: &Head, queue: &mut dyn AnyQueue, message: impl AnyMessage + 'static) -> Wake {
-        queue.push_other(Box::new(message));
+    /// Gives the message back if it is sent through an alias that is not active.
+    fn deliver_message(
+        &mut self,
+        head: &Head,
+        queue: &mut dyn AnyQueue,
+        to: Dest,
+        body: Box<dyn Any + Send>,
+        priority: bool,
+    ) -> Result<Delivery, Box<dyn Any + Send>> {
+        let Dest::Alias(alias) = to else {
+            let key = Key::Raw((*body).type_id());
+            return Ok(Delivery::Taken(self.push(head, queue, Tagged { key, body }, false)));
+        };
+        let Some(through) = self.take_through(alias) else { return Err(body) };
+        let message = Tagged { key: Key::Alias(alias), body };
+        let wake = self.push(head, queue, message, priority && through.priority);
+        Ok(match through.ends_monitor {
+            Some(monitored) => Delivery::Reply { wake, monitored, reference: alias },
+            None => Delivery::Taken(wake),
+        })
+    }
+
+    fn deliver_exit(
+        &mut self,
+        head: &Head,
+        queue: &mut dyn AnyQueue,
+        from: Pid,
+        reason: ExitReason,
+        link: bool,
+        priority: bool,
+    ) -> Delivery {
+        match verdict(reason, link, self.trapping, from == head.pid) {
+            Verdict::Drop => Delivery::QUIET,
+            Verdict::Message(reason) => {
+                Delivery::Taken(self.push(head, queue, ExitMessage { pid: from, reason }, priority))
+            }
+            Verdict::Exit(reason) => match self.begin_exit(head, reason) {
+                None => Delivery::Taken(self.wake_up()),
+                Some(reason) => Delivery::Refused(Signal::Exit { reason, link }),
+            },
+        }
+    }
+
+    fn push(
+        &mut self,
+        head: &Head,
+        queue: &mut dyn AnyQueue,
+        message: impl AnyMessage + 'static,
+        priority: bool,
+    ) -> Wake {
+        let message: Box<dyn AnyMessage> = Box::new(message);
+        if priority {
+            queue.push_urgent(message);
+        } else {
+            queue.push_other(message);
+        }
         self.message_came(head)
     }
 
@@ -423,28 +576,43 @@ impl Control {
         rare.map(|rare| std::mem::take(&mut rare.owed)).unwrap_or_default()
     }
 
-    /// Lets a message through this alias; the first may be the last.
-    fn take_through(&mut self, alias: Reference) -> Through {
-        let relations = self.relations.as_mut();
-        let Some(rare) = relations.and_then(|relations| relations.rare.as_mut()) else {
-            return Through::Closed;
-        };
-        match rare.aliases.get(&alias) {
-            None => return Through::Closed,
-            Some(AliasEnd::ExplicitUnalias | AliasEnd::Demonitor) => return Through::Open,
-            Some(AliasEnd::Reply | AliasEnd::ReplyDemonitor) => {}
+    fn rare(&self) -> Option<&Rare> {
+        self.relations()?.rare.as_deref()
+    }
+
+    fn alias(&self, to: Dest) -> Option<&Alias> {
+        let Dest::Alias(alias) = to else { return None };
+        self.rare()?.aliases.get(&alias)
+    }
+
+    /// Whether this is not an alias that is no longer active.
+    fn is_open(&self, to: Dest) -> bool {
+        !matches!(to, Dest::Alias(_)) || self.alias(to).is_some()
+    }
+
+    /// Lets a message through this alias; the first may be the last. `None` if it is not active.
+    fn take_through(&mut self, alias: Reference) -> Option<Through> {
+        let rare = self.relations.as_mut()?.rare.as_mut()?;
+        let Alias { end, priority } = *rare.aliases.get(&alias)?;
+        let last = matches!(end, AliasEnd::Reply | AliasEnd::ReplyDemonitor);
+        if !last {
+            return Some(Through { priority, ends_monitor: None });
         }
         rare.aliases.remove(&alias);
-        self.end_monitor(alias).map_or(Through::Open, |monitored| Through::EndsMonitor(monitored.to()))
+        let ends_monitor = self.end_monitor(alias).map(|monitored| monitored.to());
+        Some(Through { priority, ends_monitor })
     }
 
     /// Forgets a monitor of this process's, if it is still there.
     pub(crate) fn end_monitor(&mut self, reference: Reference) -> Option<Monitored> {
         let relations = self.relations.as_mut()?;
-        if let Some(rare) = &mut relations.rare
-            && let Some(AliasEnd::Demonitor | AliasEnd::ReplyDemonitor) = rare.aliases.get(&reference)
-        {
-            rare.aliases.remove(&reference);
+        if let Some(rare) = &mut relations.rare {
+            if let Some(Alias { end: AliasEnd::Demonitor | AliasEnd::ReplyDemonitor, .. }) =
+                rare.aliases.get(&reference)
+            {
+                rare.aliases.remove(&reference);
+            }
+            rare.priority_monitors.remove(&reference);
         }
         relations.monitors.remove(&reference)
     }
@@ -503,7 +671,7 @@ mod tests {
 
     #[test]
     fn joins_that_are_given_up_do_not_pile_up() {
-        let mut control = Control::new(None);
+        let mut control = Control::new(None, false);
         let (joiner, stays) = oneshot::channel();
         assert!(control.join(joiner).is_empty());
         for _ in 0..1_000 {

@@ -10,7 +10,13 @@ use std::{
     mem,
 };
 
-use super::envelope::{AnyMessage, Envelope, Key};
+use super::{
+    Process,
+    envelope::{AnyMessage, Envelope, Key},
+    room::Room,
+    store::{Locked, Store},
+};
+use crate::bound::{Bound, Turn};
 
 /// How many bytes of messages are in a block, where they are not larger themselves: what allocators serve fast.
 const BLOCK_BYTES: usize = 1024;
@@ -21,6 +27,24 @@ const KEPT_BLOCKS: usize = 16;
 /// The in-queue, seen by code that does not know the process's own message type.
 pub(crate) trait AnyQueue: Any + Send {
     fn push_other(&mut self, message: Box<dyn AnyMessage>);
+    /// Puts a message before all that are not as urgent. The process takes its messages [under the
+    /// lock](Self::take_under_lock).
+    fn push_urgent(&mut self, message: Box<dyn AnyMessage>);
+    /// From now on this process takes each message under its lock. Returns what stands for its inbox then.
+    fn take_under_lock(
+        &mut self,
+        process: Process,
+        inbox: Option<Box<dyn AnyInbox>>,
+        bound: Option<Bound>,
+    ) -> Box<dyn AnyInbox>;
+    /// Puts a message that counts into a bounded mailbox, see [`Queue::offer`].
+    fn offer_other(
+        &mut self,
+        message: Box<dyn AnyMessage>,
+        turn: Option<Turn>,
+    ) -> Result<Option<Gone>, (Box<dyn AnyMessage>, Bound)>;
+    /// The room in it, if the mailbox is bounded.
+    fn room(&mut self) -> Option<&mut Room>;
     /// Gives the memory of a queue back that is empty and stays so.
     fn free(&mut self);
     fn message_type(&self) -> TypeId;
@@ -28,23 +52,40 @@ pub(crate) trait AnyQueue: Any + Send {
     fn refill(&mut self, inbox: &mut Option<Box<dyn AnyInbox>>) -> bool;
 }
 
+/// A message that had to make room for another, to be dropped when the lock is released.
+pub(crate) type Gone = Box<dyn Any + Send>;
+
 /// What has come, oldest first.
 pub(crate) struct Queue<M> {
+    /// What few queues have, or for a moment only.
+    rest: Option<Box<Rest<M>>>,
+    last: Block<M>,
+}
+
+struct Rest<M> {
     /// The blocks before the last, which are full.
     full: Vec<Block<M>>,
-    last: Block<M>,
+    /// Where the messages go, if the process takes them under its lock.
+    store: Option<Store<M>>,
+}
+
+impl<M> Rest<M> {
+    /// Whether all messages are in the last block, and go the usual way.
+    fn is_idle(&self) -> bool {
+        self.full.is_empty() && self.store.is_none()
+    }
 }
 
 type Block<M> = Vec<Envelope<M>>;
 
-impl<M> Queue<M> {
+impl<M: 'static> Queue<M> {
     const BLOCK: usize = {
         let fitting = BLOCK_BYTES / size_of::<Envelope<M>>();
         if fitting < 4 { 4 } else { fitting }
     };
 
     pub(crate) fn new() -> Self {
-        Self { full: Vec::new(), last: Vec::new() }
+        Self { rest: None, last: Vec::new() }
     }
 
     #[inline]
@@ -58,13 +99,28 @@ impl<M> Queue<M> {
     #[cold]
     fn begin_block(&mut self) {
         let full = mem::replace(&mut self.last, Vec::with_capacity(Self::BLOCK));
-        self.full.push(full);
+        self.rest_mut().full.push(full);
+    }
+
+    fn rest_mut(&mut self) -> &mut Rest<M> {
+        self.rest.get_or_insert_with(|| Box::new(Rest { full: Vec::new(), store: None }))
+    }
+
+    pub(super) fn store(&mut self) -> Option<&mut Store<M>> {
+        self.rest.as_mut()?.store.as_mut()
+    }
+
+    /// Moves what has come into the store, if there is one. Whether there was anything.
+    #[cold]
+    fn absorb(&mut self) -> bool {
+        let Some(Rest { full, store: Some(store) }) = self.rest.as_deref_mut() else { return false };
+        store.absorb(full.drain(..).flatten().chain(self.last.drain(..)))
     }
 
     /// Takes the only message that there is, if it is of the process's own type.
     #[inline]
     pub(crate) fn take_only(&mut self) -> Option<M> {
-        if self.last.len() != 1 || !self.full.is_empty() {
+        if self.last.len() != 1 || self.rest.as_ref().is_some_and(|rest| !rest.is_idle()) {
             return None;
         }
         match self.last.pop()? {
@@ -77,9 +133,73 @@ impl<M> Queue<M> {
     }
 }
 
+impl<M: Send + 'static> Queue<M> {
+    /// Puts a message that counts into a bounded mailbox. An error if there is no room.
+    #[cold]
+    pub(super) fn offer(
+        &mut self,
+        message: Envelope<M>,
+        turn: Option<Turn>,
+    ) -> Result<Option<Gone>, (Envelope<M>, Bound)> {
+        // What came before lies before.
+        let come = self.absorb();
+        let Some(store) = self.store() else {
+            self.push(message);
+            return Ok(None);
+        };
+        if come {
+            store.refresh();
+        }
+        let gone = store.offer(message, turn)?;
+        Ok(gone.map(|gone| -> Gone { Box::new(gone) }))
+    }
+}
+
 impl<M: Send + 'static> AnyQueue for Queue<M> {
     fn push_other(&mut self, message: Box<dyn AnyMessage>) {
         self.push(Envelope::Other(message));
+    }
+
+    fn push_urgent(&mut self, message: Box<dyn AnyMessage>) {
+        match self.store() {
+            Some(store) => store.push_urgent(message),
+            // Only a process that takes under its lock is sent any.
+            None => self.push(Envelope::Other(message)),
+        }
+    }
+
+    fn offer_other(
+        &mut self,
+        message: Box<dyn AnyMessage>,
+        turn: Option<Turn>,
+    ) -> Result<Option<Gone>, (Box<dyn AnyMessage>, Bound)> {
+        match self.offer(Envelope::Other(message), turn) {
+            Ok(gone) => Ok(gone),
+            Err((Envelope::Other(message), bound)) => Err((message, bound)),
+            // Not what was offered.
+            Err((Envelope::Own(_), _)) => Ok(None),
+        }
+    }
+
+    fn room(&mut self) -> Option<&mut Room> {
+        self.store()?.room()
+    }
+
+    fn take_under_lock(
+        &mut self,
+        process: Process,
+        inbox: Option<Box<dyn AnyInbox>>,
+        bound: Option<Bound>,
+    ) -> Box<dyn AnyInbox> {
+        if self.store().is_some() {
+            return inbox.unwrap_or_else(|| Box::new(Locked::<M>::new(process)));
+        }
+        let inbox = inbox.and_then(|inbox| inbox.into_any().downcast::<Inbox<M>>().ok()).unwrap_or_default();
+        let Inbox { mut first, blocks, removals } = *inbox;
+        first.extend(blocks.into_iter().flatten());
+        // One more, so that whoever searches begins anew.
+        self.rest_mut().store = Some(Store::new(first, removals + 1, bound));
+        Box::new(Locked::<M>::new(process))
     }
 
     fn free(&mut self) {
@@ -94,14 +214,15 @@ impl<M: Send + 'static> AnyQueue for Queue<M> {
     fn refill(&mut self, inbox: &mut Option<Box<dyn AnyInbox>>) -> bool {
         // A block is begun only for a message.
         if self.last.is_empty() {
-            return false;
+            return self.rest.is_some() && self.absorb();
         }
         let inbox = inbox.get_or_insert_with(|| Box::new(Inbox::<M>::default()));
         let inbox: &mut dyn Any = &mut **inbox;
         if let Some(inbox) = inbox.downcast_mut::<Inbox<M>>() {
             inbox.refill(self);
+            return true;
         }
-        true
+        self.absorb()
     }
 }
 
@@ -125,7 +246,7 @@ impl<M> Default for Inbox<M> {
     }
 }
 
-impl<M> Inbox<M> {
+impl<M: 'static> Inbox<M> {
     /// For how many blocks there may be room when there are none.
     const BLOCKS_KEPT: usize = 64;
 
@@ -175,16 +296,21 @@ impl<M> Inbox<M> {
 
     /// Moves everything from the in-queue to the end.
     fn refill(&mut self, queue: &mut Queue<M>) {
-        if queue.full.is_empty() && queue.last.len() == 1 && self.blocks.is_empty() {
+        if queue.rest.as_ref().is_none_or(|rest| rest.is_idle())
+            && queue.last.len() == 1
+            && self.blocks.is_empty()
+        {
             self.first.extend(queue.last.pop());
             return;
         }
         // The two exchange their memory.
         let emptied = if self.first.is_empty() { mem::take(&mut self.first).into() } else { Vec::new() };
         let last = mem::replace(&mut queue.last, emptied);
-        self.blocks.extend(queue.full.drain(..));
-        if queue.full.capacity() > KEPT_BLOCKS {
-            queue.full = Vec::new();
+        if let Some(rest) = &mut queue.rest {
+            self.blocks.extend(rest.full.drain(..));
+            if rest.full.capacity() > KEPT_BLOCKS {
+                queue.rest = None;
+            }
         }
         if self.first.is_empty() && self.blocks.is_empty() {
             self.first = last.into();
@@ -206,9 +332,27 @@ impl<M> Inbox<M> {
     }
 }
 
+/// What a search has to know of an inbox to go on where it stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// How many messages were taken out: as long as this stands, all are where they were, but for
+    pub(crate) removals: u64,
+    /// so many priority messages, which lie before all others.
+    pub(crate) urgent: usize,
+}
+
+/// What became of a message that was to be taken out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    Taken,
+    /// Others have come before it since it was looked at: it is to be searched again.
+    Changed,
+}
+
 /// An inbox, seen by code that does not know the process's own message type.
 pub(crate) trait AnyInbox: Any + Send {
-    fn removals(&self) -> u64;
+    /// How it is now, which is what [`key`](Self::key) and [`open`](Self::open) go by from here on.
+    fn extent(&mut self) -> Extent;
     fn own_type(&self) -> TypeId;
     fn key(&mut self, index: usize) -> Option<Key>;
     /// Takes the message there out, hands the inbox to `put_back`, and then lets `take` move the message out
@@ -216,16 +360,17 @@ pub(crate) trait AnyInbox: Any + Send {
     fn open(
         self: Box<Self>,
         index: usize,
-        put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
+        put_back: &mut dyn FnMut(Box<dyn AnyInbox>, Opened),
         take: &mut dyn FnMut(&mut dyn Any),
     );
     /// Drops the oldest message. Whether there was one.
     fn drop_oldest(&mut self) -> bool;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 impl<M: Send + 'static> AnyInbox for Inbox<M> {
-    fn removals(&self) -> u64 {
-        self.removals
+    fn extent(&mut self) -> Extent {
+        Extent { removals: self.removals, urgent: 0 }
     }
 
     fn own_type(&self) -> TypeId {
@@ -239,12 +384,12 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
     fn open(
         mut self: Box<Self>,
         index: usize,
-        put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
+        put_back: &mut dyn FnMut(Box<dyn AnyInbox>, Opened),
         take: &mut dyn FnMut(&mut dyn Any),
     ) {
         let envelope = self.first.remove(index);
         self.removals += 1;
-        put_back(self);
+        put_back(self, Opened::Taken);
         if let Some(envelope) = envelope {
             envelope.open(take);
         }
@@ -252,6 +397,10 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
 
     fn drop_oldest(&mut self) -> bool {
         self.pop().is_some()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
 
@@ -371,7 +520,7 @@ mod tests {
             let Some((number, own)) = expected else { return assert_eq!(key, None) };
             assert_eq!(key, Some(if own { Key::Own } else { Key::Subject(number) }));
             let (mut back, mut opened) = (None, None);
-            self.inbox.take().unwrap().open(index, &mut |inbox| back = Some(inbox), &mut |message| {
+            self.inbox.take().unwrap().open(index, &mut |inbox, _| back = Some(inbox), &mut |message| {
                 opened = match message.downcast_mut::<Option<M>>() {
                     Some(message) => message.take().map(M::number),
                     None => message.downcast_mut::<Option<u64>>().unwrap().take(),
@@ -391,7 +540,7 @@ mod tests {
     }
 
     /// As many messages as there are at the borders of the first blocks.
-    fn sizes<M>() -> impl Iterator<Item = usize> + Clone {
+    fn sizes<M: 'static>() -> impl Iterator<Item = usize> + Clone {
         (0..4).flat_map(|blocks| {
             (blocks * Queue::<M>::BLOCK).saturating_sub(1)..=blocks * Queue::<M>::BLOCK + 1
         })

@@ -4,6 +4,8 @@ mod control;
 mod envelope;
 mod few;
 mod mailbox;
+mod room;
+mod store;
 
 use std::{
     any::{Any, TypeId},
@@ -11,12 +13,16 @@ use std::{
 };
 
 pub(crate) use self::{
-    control::{AliasEnd, Control, Delivery, Link, Monitored, Rare, Relations, Wake, Watcher},
+    control::{
+        Alias, AliasEnd, Control, Delivery, Link, Monitored, Offered, Rare, Refusal, Relations, Unsent, Wake,
+        Watcher,
+    },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
-    mailbox::{AnyInbox, AnyQueue, Inbox, Queue},
+    mailbox::{AnyInbox, AnyQueue, Extent, Gone, Inbox, Opened, Queue},
 };
 use crate::{
+    bound::Turn,
     node::Node,
     observe,
     pid::Pid,
@@ -34,6 +40,8 @@ pub(crate) struct Birth {
     pub(crate) ancestors: Option<Arc<[Pid]>>,
     /// Names what it runs. A function, as that is half the size of what it returns.
     pub(crate) initial_call: fn() -> &'static str,
+    /// Whether its mailbox is bounded.
+    pub(crate) bounded: bool,
 }
 
 /// What never changes, and what is read without the lock.
@@ -42,6 +50,7 @@ pub(crate) struct Head {
     pub(crate) node: Node,
     pub(crate) ancestors: Option<Arc<[Pid]>>,
     pub(crate) initial_call: fn() -> &'static str,
+    bounded: bool,
     /// Raised under the lock, read by each poll: whether there is anything to do but run.
     flags: AtomicU8,
     /// Wakes the process's task. Set by the first poll.
@@ -68,7 +77,7 @@ impl Head {
     pub(crate) const LONG_QUEUE: u8 = 16;
 
     fn new(birth: Birth) -> Self {
-        let Birth { pid, node, ancestors, initial_call } = birth;
+        let Birth { pid, node, ancestors, initial_call, bounded } = birth;
         Self {
             pid,
             node,
@@ -76,6 +85,7 @@ impl Head {
             has_mail: AtomicBool::new(false),
             ancestors,
             initial_call,
+            bounded,
             flags: AtomicU8::new(Self::NEW),
             turns: AtomicU64::new(0),
             handled: AtomicU64::new(0),
@@ -97,6 +107,10 @@ impl Head {
     pub(crate) fn polls(&self) -> (u64, bool) {
         let turns = self.turns.load(Ordering::Relaxed);
         (turns.div_ceil(2), turns % 2 == 1)
+    }
+
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.bounded
     }
 
     pub(crate) fn flags(&self) -> u8 {
@@ -192,6 +206,13 @@ impl<Q: ?Sized> Cell<Q> {
         }
     }
 
+    /// Wakes and drops what a bounded mailbox has left to be woken and dropped, without the lock.
+    fn settle<T>(&self, offered: Offered<T>) -> Result<(), Unsent<T>> {
+        self.wake(offered.wake);
+        drop(offered.gone);
+        offered.sent
+    }
+
     #[cold]
     fn wake_all(&self, waiters: Vec<Waker>) {
         self.head.wake_task();
@@ -217,7 +238,7 @@ impl<Q: ?Sized> Cell<Q> {
 
 impl<M: Send + 'static> OwnCell<M> {
     pub(crate) fn new(birth: Birth, relations: Option<Box<Relations>>) -> Self {
-        let shared = Shared { control: Control::new(relations), queue: Queue::new() };
+        let shared = Shared { control: Control::new(relations, birth.bounded), queue: Queue::new() };
         Self { head: Head::new(birth), shared: Mutex::new(shared) }
     }
 
@@ -228,10 +249,12 @@ impl<M: Send + 'static> OwnCell<M> {
             return Taken::Others;
         }
         loop {
-            if let Some(inbox) = scope.inbox::<M>()
-                && let Some(oldest) = inbox.take_oldest()
-            {
-                return oldest.map_or(Taken::Others, |message| self.taken(message));
+            if let Some(inbox) = scope.inbox::<M>() {
+                // One whose messages are taken under the lock is not seen to here.
+                let Some(inbox) = inbox else { return Taken::Others };
+                if let Some(oldest) = inbox.take_oldest() {
+                    return oldest.map_or(Taken::Others, |message| self.taken(message));
+                }
             }
             if !self.head.has_mail() {
                 // Nothing has come since the last message was taken, and the next one wakes.
@@ -254,11 +277,12 @@ impl<M: Send + 'static> OwnCell<M> {
 
     /// Puts a message of the process's own type into its mailbox, or gives it back.
     #[inline]
-    pub(crate) fn push(&self, message: M) -> Result<(), M> {
+    pub(crate) fn push(&self, message: M) -> Result<(), Unsent<M>> {
         let wake = {
             let mut shared = self.shared.lock();
-            if !shared.control.is_alive() {
-                return Err(message);
+            if !shared.control.takes_all() {
+                drop(shared);
+                return self.offer(message, None);
             }
             shared.queue.push(Envelope::Own(message));
             shared.control.message_came(&self.head)
@@ -266,6 +290,36 @@ impl<M: Send + 'static> OwnCell<M> {
         self.wake(wake);
         Ok(())
     }
+
+    /// The same, for a mailbox that is bounded, or that of a process that has ended.
+    #[cold]
+    pub(crate) fn offer(&self, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>> {
+        let offered = {
+            let shared = &mut *self.shared.lock();
+            offer_own(&mut shared.control, &mut shared.queue, &self.head, message, turn)
+        };
+        self.settle(offered)
+    }
+}
+
+#[cold]
+fn offer_own<M: Send + 'static>(
+    control: &mut Control,
+    queue: &mut Queue<M>,
+    head: &Head,
+    message: M,
+    turn: Option<Turn>,
+) -> Offered<M> {
+    if !control.is_alive() {
+        return Offered::dead(message);
+    }
+    let offered = match queue.offer(Envelope::Own(message), turn) {
+        Ok(gone) => Ok(gone),
+        Err((Envelope::Own(message), bound)) => Err((message, bound)),
+        // Not what was offered.
+        Err((Envelope::Other(_), _)) => Ok(None),
+    };
+    control.offered(head, offered)
 }
 
 /// What there was to move into the inbox.
@@ -298,7 +352,7 @@ impl<M> Taken<M> {
     }
 }
 
-impl<M> Shared<Queue<M>> {
+impl<M: 'static> Shared<Queue<M>> {
     /// Takes the only message that there is, so that where they come one by one none goes through the inbox.
     #[inline]
     fn take_only(&mut self, head: &Head) -> Option<M> {
@@ -310,7 +364,7 @@ impl<M> Shared<Queue<M>> {
 
 /// Why a message was not pushed.
 pub(crate) enum PushError<M> {
-    Dead(M),
+    Unsent(Unsent<M>),
     /// The process's own messages are of another type.
     Other(M),
 }
@@ -349,38 +403,83 @@ impl Cell<dyn AnyQueue> {
     }
 
     /// Puts a message into the mailbox if it is of the process's own type.
-    pub(crate) fn push_own<M: Send + 'static>(&self, message: M) -> Result<(), PushError<M>> {
-        let wake = {
+    pub(crate) fn push_own<M: Send + 'static>(
+        &self,
+        message: M,
+        turn: Option<Turn>,
+    ) -> Result<(), PushError<M>> {
+        let offered = {
             let shared = &mut *self.shared.lock();
             let queue: &mut dyn Any = &mut shared.queue;
             let Some(queue) = queue.downcast_mut::<Queue<M>>() else {
                 return Err(PushError::Other(message));
             };
-            if !shared.control.is_alive() {
-                return Err(PushError::Dead(message));
+            if shared.control.takes_all() {
+                queue.push(Envelope::Own(message));
+                Offered { sent: Ok(()), wake: shared.control.message_came(&self.head), gone: None }
+            } else {
+                offer_own(&mut shared.control, queue, &self.head, message, turn)
             }
-            queue.push(Envelope::Own(message));
-            shared.control.message_came(&self.head)
         };
-        self.wake(wake);
-        Ok(())
+        self.settle(offered).map_err(PushError::Unsent)
     }
 
     /// Puts a message that is not of the process's own type into its mailbox, or gives it back.
-    pub(crate) fn push_other(&self, message: Box<dyn AnyMessage>) -> Result<(), Box<dyn AnyMessage>> {
-        self.wake(self.push_unwoken(message)?);
-        Ok(())
+    pub(crate) fn push_other(
+        &self,
+        message: Box<dyn AnyMessage>,
+        turn: Option<Turn>,
+    ) -> Result<(), Unsent<Box<dyn AnyMessage>>> {
+        let offered = self.push_unwoken(message, turn);
+        self.settle(offered)
     }
 
-    /// As [`push_other`](Self::push_other), and leaves the waking to who holds another lock.
-    pub(crate) fn push_unwoken(&self, message: Box<dyn AnyMessage>) -> Result<Wake, Box<dyn AnyMessage>> {
+    /// As [`push_other`](Self::push_other), and leaves the waking, and the dropping of what had to make room, to who
+    /// holds another lock.
+    pub(crate) fn push_unwoken(
+        &self,
+        message: Box<dyn AnyMessage>,
+        turn: Option<Turn>,
+    ) -> Offered<Box<dyn AnyMessage>> {
         self.with(|control, queue| {
-            if !control.is_alive() {
-                return Err(message);
+            if !control.takes_all() {
+                if !control.is_alive() {
+                    return Offered::dead(message);
+                }
+                if store::counts(message.key()) {
+                    return control.offered(self.head(), queue.offer_other(message, turn));
+                }
             }
             queue.push_other(message);
-            Ok(control.message_came(self.head()))
+            Offered { sent: Ok(()), wake: control.message_came(self.head()), gone: None }
         })
+    }
+
+    /// Whether a message that counts would be refused now.
+    #[cold]
+    pub(crate) fn refuses(&self) -> bool {
+        self.with(|_, queue| queue.room().is_some_and(|room| room.refuses()))
+    }
+
+    /// Takes a place in the line of those who wait for room, or looks whether its turn has come. True if it has, or if
+    /// nobody waits for this mailbox.
+    pub(crate) fn stand_in_line(&self, place: &mut Option<Turn>, waker: &Waker) -> bool {
+        let (over, previous) = self.with(|control, queue| match queue.room() {
+            Some(room) if control.is_alive() => room.stand_in_line(place, waker),
+            _ => (true, None),
+        });
+        drop(previous);
+        over
+    }
+
+    /// Gives a place in the line up.
+    pub(crate) fn leave_line(&self, turn: Turn) {
+        let left = self.with(|_, queue| queue.room().map(|room| room.leave_line(turn)));
+        let (next, previous) = left.unwrap_or_default();
+        drop(previous);
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     /// Takes a signal in, or gives it back when the process is dead.

@@ -2,7 +2,7 @@
 
 use super::state::{Entered, Group, Member};
 use crate::{
-    cell::{AnyMessage, Process, Wake},
+    cell::{AnyMessage, Gone, Process, Wake},
     keyed::Keyed,
 };
 
@@ -10,6 +10,7 @@ use crate::{
 pub(super) struct Aftermath<G, M> {
     pub(super) woken: Vec<(Process, Wake)>,
     pub(super) refused: Vec<Box<dyn AnyMessage>>,
+    pub(super) gone: Vec<Gone>,
     pub(super) members: Vec<Member<M>>,
     pub(super) keys: Vec<Keyed<G>>,
     pub(super) processes: Vec<Process>,
@@ -22,6 +23,7 @@ impl<G, M> Aftermath<G, M> {
         Self {
             woken: Vec::new(),
             refused: Vec::new(),
+            gone: Vec::new(),
             members: Vec::new(),
             keys: Vec::new(),
             processes: Vec::new(),

@@ -53,7 +53,7 @@ impl<M: Send + 'static> Member<M> {
     }
 
     pub(super) fn send(&self, message: M) -> bool {
-        self.subject.send_to(&self.process, message).is_ok()
+        self.subject.send_to(&self.process, message, None).is_ok()
     }
 }
 
@@ -81,9 +81,11 @@ where
         let of_group = self.groups.get(group).map(|group| &group.subscribers);
         for (key, subscriber) in self.subscribers.iter().chain(of_group.into_iter().flatten()) {
             let message: Box<dyn AnyMessage> = Box::new(Tagged { key: *key, body: event.clone() });
-            match subscriber.push_unwoken(message) {
-                Ok(wake) => after.woken.push((subscriber.clone(), wake)),
-                Err(refused) => after.refused.push(refused),
+            let offered = subscriber.push_unwoken(message, None);
+            after.woken.push((subscriber.clone(), offered.wake));
+            after.gone.extend(offered.gone);
+            if let Err(refused) = offered.sent {
+                after.refused.push(refused.message);
             }
         }
     }

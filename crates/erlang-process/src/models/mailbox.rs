@@ -206,9 +206,9 @@ fn send_against_end(further_subject: bool) {
                 assert_eq!(dropped.load(Ordering::Relaxed), 1, "a message was stranded");
                 world.saw("dropped with the mailbox");
             }
-            Err(SendError(token)) => {
+            Err(error) => {
                 assert_eq!(dropped.load(Ordering::Relaxed), 0);
-                drop(token);
+                drop(error.into_message());
                 world.saw("given back");
             }
         }

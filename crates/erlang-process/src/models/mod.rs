@@ -11,12 +11,14 @@
 // As in all tests; clippy does not see that these are some.
 #![allow(clippy::unwrap_used)]
 
+mod bounded;
 mod calls;
 mod ends;
 mod links;
 mod mailbox;
 mod monitors;
 mod names;
+mod priority;
 #[cfg(otp_shuttle)]
 mod programs;
 pub(crate) mod puppet;

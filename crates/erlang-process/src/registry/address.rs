@@ -4,9 +4,10 @@ use std::hash::Hash;
 
 use super::table::Table;
 use crate::{
-    cell::Process,
+    bound::Turn,
+    cell::{Process, Unsent},
     keyed::Keyed,
-    subject::{SendError, Subject, Target},
+    subject::{Subject, Target},
     sync::Arc,
 };
 
@@ -21,13 +22,13 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     M: Send + 'static,
 {
-    fn send_to(&self, process: &Process, message: M) -> Result<(), SendError<M>> {
+    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>> {
         match self.table.holder(&self.key.sought()) {
             Some((holder, subject)) if std::ptr::eq(holder.head(), process.head()) && !subject.is_keyed() => {
-                subject.send_to(&holder, message)
+                subject.send_to(&holder, message, turn)
             }
             // It held the key a moment ago, so the key has been free since: the message found nobody.
-            _ => Err(SendError(message)),
+            _ => Err(Unsent::dead(message)),
         }
     }
 

@@ -1,0 +1,95 @@
+//! How much room there is in a bounded mailbox, and who waits for it.
+
+use std::{collections::VecDeque, task::Waker};
+
+use crate::bound::{Bound, Turn, WhenFull};
+
+/// The room in a bounded mailbox, under the lock of its process.
+pub(crate) struct Room {
+    pub(super) bound: Bound,
+    /// How many messages that count are in the mailbox.
+    taken: usize,
+    /// Who waits, in the order in which they came. Nobody does while there is room.
+    waiting: VecDeque<(Turn, Waker)>,
+    /// For whom room is kept.
+    granted: Vec<Turn>,
+    next: Turn,
+}
+
+impl Room {
+    pub(super) fn new(bound: Bound) -> Self {
+        Self { bound, taken: 0, waiting: VecDeque::new(), granted: Vec::new(), next: 0 }
+    }
+
+    fn has_room(&self) -> bool {
+        self.taken + self.granted.len() < self.bound.capacity()
+    }
+
+    /// Whether a message would be let in, if not for one that it drives out.
+    pub(super) fn refuses(&self) -> bool {
+        !self.has_room() && matches!(self.bound.when_full(), WhenFull::Wait | WhenFull::Refuse)
+    }
+
+    /// Takes room for a message, if there is any or some is kept for it.
+    pub(super) fn enter(&mut self, turn: Option<Turn>) -> bool {
+        let kept = turn.and_then(|turn| self.granted.iter().position(|granted| *granted == turn));
+        if let Some(index) = kept {
+            self.granted.swap_remove(index);
+        } else if !self.has_room() {
+            return false;
+        }
+        self.taken += 1;
+        true
+    }
+
+    /// A message that counts has left the mailbox. Returns whom to wake, for whom its room is kept.
+    pub(super) fn leave(&mut self) -> Option<Waker> {
+        self.taken -= 1;
+        self.grant()
+    }
+
+    fn grant(&mut self) -> Option<Waker> {
+        let (turn, waker) = self.waiting.pop_front()?;
+        self.granted.push(turn);
+        Some(waker)
+    }
+
+    /// Takes a place in the line, or looks whether its turn has come. Returns whether it has, or there is no line,
+    /// and a waker to be dropped.
+    pub(super) fn stand_in_line(&mut self, place: &mut Option<Turn>, waker: &Waker) -> (bool, Option<Waker>) {
+        if self.bound.when_full() != WhenFull::Wait {
+            return (true, None);
+        }
+        let Some(turn) = *place else {
+            let turn = self.next;
+            self.next += 1;
+            *place = Some(turn);
+            if self.has_room() {
+                self.granted.push(turn);
+                return (true, None);
+            }
+            self.waiting.push_back((turn, waker.clone()));
+            return (false, None);
+        };
+        match self.waiting.iter_mut().find(|(waiting, _)| *waiting == turn) {
+            None => (true, None),
+            Some((_, known)) if known.will_wake(waker) => (false, None),
+            Some((_, known)) => (false, Some(std::mem::replace(known, waker.clone()))),
+        }
+    }
+
+    /// Gives a place up. Returns whom to wake, who is next, and a waker to be dropped.
+    pub(super) fn leave_line(&mut self, turn: Turn) -> (Option<Waker>, Option<Waker>) {
+        if let Some(index) = self.granted.iter().position(|granted| *granted == turn) {
+            self.granted.swap_remove(index);
+            return (self.grant(), None);
+        }
+        let place = self.waiting.iter().position(|(waiting, _)| *waiting == turn);
+        (None, place.and_then(|index| self.waiting.remove(index)).map(|(_, waker)| waker))
+    }
+
+    /// Nobody is let in any more: whom to wake, to learn that.
+    pub(super) fn dissolve(&mut self) -> VecDeque<(Turn, Waker)> {
+        std::mem::take(&mut self.waiting)
+    }
+}
