@@ -1,6 +1,7 @@
 //! Calls: a request, and the one reply to it.
 
 use std::{
+    cell::Cell,
     error::Error,
     fmt,
     future::poll_fn,
@@ -18,8 +19,20 @@ use crate::{
     scope::{self, Orphan},
     slot::Slot,
     subject::Subject,
-    sync::Arc,
+    sync::{Arc, thread_local},
 };
+
+thread_local! {
+    /// How many replies were sent on this thread.
+    static SENT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many replies this thread has sent. The difference around a poll is how many that sent: for those who trace what a
+/// process does.
+#[must_use]
+pub fn replies_sent() -> u64 {
+    SENT.try_with(Cell::get).unwrap_or_default()
+}
 
 /// Where the reply to a request goes: part of the request, used up by [`send`](Self::send).
 ///
@@ -49,6 +62,7 @@ impl<R: Send + 'static> Reply<R> {
     ///
     /// Counterpart: `gen_server:reply/2`.
     pub fn send(mut self, reply: R) {
+        let _ = SENT.try_with(|sent| sent.set(sent.get().wrapping_add(1)));
         match self.0.take() {
             Some(ReplyTo::Caller(slot)) => slot.reply(reply),
             Some(ReplyTo::Function(function)) => function(reply),

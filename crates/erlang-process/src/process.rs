@@ -131,6 +131,16 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
     Ok(())
 }
 
+/// Does this when the calling process has ended, however it ends, and everyone was told: for reports, which nobody should
+/// wait for. It runs outside any process; if it panics, nothing else happens.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process.
+pub fn after_exit(work: impl FnOnce() + Send + 'static) -> Result<(), NotAProcess> {
+    scope::with(|scope| scope.defer(Box::new(work))).ok_or(NotAProcess)
+}
+
 /// Runs a future as a process of the current node and returns its value, or the reason for which it ended
 /// without one. Not linked to the caller. If the caller gives up waiting, the process is killed.
 ///
@@ -526,7 +536,9 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     }
 
     let (_, scope) = scope::enter(scope, || quietly(|| future.set(None)));
-    if let Some(scope) = scope {
+    let mut deferred = Vec::new();
+    if let Some(mut scope) = scope {
+        deferred = scope.take_deferred();
         discard(scope);
     }
 
@@ -548,6 +560,9 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     head.node.tell();
     if by_itself {
         report::crash(head, name, label.as_deref(), &reason);
+    }
+    for work in deferred {
+        quietly(work);
     }
 }
 

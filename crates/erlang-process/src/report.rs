@@ -1,6 +1,6 @@
 //! Crash reports.
 
-use crate::{cell::Head, name::RegisteredName, reason::ExitReason};
+use crate::{cell::Head, info::initial_call, name::RegisteredName, reason::ExitReason};
 
 /// Reports the end of a process that failed by itself. Ends that were asked for, and ends by a signal, are
 /// nobody's crash.
@@ -13,6 +13,8 @@ pub(crate) fn crash(head: &Head, name: Option<RegisteredName>, label: Option<&st
         target: "erlang_process::crash",
         pid = %head.pid,
         parent = head.parent().map(tracing::field::display),
+        ancestors = head.ancestors.as_deref().map(tracing::field::debug),
+        initial_call = initial_call(head),
         name,
         label,
         reason = %reason,

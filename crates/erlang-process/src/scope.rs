@@ -43,6 +43,8 @@ pub(crate) struct Local {
     /// Where the reply to the last call came, for the next one.
     pub(crate) slot: Option<Arc<dyn Any + Send + Sync>>,
     orphans: Vec<Orphan>,
+    /// What is done when everyone was told of the end.
+    deferred: Vec<Deferred>,
     /// The process and its ancestors, for the processes that it spawns.
     lineage: Option<Arc<[Pid]>>,
 }
@@ -54,6 +56,9 @@ const ANCESTORS: usize = 16;
 /// A request that the process dropped unanswered. Whether it is unanswered because the process is ending is
 /// known only when the poll is over; then this tells the caller.
 pub(crate) type Orphan = Box<dyn FnOnce(Option<&ExitReason>) + Send>;
+
+/// What is to be done after the end, see [`after_exit`](crate::after_exit).
+pub(crate) type Deferred = Box<dyn FnOnce() + Send>;
 
 impl Scope {
     pub(crate) fn new(cell: Process) -> Self {
@@ -74,6 +79,14 @@ impl Scope {
             std::iter::once(&head.pid).chain(older).take(ANCESTORS).copied().collect()
         });
         lineage.clone()
+    }
+
+    pub(crate) fn defer(&mut self, work: Deferred) {
+        self.local_mut().deferred.push(work);
+    }
+
+    pub(crate) fn take_deferred(&mut self) -> Vec<Deferred> {
+        self.local.as_mut().map(|local| mem::take(&mut local.deferred)).unwrap_or_default()
     }
 
     /// Moves what has come into the inbox, see [`Cell::refill`](crate::cell::Cell::refill).

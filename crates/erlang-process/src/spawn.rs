@@ -85,16 +85,12 @@ pub fn spawn_monitor<F>(future: F) -> Result<(Pid, Monitor), NotAProcess>
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    let cell = scope::cell().ok_or(NotAProcess)?;
+    if scope::cell().is_none() {
+        return Err(NotAProcess);
+    }
     let prepared = Spawn::new().unlinked().prepare_unnamed(|_: Subject<Infallible>| future);
-    let head = cell.head();
-    let reference = head.node.make_reference(Some(head.pid));
-    cell.with(|control, _| {
-        let child = prepared.pid().into();
-        control.relations_mut().monitors.insert(reference, Monitored::new(child, child));
-    });
-    prepared.monitored_by(head.pid, reference);
-    Ok((prepared.start(), Monitor::from_reference(reference)))
+    let monitor = prepared.monitor()?;
+    Ok((prepared.start(), monitor))
 }
 
 /// Spawns a linked process with a subject of its own, which the process is given to receive with and the
@@ -304,8 +300,11 @@ impl Spawn {
         self
     }
 
-    /// Runs this, in a future of ours.
-    pub(crate) fn runs(mut self, initial_call: fn() -> &'static str) -> Self {
+    /// What the process is said to run, in its [`Info`](crate::Info) and in reports, if that is not its future itself: for
+    /// those who wrap the code of others. The function names it; [`type_name`] of a function does.
+    ///
+    /// Counterpart: `$initial_call` of `proc_lib`, which behaviours translate.
+    pub fn runs(mut self, initial_call: fn() -> &'static str) -> Self {
         self.runs = Some(initial_call);
         self
     }
@@ -480,6 +479,24 @@ where
         self.process.with(|control, _| {
             control.relations_mut().watchers.insert(reference, Watcher { pid: watcher, target });
         });
+    }
+
+    /// Monitors the process for the calling one, before it runs: the monitor always tells the true reason, never
+    /// `noproc`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAProcess`] outside any process.
+    pub fn monitor(&self) -> Result<Monitor, NotAProcess> {
+        let cell = scope::cell().ok_or(NotAProcess)?;
+        let head = cell.head();
+        let reference = head.node.make_reference(Some(head.pid));
+        cell.with(|control, _| {
+            let child = self.pid().into();
+            control.relations_mut().monitors.insert(reference, Monitored::new(child, child));
+        });
+        self.monitored_by(head.pid, reference);
+        Ok(Monitor::from_reference(reference))
     }
 
     /// Lets the process run.
