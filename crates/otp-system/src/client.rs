@@ -1,10 +1,13 @@
 //! Asking a process, by its pid.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, time::Duration};
 
 use erlang_process::{CallError, ExitReason, Pid, Reply, Subject};
 
-use crate::message::{StatusInfo, SystemMessage, Visit, VisitError};
+use crate::{
+    error::SystemError,
+    message::{StatusInfo, SystemMessage, Visit, VisitError},
+};
 
 /// Runs `read` on the state of a process, inside it, and returns what it makes of it. Works while the
 /// process runs and while it is suspended; the message waits its turn in the mailbox.
@@ -109,66 +112,59 @@ pub async fn terminate(pid: Pid, reason: ExitReason, timeout: Duration) -> Resul
     call(pid, timeout, |reply| SystemMessage::Terminate(reason, reply)).await
 }
 
+/// Lets `migrate` make a new state of the old one, in a process that is [suspended](suspend): for the moment in which
+/// what its state means has changed, and it must not be used meanwhile.
+///
+/// `migrate` gets the old state and the result replaces it. If it returns an error, or panics, the state stays what it
+/// was, and the process goes on with that.
+///
+/// # Errors
+///
+/// As [`get_state`], and [`SystemError::NotSuspended`]; [`SystemError::ChangeFailed`] with the error of `migrate`.
+///
+/// # Cancel safety
+///
+/// Dropping the future does not take the request back.
+///
+/// Counterpart: `sys:change_code/5`, with `migrate` for `code_change/3`.
+pub async fn change_code<S: 'static, E>(
+    pid: Pid,
+    timeout: Duration,
+    migrate: impl FnOnce(&S) -> Result<S, E> + Send + 'static,
+) -> Result<(), SystemError>
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let change = move |state: &mut S| {
+        *state = migrate(state).map_err(|error| VisitError::Failed(error.into().into()))?;
+        Ok(())
+    };
+    visited(call(pid, timeout, |reply| SystemMessage::ChangeCode(Visit::new(change, reply))).await?)
+}
+
 async fn visit<S: 'static, R: Send + 'static>(
     pid: Pid,
     timeout: Duration,
     visit: impl FnOnce(&mut S) -> R + Send + 'static,
 ) -> Result<R, SystemError> {
-    let visited = call(pid, timeout, |reply| SystemMessage::State(Visit::new(visit, reply))).await?;
+    let visit = |state: &mut S| Ok(visit(state));
+    visited(call(pid, timeout, |reply| SystemMessage::State(Visit::new(visit, reply))).await?)
+}
+
+fn visited<R>(visited: Result<R, VisitError>) -> Result<R, SystemError> {
     visited.map_err(|error| match error {
         VisitError::WrongState { expected, found } => SystemError::WrongState { expected, found },
         VisitError::Panicked(text) => SystemError::CallbackFailed(text),
+        VisitError::NotSuspended => SystemError::NotSuspended,
+        VisitError::Failed(error) => SystemError::ChangeFailed(error),
     })
 }
 
-async fn call<R: Send + 'static>(
+pub(crate) async fn call<R: Send + 'static>(
     pid: Pid,
     timeout: Duration,
     request: impl FnOnce(Reply<R>) -> SystemMessage,
 ) -> Result<R, SystemError> {
     let subject = Subject::to_pid(pid).ok_or(CallError::NoProc)?;
     Ok(subject.call(timeout, request).await?)
-}
-
-/// Why a system request failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SystemError {
-    /// The process did not answer: it is not there, it ended, or the time was over. A process that does not
-    /// speak the protocol lets the time run out.
-    Call(CallError),
-    /// The state is of another type.
-    WrongState {
-        /// The type that was asked for.
-        expected: &'static str,
-        /// The type of the state.
-        found: &'static str,
-    },
-    /// The function that was to visit the state panicked, with this text.
-    CallbackFailed(String),
-}
-
-impl fmt::Display for SystemError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Call(error) => error.fmt(f),
-            Self::WrongState { expected, found } => write!(f, "the state is a {found}, not a {expected}"),
-            Self::CallbackFailed(text) => write!(f, "the visit to the state panicked: {text}"),
-        }
-    }
-}
-
-impl Error for SystemError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Call(error) => error.source(),
-            Self::WrongState { .. } | Self::CallbackFailed(_) => None,
-        }
-    }
-}
-
-impl From<CallError> for SystemError {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
 }

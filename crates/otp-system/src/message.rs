@@ -1,17 +1,25 @@
-//! The system messages, and how a process answers them.
+//! The system messages.
 
 use std::{
     any::{Any, type_name},
+    borrow::Cow,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
 };
 
-use erlang_process::{ExitReason, Pid, Reply, current};
+use erlang_process::{ExitReason, Pid, Reply, SharedError};
+
+use crate::{
+    debug::{Installed, Statistics},
+    event::LoggedEvent,
+};
 
 /// What can be asked of any process that speaks this protocol, by its pid.
 ///
 /// Sent by the functions of this crate, received with
-/// [`Selector::select_raw`](erlang_process::Selector::select_raw), and answered by [`System::handle`].
+/// [`Selector::select_raw`](erlang_process::Selector::select_raw), and answered by
+/// [`System::handle`](crate::System::handle).
 ///
 /// Counterpart: `{system, From, Request}` in Erlang, `SystemMessage` in Gleam.
 #[non_exhaustive]
@@ -24,6 +32,11 @@ pub enum SystemMessage {
     GetStatus(Reply<StatusInfo>),
     /// Show your state to a visitor, or let it replace it.
     State(Visit),
+    /// Let a visitor change your state from what it was before a change of the program to what it is after it. Only
+    /// while suspended.
+    ChangeCode(Visit),
+    /// Do this with your events.
+    Debug(DebugRequest),
     /// End in an orderly way, with this reason.
     Terminate(ExitReason, Reply<()>),
 }
@@ -35,6 +48,8 @@ impl fmt::Debug for SystemMessage {
             Self::Resume(_) => "Resume",
             Self::GetStatus(_) => "GetStatus",
             Self::State(_) => "State",
+            Self::ChangeCode(_) => "ChangeCode",
+            Self::Debug(_) => "Debug",
             Self::Terminate(..) => "Terminate",
         })
     }
@@ -45,30 +60,34 @@ impl fmt::Debug for SystemMessage {
 /// The state needs no `Clone` and no `Debug`: what the visitor wants to know of it, it takes along.
 pub struct Visit(VisitState);
 
-/// Gets the state, and the name of its type for those who expect another.
-type VisitState = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
+/// Gets the state, or none if it must not be visited now, and the name of its type for those who expect another.
+type VisitState = Box<dyn FnOnce(Option<&mut dyn Any>, &'static str) + Send>;
 
 impl Visit {
     /// A visit to a state of type `S`.
     pub(crate) fn new<S: 'static, R: Send + 'static>(
-        visit: impl FnOnce(&mut S) -> R + Send + 'static,
+        visit: impl FnOnce(&mut S) -> Result<R, VisitError> + Send + 'static,
         reply: Reply<Result<R, VisitError>>,
     ) -> Self {
         Self(Box::new(move |state, found| {
-            let Some(state) = state.downcast_mut::<S>() else {
-                reply.send(Err(VisitError::WrongState { expected: type_name::<S>(), found }));
-                return;
+            let outcome = match state.map(|state| state.downcast_mut::<S>()) {
+                None => Err(VisitError::NotSuspended),
+                Some(None) => Err(VisitError::WrongState { expected: type_name::<S>(), found }),
+                Some(Some(state)) => catch_unwind(AssertUnwindSafe(|| visit(state)))
+                    .unwrap_or_else(|payload| Err(VisitError::Panicked(text(&*payload)))),
             };
-            match catch_unwind(AssertUnwindSafe(|| visit(state))) {
-                Ok(result) => reply.send(Ok(result)),
-                Err(payload) => reply.send(Err(VisitError::Panicked(text(&*payload)))),
-            }
+            reply.send(outcome);
         }))
     }
 
     /// Shows the state.
     pub fn run<S: 'static>(self, state: &mut S) {
-        (self.0)(state, type_name::<S>());
+        (self.0)(Some(state), type_name::<S>());
+    }
+
+    /// Tells the visitor that this can be done in a suspended process only.
+    pub fn refuse(self) {
+        (self.0)(None, "");
     }
 }
 
@@ -84,10 +103,49 @@ fn text(payload: &(dyn Any + Send)) -> String {
 }
 
 /// Why a visit to a state failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VisitError {
-    WrongState { expected: &'static str, found: &'static str },
+    WrongState {
+        expected: &'static str,
+        found: &'static str,
+    },
     Panicked(String),
+    NotSuspended,
+    /// The visitor itself has failed.
+    Failed(SharedError),
+}
+
+/// What is to be done with the events of a process.
+///
+/// Counterpart: `{debug, Command}`.
+#[derive(Debug)]
+pub struct DebugRequest(pub(crate) Command);
+
+pub(crate) enum Command {
+    Trace(bool, Reply<()>),
+    Log(Option<usize>, Reply<()>),
+    Logged(Reply<Vec<LoggedEvent>>),
+    LogToFile(Option<PathBuf>, Reply<Result<(), SharedError>>),
+    Statistics(bool, Reply<()>),
+    Counted(Reply<Option<Statistics>>),
+    Install(Installed, Reply<Result<(), &'static str>>),
+    Remove(Cow<'static, str>, Reply<()>),
+    NoDebug(Reply<()>),
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trace(..) => "Trace",
+            Self::Log(..) => "Log",
+            Self::Logged(_) => "Logged",
+            Self::LogToFile(..) => "LogToFile",
+            Self::Statistics(..) => "Statistics",
+            Self::Counted(_) => "Counted",
+            Self::Install(..) => "Install",
+            Self::Remove(..) => "Remove",
+            Self::NoDebug(_) => "NoDebug",
+        })
+    }
 }
 
 /// Whether a process takes messages.
@@ -120,115 +178,8 @@ pub struct StatusInfo {
     pub state_type: &'static str,
     /// Its state as it describes it, if it does.
     pub state: Option<String>,
-}
-
-/// The part of a process that answers system messages.
-///
-/// A process of your own speaks the protocol by keeping one of these, selecting [`SystemMessage`]s beside its
-/// own messages, and handing them over:
-///
-/// ```
-/// use erlang_process::{self as process, Selector, Subject};
-/// use otp_system::{After, Mode, System, SystemMessage};
-///
-/// enum Event { Add(i32), System(SystemMessage) }
-///
-/// async fn adder(numbers: Subject<i32>) -> Result<(), process::ExitReason> {
-///     let mut sum = 0;
-///     let mut system = System::new("adder", None);
-///     let mut suspended = Selector::new().select_raw(Event::System);
-///     let mut running = Selector::new().select_raw(Event::System).select(&numbers, Event::Add);
-///     loop {
-///         let selector = match system.mode() {
-///             Mode::Running => &mut running,
-///             Mode::Suspended => &mut suspended,
-///         };
-///         match selector.receive_forever().await.map_err(process::ExitReason::error)? {
-///             Event::Add(number) => sum += number,
-///             Event::System(message) => match system.handle(message, &mut sum, |sum| Some(sum.to_string())) {
-///                 After::Continue => {}
-///                 After::Terminate(reason) => return Err(reason),
-///             },
-///         }
-///     }
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let second = std::time::Duration::from_secs(1);
-/// let adder = process::spawn_subject(adder);
-/// adder.send(20);
-/// adder.send(22);
-/// let sum = otp_system::get_state(adder.pid().unwrap(), second, |sum: &i32| *sum).await;
-/// assert_eq!(sum, Ok(42));
-/// # }
-/// ```
-///
-/// Counterpart: `sys:handle_system_msg/6`.
-#[derive(Debug)]
-pub struct System {
-    module: &'static str,
-    parent: Option<Pid>,
-    mode: Mode,
-}
-
-/// What a process does when a system message is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum After {
-    /// Go on, in the [mode](System::mode) that is now set.
-    Continue,
-    /// End with this reason, as it ends otherwise.
-    Terminate(ExitReason),
-}
-
-impl System {
-    /// The system part of a running process in which `module` runs and that `parent` started.
-    #[must_use]
-    pub fn new(module: &'static str, parent: Option<Pid>) -> Self {
-        Self { module, parent, mode: Mode::Running }
-    }
-
-    /// Whether the process should take messages.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Answers a system message. `describe` tells the state to whoever asks for the status.
-    ///
-    /// Suspending what is suspended and resuming what runs changes nothing; it is not counted.
-    pub fn handle<S: 'static>(
-        &mut self,
-        message: SystemMessage,
-        state: &mut S,
-        describe: impl FnOnce(&S) -> Option<String>,
-    ) -> After {
-        match message {
-            SystemMessage::Suspend(reply) => {
-                self.mode = Mode::Suspended;
-                reply.send(());
-            }
-            SystemMessage::Resume(reply) => {
-                self.mode = Mode::Running;
-                reply.send(());
-            }
-            SystemMessage::GetStatus(reply) => reply.send(StatusInfo {
-                pid: current().unwrap_or(Pid::OUTSIDE),
-                module: self.module,
-                parent: self.parent,
-                mode: self.mode,
-                state_type: type_name::<S>(),
-                // A description must never take the process down.
-                state: catch_unwind(AssertUnwindSafe(|| describe(state)))
-                    .unwrap_or_else(|_| Some("the description of the state panicked".to_owned())),
-            }),
-            SystemMessage::State(visit) => visit.run(state),
-            SystemMessage::Terminate(reason, reply) => {
-                // The answer goes first, as in OTP: who asked waits for the end by a monitor.
-                reply.send(());
-                return After::Terminate(reason);
-            }
-        }
-        After::Continue
-    }
+    /// Whether anything is done with its events.
+    pub debugged: bool,
+    /// The events that it keeps, the oldest first, see [`log`](crate::log).
+    pub log: Vec<LoggedEvent>,
 }
