@@ -1,21 +1,23 @@
 //! Building an actor.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
-use erlang_process::{ExitReason, Name, Selector, Spawn, Subject};
+use erlang_process::{
+    ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
+};
+use otp_system::DebugOptions;
 
 use crate::{
+    callbacks::{AsyncTerminate, Callbacks, terminate},
     handler::{AsyncFnHandler, AsyncHandler, FnHandler, Handler},
+    init::{Init, Initialiser, State},
     next::IntoNext,
-    server::{self, Describe},
-    start::{InitAck, StartError, Started, start_process},
+    server::{self, Setup},
+    start::{InitAck, StartError, Started, handshake},
 };
 
-/// Any error, as `?` makes it.
-type BoxError = Box<dyn Error + Send + Sync>;
-
 /// How long an initialiser may take, if nothing else is said.
-const INIT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const INIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An actor with this state.
 ///
@@ -29,7 +31,7 @@ pub fn new<S: Send + 'static>(state: S) -> New<State<S>> {
 /// An actor whose state is made in its own process, by an async function that is given its subject and has as
 /// long as `timeout`.
 ///
-/// The function returns [`Initialised`] or an error, which [`start`](Builder::start) returns. It runs in the
+/// The function returns [`Initialised`](crate::Initialised) or an error, which [`start`](Builder::start) returns. It runs in the
 /// new process before the actor takes any message, and so can make subjects, monitor, link, trap exits, and
 /// open what the actor works with.
 ///
@@ -92,7 +94,7 @@ impl<I> New<I> {
     }
 
     fn handled_by<S, M, H>(self, handler: H) -> Builder<I, S, M, H> {
-        Builder { init: self.init, init_timeout: self.init_timeout, handler, name: None, describe: None }
+        Builder::new(self.init, self.init_timeout, handler)
     }
 }
 
@@ -103,7 +105,18 @@ pub struct Builder<I, S, M, H> {
     init_timeout: Duration,
     handler: H,
     name: Option<Name<M>>,
-    describe: Option<Describe<S>>,
+    callbacks: Option<Box<Callbacks<S, M>>>,
+    debug: DebugOptions,
+}
+
+impl<I, S, M, H> Builder<I, S, M, H> {
+    pub(crate) fn new(init: I, init_timeout: Duration, handler: H) -> Self {
+        Self { init, init_timeout, handler, name: None, callbacks: None, debug: DebugOptions::new() }
+    }
+
+    pub(crate) fn callbacks_mut(&mut self) -> &mut Callbacks<S, M> {
+        self.callbacks.get_or_insert_default()
+    }
 }
 
 impl<I, S, M, H> Builder<I, S, M, H>
@@ -123,12 +136,71 @@ where
         self
     }
 
+    /// How long the initialiser may take: one second, if nothing else is said.
+    ///
+    /// Counterpart: the option `timeout` of `gen_server:start_link/4`.
+    pub fn init_timeout(mut self, timeout: Duration) -> Self {
+        self.init_timeout = timeout;
+        self
+    }
+
     /// Describes the state to those who ask for the actor's status, see
-    /// [`get_status`](otp_system::get_status).
+    /// [`get_status`](otp_system::get_status), and in its crash report.
     ///
     /// Counterpart: `format_status/1` of `gen_server`.
     pub fn describe(mut self, describe: impl Fn(&S) -> String + Send + 'static) -> Self {
-        self.describe = Some(Box::new(describe));
+        self.callbacks_mut().describe = Some(Box::new(move |state| Some(describe(state))));
+        self
+    }
+
+    /// Describes messages to those who debug the actor, who otherwise learn their type only.
+    ///
+    /// Counterpart: `format_status/1` of `gen_server`, and its `message`.
+    pub fn describe_message(mut self, describe: impl Fn(&M) -> String + Send + 'static) -> Self {
+        self.callbacks_mut().describe_message = Some(Box::new(move |message| Some(describe(message))));
+        self
+    }
+
+    /// Cleans up before the actor ends, where it can know that it does:
+    ///
+    /// | the actor ends because | called |
+    /// |---|---|
+    /// | its handler stops it, or returns an error | yes |
+    /// | its handler panics, or [exits](erlang_process::exit) | yes, with the state as that has left it |
+    /// | it traps exits and its parent ends | yes |
+    /// | it is told to by [`stop`](crate::stop) or [`terminate`](otp_system::terminate) | yes |
+    /// | its initialiser fails | no |
+    /// | a link or an exit signal ends it, and it does not trap exits | no |
+    /// | it is killed, or its runtime is shut down | no |
+    ///
+    /// Where it is not, the state is dropped all the same: what has to happen always belongs into its `Drop`. If the
+    /// function panics or exits, its reason takes the place of the first.
+    ///
+    /// Counterpart: `terminate/2` of `gen_server`.
+    pub fn on_terminate(mut self, function: impl FnOnce(&mut S, &ExitReason) + Send + 'static) -> Self {
+        self.callbacks_mut().terminate = Some(terminate(move |state, reason| {
+            function(state, reason);
+            Box::pin(std::future::ready(()))
+        }));
+        self
+    }
+
+    /// As [`on_terminate`](Self::on_terminate), by an `async fn`, which may take its time: who stops the actor decides
+    /// how much.
+    pub fn on_terminate_async<F>(mut self, function: F) -> Self
+    where
+        F: for<'a> AsyncTerminate<'a, S> + Send + 'static,
+    {
+        self.callbacks_mut().terminate =
+            Some(terminate(move |state, reason| Box::pin(function.call(state, reason))));
+        self
+    }
+
+    /// Begins with these debug functions, see [`otp_system`].
+    ///
+    /// Counterpart: the option `debug` of `gen_server:start_link/4`.
+    pub fn debug(mut self, options: DebugOptions) -> Self {
+        self.debug = options;
         self
     }
 
@@ -136,8 +208,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`StartError`]: the initialiser failed, ended or took too long, or the name is taken. Nothing is left
-    /// of the actor then, and no exit signal reaches the caller.
+    /// [`StartError`]: the initialiser failed, ended, took too long, or chose not to run, or the name is taken. Nothing is
+    /// left of the actor then, and no exit signal reaches the caller.
     ///
     /// # Cancel safety
     ///
@@ -151,129 +223,135 @@ where
     pub fn start(self) -> impl Future<Output = Result<Started<I::Data>, StartError>> + Send {
         // Not an `async fn`: of those the compiler does not believe that they can be sent once a `&'static str`
         // is among the types of the actor.
-        let Self { init, init_timeout, handler, name, describe } = self;
+        let starting = self.launch(Spawn::new(), false);
+        async move { Ok(starting.await?.0) }
+    }
+
+    /// As [`start`](Self::start), not linked with the calling process, which then is not its parent either.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `gen_server:start/4`.
+    pub fn start_unlinked(self) -> impl Future<Output = Result<Started<I::Data>, StartError>> + Send {
+        let starting = self.launch(Spawn::new().unlinked(), false);
+        async move { Ok(starting.await?.0) }
+    }
+
+    /// As [`start_unlinked`](Self::start_unlinked), monitored by the calling process from the beginning: the monitor
+    /// always tells the true reason. Of a failed start it tells nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and outside any process.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start); the monitor is gone then as well.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `gen_server:start_monitor/4`.
+    pub fn start_monitored(
+        self,
+    ) -> impl Future<Output = Result<(Started<I::Data>, Monitor), StartError>> + Send {
+        let starting = self.launch(Spawn::new().unlinked(), true);
+        async move {
+            let (started, monitor) = starting.await?;
+            Ok((started, monitor.ok_or_else(|| StartError::failed(NotAProcess))?))
+        }
+    }
+
+    /// Makes the calling process, whose own subject this is, an actor from here on; returns the reason for which that
+    /// ends, and with which the process should end. Its parent is who spawned it.
+    ///
+    /// A [name](Self::named) is not registered: the process must hold it already. Who waits for a start is not told: that is
+    /// for the process to do.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Reply, Subject};
+    /// use otp_actor as actor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let counter = process::spawn_subject(|own: Subject<Reply<u32>>| async move {
+    ///     let start = 7; // whatever it takes
+    ///     actor::new(start).on_message(|count: &mut u32, reply: Reply<u32>| reply.send(*count)).enter_loop(own).await
+    /// });
+    /// let second = std::time::Duration::from_secs(1);
+    /// assert_eq!(counter.call(second, |reply| reply).await, Ok(7));
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the actor's state, without termination.
+    ///
+    /// Counterpart: `gen_server:enter_loop/5`.
+    pub fn enter_loop(self, own: Subject<M>) -> impl Future<Output = ExitReason> + Send {
+        let Self { init, handler, name, callbacks, debug, .. } = self;
+        async move {
+            let Some(pid) = current() else { return ExitReason::error(NotAProcess) };
+            if name.is_some_and(|name| whereis(name) != Some(pid)) {
+                return ExitReason::error(NotRegistered);
+            }
+            let address = name.map_or_else(|| own.clone(), Name::subject);
+            let ready = match init.init(address).await {
+                Ok(initialised) => initialised.ready,
+                Err(error) => return ExitReason::error(error),
+            };
+            let Some(ready) = ready else { return ExitReason::Normal };
+            let parent = Node::current().info(pid).and_then(|info| info.parent);
+            server::run(own, ready, handler, Setup { parent, callbacks, debug }).await
+        }
+    }
+
+    fn launch(
+        self,
+        spawn: Spawn,
+        monitored: bool,
+    ) -> impl Future<Output = Result<(Started<I::Data>, Option<Monitor>), StartError>> + Send {
+        let Self { init, init_timeout, handler, name, callbacks, debug } = self;
+        let spawn = spawn.runs(H::name);
         let spawn = match name {
-            Some(name) => Spawn::new().named(name),
-            None => Spawn::new(),
+            Some(name) => spawn.named(name),
+            None => spawn,
         };
         let body = move |own: Subject<M>, ack: InitAck<I::Data>| async move {
             let address = name.map_or_else(|| own.clone(), Name::subject);
-            let mut initialised = match init.init(address).await {
+            let initialised = match init.init(address).await {
                 Ok(initialised) => initialised,
                 Err(error) => {
                     ack.failed(error);
                     return ExitReason::Normal;
                 }
             };
+            let (Some(ready), Some(data)) = (initialised.ready, initialised.data) else {
+                ack.ignore();
+                return ExitReason::Normal;
+            };
             let parent = ack.parent();
-            if let Some(data) = initialised.data.take()
-                && let Err(reason) = ack.ready(data)
-            {
+            if let Err(reason) = ack.ready(data) {
                 return reason;
             }
-            server::run(own, parent, initialised, handler, describe).await
+            server::run(own, ready, handler, Setup { parent, callbacks, debug }).await
         };
-        start_process(spawn, init_timeout, body)
+        handshake(spawn, init_timeout, body, monitored)
     }
 }
 
 impl<I: fmt::Debug, S, M, H> fmt::Debug for Builder<I, S, M, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("init", &self.init).field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// What an initialiser has made: the actor's state, what it takes messages by, and what its starter gets.
-///
-/// Counterpart: `{ok, State}`, `Initialised` in Gleam.
-#[must_use]
-pub struct Initialised<S, M, D> {
-    pub(crate) state: S,
-    pub(crate) selector: Option<Selector<M>>,
-    data: Option<D>,
-}
-
-impl<S, M> Initialised<S, M, ()> {
-    /// An actor with this state, that takes messages to its own subject, and whose starter gets nothing.
-    ///
-    /// Counterpart: `actor.initialised` in Gleam.
-    pub fn new(state: S) -> Self {
-        Self { state, selector: None, data: Some(()) }
-    }
-}
-
-impl<S, M, D> Initialised<S, M, D> {
-    /// Takes messages by this selector instead of by the actor's own subject alone. What it does not select
-    /// is dropped with a warning, messages to the own subject included.
-    ///
-    /// Counterpart: `actor.selecting` in Gleam.
-    pub fn selecting(mut self, selector: Selector<M>) -> Self {
-        self.selector = Some(selector);
-        self
-    }
-
-    /// Hands this to the starter.
-    ///
-    /// Counterpart: `actor.returning` in Gleam.
-    pub fn returning<E>(self, data: E) -> Initialised<S, M, E> {
-        Initialised { state: self.state, selector: self.selector, data: Some(data) }
-    }
-}
-
-impl<S: fmt::Debug, M, D: fmt::Debug> fmt::Debug for Initialised<S, M, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Initialised")
-            .field("state", &self.state)
-            .field("data", &self.data)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How an actor comes by its state `S` for messages `M`: it is given, or made by an initialiser.
-pub trait Init<S, M>: Send + 'static {
-    /// What the starter gets.
-    type Data: Send + 'static;
-
-    /// Makes the state, in the actor's process.
-    fn init(
-        self,
-        subject: Subject<M>,
-    ) -> impl Future<Output = Result<Initialised<S, M, Self::Data>, BoxError>> + Send;
-}
-
-/// A state that is given, see [`new`].
-#[derive(Debug)]
-pub struct State<S>(S);
-
-impl<S: Send + 'static, M: Send + 'static> Init<S, M> for State<S> {
-    type Data = Subject<M>;
-
-    async fn init(self, subject: Subject<M>) -> Result<Initialised<S, M, Subject<M>>, BoxError> {
-        Ok(Initialised::new(self.0).returning(subject))
-    }
-}
-
-/// A state that an initialiser makes, see [`with_initialiser`].
-pub struct Initialiser<F>(F);
-
-impl<F> fmt::Debug for Initialiser<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Initialiser")
-    }
-}
-
-impl<S, M, D, E, F, Fut> Init<S, M> for Initialiser<F>
-where
-    S: Send + 'static,
-    M: Send + 'static,
-    D: Send + 'static,
-    E: Into<BoxError>,
-    F: FnOnce(Subject<M>) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<Initialised<S, M, D>, E>> + Send,
-{
-    type Data = D;
-
-    async fn init(self, subject: Subject<M>) -> Result<Initialised<S, M, D>, BoxError> {
-        (self.0)(subject).await.map_err(Into::into)
     }
 }

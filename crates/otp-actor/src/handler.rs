@@ -1,17 +1,17 @@
 //! The two kinds of handler: functions that borrow the state, and async functions that borrow it across
 //! their awaits.
 
-use crate::next::{IntoNext, Next};
-use erlang_process::Selector;
+use std::any::type_name;
+
+use crate::next::{IntoNext, Step};
 
 /// What handles an actor's messages.
 pub trait Handler<S, M>: Send + 'static {
     /// Handles one message.
-    fn handle(
-        &mut self,
-        state: &mut S,
-        message: M,
-    ) -> impl Future<Output = (Next, Option<Selector<M>>)> + Send;
+    fn handle(&mut self, state: &mut S, message: M) -> impl Future<Output = Step<M>> + Send;
+
+    /// The name of the code that handles the messages: the initial call of the actor's process.
+    fn name() -> &'static str;
 }
 
 /// A handler that is a function.
@@ -25,8 +25,13 @@ where
     N: IntoNext<M>,
     F: FnMut(&mut S, M) -> N + Send + 'static,
 {
-    async fn handle(&mut self, state: &mut S, message: M) -> (Next, Option<Selector<M>>) {
+    #[inline]
+    async fn handle(&mut self, state: &mut S, message: M) -> Step<M> {
         (self.0)(state, message).into_next()
+    }
+
+    fn name() -> &'static str {
+        type_name::<F>()
     }
 }
 
@@ -40,14 +45,25 @@ where
     M: Send,
     F: for<'a> AsyncHandler<'a, S, M> + Send + 'static,
 {
-    async fn handle(&mut self, state: &mut S, message: M) -> (Next, Option<Selector<M>>) {
+    #[inline]
+    async fn handle(&mut self, state: &mut S, message: M) -> Step<M> {
         self.0.call(state, message).await.into_next()
+    }
+
+    fn name() -> &'static str {
+        type_name::<F>()
     }
 }
 
 /// An async function of a state that it borrows and a message. Implemented for every
 /// `async fn(&mut S, M) -> impl IntoNext<M>`; it exists because stable Rust cannot yet say that the future of
 /// such a function is `Send`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async handler of `{M}` for a state `{S}`",
+    label = "not an `async fn(&mut {S}, {M})` whose future is `Send`",
+    note = "pass an `async fn` by its path, or an async closure with annotated arguments that captures nothing; what it needs \
+            belongs into the state"
+)]
 pub trait AsyncHandler<'a, S: 'a, M> {
     /// What the function returns at last.
     type Output: IntoNext<M>;
@@ -66,6 +82,7 @@ where
     type Output = Fut::Output;
     type Future = Fut;
 
+    #[inline]
     fn call(&mut self, state: &'a mut S, message: M) -> Fut {
         self(state, message)
     }

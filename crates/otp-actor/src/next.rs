@@ -1,19 +1,21 @@
 //! What an actor does when it has handled a message.
 
-use std::error::Error;
+use std::{error::Error, fmt, time::Duration};
 
-use erlang_process::{ExitReason, Selector};
+use erlang_process::{ExitReason, Reply, Selector};
 
 /// What an actor does next.
 ///
-/// A handler may also return `()` to go on, or a `Result`: an error ends the actor with that error as its
-/// reason.
+/// A handler may also return `()` to go on, a [`Step`] that says more, or a `Result`: an error ends the actor with that
+/// error as its reason.
 ///
 /// Counterpart: the return values of `gen_server` callbacks, `Next` in Gleam.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Next {
     /// Take the next message.
+    ///
+    /// Counterpart: `{noreply, State}`, `actor.continue` in Gleam.
     Continue,
     /// End with this reason; messages that wait are dropped.
     Stop(ExitReason),
@@ -38,40 +40,180 @@ impl Next {
     /// Go on with another selector, which replaces the one before wholly.
     ///
     /// Counterpart: `actor.with_selector` in Gleam.
-    #[must_use]
-    pub fn selecting<M>(self, selector: Selector<M>) -> Selecting<M> {
-        Selecting { next: self, selector }
+    pub fn selecting<M>(self, selector: Selector<M>) -> Step<M> {
+        Step::from(self).selecting(selector)
+    }
+
+    /// Go on with this message, before any that waits in the mailbox, see [`Step::continue_with`].
+    pub fn continue_with<M>(self, message: M) -> Step<M> {
+        Step::from(self).continue_with(message)
+    }
+
+    /// Handle this message if no other comes for so long, see [`Step::idle_timeout`].
+    pub fn idle_timeout<M>(self, after: Duration, message: M) -> Step<M> {
+        Step::from(self).idle_timeout(after, message)
+    }
+
+    /// Handle this message if no other has come by then, see [`Step::timeout`].
+    pub fn timeout<M>(self, after: Duration, message: M) -> Step<M> {
+        Step::from(self).timeout(after, message)
+    }
+
+    /// Reply when the actor has terminated, see [`Step::replying`].
+    pub fn replying<M, R: Send + 'static>(self, reply: Reply<R>, value: R) -> Step<M> {
+        Step::from(self).replying(reply, value)
     }
 }
 
-/// What an actor does next, and what it takes messages by from then on. Made by [`Next::selecting`].
-#[derive(Debug)]
-pub struct Selecting<M> {
-    next: Next,
-    selector: Selector<M>,
+/// What an actor does next, and more than [`Next`] can say.
+///
+/// ```
+/// use std::time::Duration;
+/// use otp_actor::{Next, Step};
+///
+/// enum Message { Load(String), Loaded, GoneQuiet }
+///
+/// fn handle(cache: &mut Vec<String>, message: Message) -> Step<Message> {
+///     match message {
+///         Message::Load(key) => {
+///             cache.push(key);
+///             Next::Continue.continue_with(Message::Loaded)
+///         }
+///         Message::Loaded => Next::Continue.idle_timeout(Duration::from_secs(60), Message::GoneQuiet),
+///         Message::GoneQuiet => Next::stop().into(),
+///     }
+/// }
+/// # drop(otp_actor::new(Vec::new()).on_message(handle));
+/// ```
+///
+/// Of [`continue_with`](Self::continue_with), [`idle_timeout`](Self::idle_timeout) and [`timeout`](Self::timeout) the
+/// last one said counts, and each counts until the next message is handled.
+///
+/// Counterpart: the actions of `gen_server`.
+#[must_use = "an actor does this when its handler returns it"]
+pub struct Step<M> {
+    pub(crate) next: Next,
+    pub(crate) action: Action<M>,
+    pub(crate) rare: Option<Box<Rare<M>>>,
+}
+
+/// What an actor does before it takes the next message.
+pub(crate) enum Action<M> {
+    /// Nothing: it waits for that, however long it takes.
+    None,
+    /// It handles this.
+    Continue(M),
+    /// It handles this if nothing comes for so long; system messages start the time anew.
+    Idle(Duration, M),
+    /// It handles this if nothing but system messages has come when so much time is over.
+    Timeout(Duration, M),
+}
+
+/// What handlers seldom say.
+pub(crate) struct Rare<M> {
+    pub(crate) selector: Option<Selector<M>>,
+    pub(crate) reply: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl<M> Step<M> {
+    /// Go on with another selector, which replaces the one before wholly.
+    ///
+    /// Counterpart: `actor.with_selector` in Gleam.
+    pub fn selecting(mut self, selector: Selector<M>) -> Self {
+        self.rare_mut().selector = Some(selector);
+        self
+    }
+
+    /// Go on with this message, before any that waits in the mailbox: for what is to be done at once and need not keep
+    /// the caller, or the starter, waiting.
+    ///
+    /// Counterpart: `{continue, Term}`.
+    pub fn continue_with(mut self, message: M) -> Self {
+        self.action = Action::Continue(message);
+        self
+    }
+
+    /// Handle this message if no other comes for so long.
+    ///
+    /// Any message takes the timeout back, also one that nothing was selected for. A system message starts the time
+    /// anew. With a time of zero the message is handled if the mailbox is empty.
+    ///
+    /// Counterpart: the timeout as a number in `{noreply, State, Timeout}`.
+    pub fn idle_timeout(mut self, after: Duration, message: M) -> Self {
+        self.action = Action::Idle(after, message);
+        self
+    }
+
+    /// Handle this message if no other has come when so much time is over. System messages change nothing: while the actor
+    /// is suspended the time goes on, and the message is handled when it is resumed.
+    ///
+    /// Any other message takes the timeout back, also one that nothing was selected for, and one that was in the mailbox
+    /// when the time was over. With a time of zero the message is handled before all others.
+    ///
+    /// Counterpart: `{timeout, Time, Message}`, since OTP 28.
+    pub fn timeout(mut self, after: Duration, message: M) -> Self {
+        self.action =
+            if after.is_zero() { Action::Continue(message) } else { Action::Timeout(after, message) };
+        self
+    }
+
+    /// Reply when the actor has terminated, even if that fails: who gets this reply knows that all is cleaned up. If the
+    /// actor goes on, it replies at once.
+    ///
+    /// Counterpart: `{stop, Reason, Reply, State}`.
+    pub fn replying<R: Send + 'static>(mut self, reply: Reply<R>, value: R) -> Self {
+        self.rare_mut().reply = Some(Box::new(move || reply.send(value)));
+        self
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare<M> {
+        self.rare.get_or_insert_with(|| Box::new(Rare { selector: None, reply: None }))
+    }
+}
+
+impl<M> From<Next> for Step<M> {
+    #[inline]
+    fn from(next: Next) -> Self {
+        Self { next, action: Action::None, rare: None }
+    }
+}
+
+impl<M> fmt::Debug for Step<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("next", &self.next).finish_non_exhaustive()
+    }
 }
 
 /// What a handler of messages `M` may return.
+#[diagnostic::on_unimplemented(
+    message = "a handler of `{M}` cannot return `{Self}`",
+    label = "this handler returns `{Self}`",
+    note = "a handler returns `()` to go on, `otp_actor::Next`, `otp_actor::Step<{M}>`, or a `Result` of one of these whose \
+            error ends the actor"
+)]
 pub trait IntoNext<M> {
-    /// What to do next, and the selector that replaces the present one, if any.
-    fn into_next(self) -> (Next, Option<Selector<M>>);
+    /// What to do next.
+    fn into_next(self) -> Step<M>;
 }
 
 impl<M> IntoNext<M> for () {
-    fn into_next(self) -> (Next, Option<Selector<M>>) {
-        (Next::Continue, None)
+    #[inline]
+    fn into_next(self) -> Step<M> {
+        Next::Continue.into()
     }
 }
 
 impl<M> IntoNext<M> for Next {
-    fn into_next(self) -> (Next, Option<Selector<M>>) {
-        (self, None)
+    #[inline]
+    fn into_next(self) -> Step<M> {
+        self.into()
     }
 }
 
-impl<M> IntoNext<M> for Selecting<M> {
-    fn into_next(self) -> (Next, Option<Selector<M>>) {
-        (self.next, Some(self.selector))
+impl<M> IntoNext<M> for Step<M> {
+    #[inline]
+    fn into_next(self) -> Step<M> {
+        self
     }
 }
 
@@ -80,10 +222,11 @@ where
     T: IntoNext<M>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    fn into_next(self) -> (Next, Option<Selector<M>>) {
+    #[inline]
+    fn into_next(self) -> Step<M> {
         match self {
             Ok(next) => next.into_next(),
-            Err(error) => (Next::stop_abnormal(error), None),
+            Err(error) => Next::stop_abnormal(error).into(),
         }
     }
 }

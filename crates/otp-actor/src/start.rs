@@ -3,8 +3,8 @@
 use std::{error::Error, fmt, pin::pin, time::Duration};
 
 use erlang_process::{
-    ExitReason, IntoExitReason, Node, Pid, RegisterError, SharedError, Signal, Spawn, Subject, link, timeout,
-    unlink,
+    ExitReason, IntoExitReason, Monitor, Node, NotAProcess, Pid, RegisterError, SharedError, Signal, Spawn,
+    Subject, demonitor_flush, link, timeout, unlink,
 };
 use tokio::sync::oneshot;
 
@@ -73,7 +73,7 @@ impl Error for StartError {
 #[derive(Debug)]
 #[must_use = "the starter waits for it"]
 pub struct InitAck<D> {
-    starter: oneshot::Sender<Result<D, SharedError>>,
+    starter: oneshot::Sender<Result<D, StartError>>,
     parent: Option<Pid>,
 }
 
@@ -103,8 +103,17 @@ impl<D> InitAck<D> {
     }
 
     /// Tells the starter that the process will not be ready; it should end now, and normally.
+    ///
+    /// Counterpart: `proc_lib:init_fail/3`.
     pub fn failed(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        drop(self.starter.send(Err(error.into().into())));
+        drop(self.starter.send(Err(StartError::failed(error))));
+    }
+
+    /// Tells the starter that the process chooses not to run; it should end now, and normally.
+    ///
+    /// Counterpart: `ignore`.
+    pub fn ignore(self) {
+        drop(self.starter.send(Err(StartError::Ignored)));
     }
 }
 
@@ -139,6 +148,52 @@ where
     D: Send + 'static,
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
+    let (started, _) = handshake(spawn, init_timeout, body, false).await?;
+    Ok(started)
+}
+
+/// As [`start_process`], monitored by the calling process from the beginning, and not linked with it: the monitor always
+/// tells the true reason. Of a failed start it tells nothing.
+///
+/// # Errors
+///
+/// [`StartError`], also outside any process.
+///
+/// # Cancel safety
+///
+/// Dropping the future kills the process and ends the monitor, unless they were returned.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `proc_lib:start_monitor/5`.
+pub async fn start_process_monitored<M, D, F>(
+    spawn: Spawn,
+    init_timeout: Duration,
+    body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
+) -> Result<(Started<D>, Monitor), StartError>
+where
+    M: Send + 'static,
+    D: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    let (started, monitor) = handshake(spawn.unlinked(), init_timeout, body, true).await?;
+    let monitor = monitor.ok_or_else(|| StartError::failed(NotAProcess))?;
+    Ok((started, monitor))
+}
+
+pub(crate) async fn handshake<M, D, F>(
+    spawn: Spawn,
+    init_timeout: Duration,
+    body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
+    monitored: bool,
+) -> Result<(Started<D>, Option<Monitor>), StartError>
+where
+    M: Send + 'static,
+    D: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
     let (starter, mut acknowledged) = oneshot::channel();
     let ack = InitAck { starter, parent: spawn.link() };
     let linked = spawn.link().is_some();
@@ -147,8 +202,10 @@ where
         Err(RegisterError::NameTaken { holder }) => return Err(StartError::AlreadyStarted(holder)),
         Err(error) => return Err(StartError::failed(error)),
     };
+    let monitor = if monitored { Some(process.monitor().map_err(StartError::failed)?) } else { None };
     let mut ended = pin!(process.ended());
-    let mut starting = Starting { node: process.node().clone(), pid: process.pid(), linked, settled: false };
+    let mut starting =
+        Starting { node: process.node().clone(), pid: process.pid(), linked, monitor, settled: false };
     process.start();
     let handshake = async {
         match (&mut acknowledged).await {
@@ -156,7 +213,7 @@ where
             // The process ends by itself, and is gone before its starter hears of it.
             Ok(Err(error)) => {
                 ended.as_mut().await;
-                Err(StartError::InitFailed(error))
+                Err(error)
             }
             Err(_) => Err(StartError::InitExited(ended.as_mut().await)),
         }
@@ -176,7 +233,12 @@ where
         }
     };
     starting.settled = true;
-    outcome.map(|data| Started { pid: starting.pid, data })
+    if outcome.is_err()
+        && let Some(monitor) = monitor
+    {
+        demonitor_flush(monitor);
+    }
+    outcome.map(|data| (Started { pid: starting.pid, data }, monitor))
 }
 
 /// A start that is under way: the process ends if its starter gives up.
@@ -185,6 +247,8 @@ struct Starting {
     pid: Pid,
     /// Whether it links itself with the starter when it is ready.
     linked: bool,
+    /// The starter's.
+    monitor: Option<Monitor>,
     settled: bool,
 }
 
@@ -202,6 +266,9 @@ impl Drop for Starting {
     fn drop(&mut self) {
         if !self.settled {
             self.give_up();
+            if let Some(monitor) = self.monitor {
+                demonitor_flush(monitor);
+            }
         }
     }
 }

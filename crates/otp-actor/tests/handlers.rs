@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 use common::{PATIENCE, Told, end_of, mailbox, run, trapped};
 use erlang_process::{self as process, CallError, Down, ExitMessage, ExitReason, Reply, Selector, Subject};
-use otp_actor::{self as actor, Initialised, Next, Selecting};
+use otp_actor::{self as actor, Initialised, Next};
 use tokio::sync::oneshot;
 
 #[derive(Debug, PartialEq)]
@@ -350,7 +350,7 @@ enum Step {
     Seen(Reply<Vec<u32>>),
 }
 
-fn step(state: &mut Switch, step: Step) -> Selecting<Step> {
+fn step(state: &mut Switch, step: Step) -> otp_actor::Step<Step> {
     match step {
         Step::Note(number) => state.seen.push(number),
         Step::Seen(reply) => reply.send(state.seen.clone()),

@@ -7,7 +7,7 @@ use erlang_process::{
     send_exit, timeout, trap_exits, unlink,
 };
 use otp_actor::{InitAck, StartError};
-use otp_system::{After, Mode, System, SystemError, SystemMessage};
+use otp_system::{After, Event as SystemEvent, EventKind, Mode, System, SystemError, SystemMessage};
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
@@ -160,7 +160,20 @@ impl<B: Behaviour> Shell<B> {
                 Mode::Running => &mut running,
                 Mode::Suspended => &mut suspended,
             };
-            let ended = match selector.receive_forever().await {
+            let received = selector.receive_forever().await;
+            if system.is_debugged() {
+                match &received {
+                    Ok(Message::Request(request)) => {
+                        system.event(&SystemEvent::of(EventKind::In, request, None), &self.core);
+                    }
+                    Ok(Message::Exit(exit)) => {
+                        let text = format!("the end of {}: {}", exit.pid, exit.reason);
+                        system.event(&SystemEvent::of(EventKind::In, exit, Some(&text)), &self.core);
+                    }
+                    Ok(Message::System(_) | Message::Unexpected(_)) | Err(_) => {}
+                }
+            }
+            let ended = match received {
                 Ok(Message::Request(request)) => B::serve(self, request).await,
                 Ok(Message::Exit(exit)) if Some(exit.pid) == parent => {
                     self.feed(Event::ShutDown { reason: exit.reason }).await

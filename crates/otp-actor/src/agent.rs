@@ -1,0 +1,211 @@
+//! Agents: a state behind a process, and functions that are run on it there.
+//!
+//! ```
+//! use std::time::Duration;
+//! use otp_actor::agent;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let second = Duration::from_secs(1);
+//! let words = agent::start(Vec::new).await?.data;
+//! words.update(second, |words| words.push("otp")).await?;
+//! assert_eq!(words.get(second, |words| words.len()).await?, 1);
+//! # Ok(()) }
+//! ```
+//!
+//! An agent is an [actor](crate) whose messages are functions. Where the questions are known, an actor with a message for each
+//! says more, and serves callers that know nothing of its state.
+//!
+//! Counterpart: `Agent` in Elixir.
+
+use std::{fmt, time::Duration};
+
+use erlang_process::{CallError, ExitReason, Name, Pid, Subject};
+
+use crate::{
+    builder::with_initialiser,
+    init::{BoxError, Initialised},
+    next::Next,
+    start::{StartError, Started},
+    stop::stop,
+};
+
+/// A message to an agent: a function of its state.
+pub struct Request<S>(Box<dyn FnOnce(&mut S) + Send>);
+
+impl<S> fmt::Debug for Request<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Request")
+    }
+}
+
+/// A state behind a process.
+///
+/// Counterpart: `Agent.agent` in Elixir.
+pub struct Agent<S>(Subject<Request<S>>);
+
+/// Starts an agent, linked with the calling process if there is one. `init` makes the state, in the new process.
+///
+/// # Errors
+///
+/// [`StartError`], as that of an actor.
+///
+/// # Cancel safety
+///
+/// Dropping the future kills the agent, unless it was returned.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `Agent.start_link/2`.
+pub async fn start<S: Send + 'static>(
+    init: impl FnOnce() -> S + Send + 'static,
+) -> Result<Started<Agent<S>>, StartError> {
+    start_with(init, None).await
+}
+
+/// Starts an agent under a name, by which it is [found](Agent::named) when it was restarted, too.
+///
+/// # Errors
+///
+/// [`StartError`], as that of an actor.
+///
+/// # Cancel safety
+///
+/// As [`start`].
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: `Agent.start_link/2` with `name`.
+pub async fn start_named<S: Send + 'static>(
+    name: Name<Request<S>>,
+    init: impl FnOnce() -> S + Send + 'static,
+) -> Result<Started<Agent<S>>, StartError> {
+    start_with(init, Some(name)).await
+}
+
+async fn start_with<S: Send + 'static>(
+    init: impl FnOnce() -> S + Send + 'static,
+    name: Option<Name<Request<S>>>,
+) -> Result<Started<Agent<S>>, StartError> {
+    let initialiser = move |own: Subject<Request<S>>| async move {
+        Ok::<_, BoxError>(Initialised::new(init()).returning(Agent(own)))
+    };
+    let builder = with_initialiser(Duration::MAX, initialiser).on_message(handle);
+    match name {
+        Some(name) => builder.named(name).start().await,
+        None => builder.start().await,
+    }
+}
+
+fn handle<S>(state: &mut S, Request(function): Request<S>) -> Next {
+    function(state);
+    Next::Continue
+}
+
+impl<S: Send + 'static> Agent<S> {
+    /// The agent that holds this name.
+    #[must_use]
+    pub fn named(name: Name<Request<S>>) -> Self {
+        Self(name.subject())
+    }
+
+    /// The agent's process; `None` if nobody holds its name.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.0.pid()
+    }
+
+    /// Runs a function on the state, in the agent, and returns what it makes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]. If the function panics the agent ends, and that is the reason which is told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the function back.
+    ///
+    /// Counterpart: `Agent.get/3`.
+    pub async fn get<R: Send + 'static>(
+        &self,
+        timeout: Duration,
+        get: impl FnOnce(&S) -> R + Send + 'static,
+    ) -> Result<R, CallError> {
+        self.get_and_update(timeout, |state| get(state)).await
+    }
+
+    /// Runs a function that may change the state, in the agent, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// Counterpart: `Agent.update/3`.
+    pub async fn update(
+        &self,
+        timeout: Duration,
+        update: impl FnOnce(&mut S) + Send + 'static,
+    ) -> Result<(), CallError> {
+        self.get_and_update(timeout, update).await
+    }
+
+    /// Runs a function that may change the state, in the agent, and returns what it returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// Counterpart: `Agent.get_and_update/3`.
+    pub async fn get_and_update<R: Send + 'static>(
+        &self,
+        timeout: Duration,
+        function: impl FnOnce(&mut S) -> R + Send + 'static,
+    ) -> Result<R, CallError> {
+        self.0.call(timeout, |reply| Request(Box::new(move |state| reply.send(function(state))))).await
+    }
+
+    /// Runs a function that may change the state, in the agent, some time; nobody waits.
+    ///
+    /// Counterpart: `Agent.cast/2`.
+    pub fn cast(&self, update: impl FnOnce(&mut S) + Send + 'static) {
+        self.0.send(Request(Box::new(update)));
+    }
+
+    /// Stops the agent in an orderly way and waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](crate::stop).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`stop`](crate::stop).
+    ///
+    /// Counterpart: `Agent.stop/3`.
+    pub async fn stop(&self, reason: ExitReason, timeout: Duration) -> Result<(), CallError> {
+        stop(self.0.pid().ok_or(CallError::NoProc)?, reason, timeout).await
+    }
+}
+
+impl<S> Clone for Agent<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S> fmt::Debug for Agent<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Agent").field(&self.0).finish()
+    }
+}

@@ -1,0 +1,156 @@
+//! How an actor begins.
+
+use std::{error::Error, fmt, time::Duration};
+
+use erlang_process::{Selector, Subject};
+
+use crate::next::{Action, Next, Step};
+
+/// Any error, as `?` makes it.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What an initialiser has made: the actor's state, what it takes messages by, and what its starter gets.
+///
+/// Counterpart: the result of `init/1`, `Initialised` in Gleam.
+#[must_use]
+pub struct Initialised<S, M, D> {
+    pub(crate) ready: Option<Ready<S, M>>,
+    pub(crate) data: Option<D>,
+}
+
+/// An actor that is about to take its first message.
+pub(crate) struct Ready<S, M> {
+    pub(crate) state: S,
+    pub(crate) selector: Option<Selector<M>>,
+    pub(crate) action: Action<M>,
+}
+
+impl<S, M> Initialised<S, M, ()> {
+    /// An actor with this state, that takes messages to its own subject, and whose starter gets nothing.
+    ///
+    /// Counterpart: `{ok, State}`, `actor.initialised` in Gleam.
+    pub fn new(state: S) -> Self {
+        Self { ready: Some(Ready { state, selector: None, action: Action::None }), data: Some(()) }
+    }
+
+    /// No actor: it chooses not to run, which is no failure. Its process ends normally, and
+    /// [`start`](crate::Builder::start) returns [`StartError::Ignored`](crate::StartError::Ignored); a supervisor goes on
+    /// without it.
+    ///
+    /// Counterpart: `ignore`.
+    pub fn ignore() -> Self {
+        Self { ready: None, data: Some(()) }
+    }
+}
+
+impl<S, M, D> Initialised<S, M, D> {
+    /// Takes messages by this selector instead of by the actor's own subject alone. What it does not select
+    /// is dropped with a warning, messages to the own subject included.
+    ///
+    /// Counterpart: `actor.selecting` in Gleam.
+    pub fn selecting(mut self, selector: Selector<M>) -> Self {
+        if let Some(ready) = &mut self.ready {
+            ready.selector = Some(selector);
+        }
+        self
+    }
+
+    /// Handles this message first, before any that is in the mailbox, and when the starter has been told: for what takes
+    /// longer than a starter should wait.
+    ///
+    /// Counterpart: `{ok, State, {continue, Term}}`.
+    pub fn continue_with(self, message: M) -> Self {
+        self.acting(|step| step.continue_with(message))
+    }
+
+    /// Handles this message if no other comes for so long, see [`Step::idle_timeout`].
+    ///
+    /// Counterpart: `{ok, State, Timeout}`.
+    pub fn idle_timeout(self, after: Duration, message: M) -> Self {
+        self.acting(|step| step.idle_timeout(after, message))
+    }
+
+    /// Handles this message if no other has come by then, see [`Step::timeout`].
+    ///
+    /// Counterpart: `{ok, State, {timeout, Time, Message}}`, since OTP 28.
+    pub fn timeout(self, after: Duration, message: M) -> Self {
+        self.acting(|step| step.timeout(after, message))
+    }
+
+    fn acting(mut self, act: impl FnOnce(Step<M>) -> Step<M>) -> Self {
+        if let Some(ready) = &mut self.ready {
+            ready.action = act(Next::Continue.into()).action;
+        }
+        self
+    }
+
+    /// Hands this to the starter.
+    ///
+    /// Counterpart: `actor.returning` in Gleam.
+    pub fn returning<E>(self, data: E) -> Initialised<S, M, E> {
+        Initialised { ready: self.ready, data: Some(data) }
+    }
+}
+
+impl<S: fmt::Debug, M, D: fmt::Debug> fmt::Debug for Initialised<S, M, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Initialised")
+            .field("state", &self.ready.as_ref().map(|ready| &ready.state))
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an actor comes by its state `S` for messages `M`: it is given, or made by an initialiser.
+#[diagnostic::on_unimplemented(
+    message = "this actor has no state `{S}` for messages `{M}`",
+    note = "the handler's first argument is a `&mut` of the state that `new` was given, or that the initialiser returns in \
+            `Initialised`; the handler's message is what the initialiser's subject and selector take"
+)]
+pub trait Init<S, M>: Send + 'static {
+    /// What the starter gets.
+    type Data: Send + 'static;
+
+    /// Makes the state, in the actor's process.
+    fn init(
+        self,
+        subject: Subject<M>,
+    ) -> impl Future<Output = Result<Initialised<S, M, Self::Data>, BoxError>> + Send;
+}
+
+/// A state that is given, see [`new`](crate::new).
+#[derive(Debug)]
+pub struct State<S>(pub(crate) S);
+
+impl<S: Send + 'static, M: Send + 'static> Init<S, M> for State<S> {
+    type Data = Subject<M>;
+
+    async fn init(self, subject: Subject<M>) -> Result<Initialised<S, M, Subject<M>>, BoxError> {
+        Ok(Initialised::new(self.0).returning(subject))
+    }
+}
+
+/// A state that an initialiser makes, see [`with_initialiser`](crate::with_initialiser).
+pub struct Initialiser<F>(pub(crate) F);
+
+impl<F> fmt::Debug for Initialiser<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Initialiser")
+    }
+}
+
+impl<S, M, D, E, F, Fut> Init<S, M> for Initialiser<F>
+where
+    S: Send + 'static,
+    M: Send + 'static,
+    D: Send + 'static,
+    E: Into<BoxError>,
+    F: FnOnce(Subject<M>) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Initialised<S, M, D>, E>> + Send,
+{
+    type Data = D;
+
+    async fn init(self, subject: Subject<M>) -> Result<Initialised<S, M, D>, BoxError> {
+        (self.0)(subject).await.map_err(Into::into)
+    }
+}
