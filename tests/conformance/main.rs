@@ -1,6 +1,7 @@
-//! What `erlang-process` has to get right, scenario by scenario.
+//! What the crates have to get right, scenario by scenario.
 //!
-//! The modules `sig`, `link`, `mon`, `proc` and `reg` are the catalogue: each test is named after the scenario
+//! The modules `sig`, `link`, `mon`, `proc` and `reg` are the catalogue of processes, `pl`, `gs`, `sys`, `glm` and `part`
+//! that of actors and system messages: each test is named after the scenario
 //! that it plays. What cannot mean anything in Rust stands in `not-applicable.md`. `beyond` and `nodes` pin
 //! what the catalogue does not say.
 //!
@@ -9,10 +10,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod beyond;
+mod glm;
+mod gs;
 mod link;
 mod mon;
 mod nodes;
+mod part;
+mod pl;
 mod proc;
 mod reg;
+mod reports;
 mod sig;
 mod support;
+mod sys;
