@@ -250,6 +250,7 @@ async fn glm_13_supervisors_restart_the_right_children() {
             // It answers when it is done.
             tree.data.count_children().await.unwrap();
             assert_eq!(started.try_iter().collect::<Vec<_>>(), restarted);
+            process::unlink(tree.pid).unwrap();
             tree.data.stop().await.unwrap();
         })
         .await;

@@ -206,7 +206,7 @@ async fn gs_10_an_endless_timeout_never_comes() {
         started.data.send(Note::Timeout("set", Duration::MAX, "timeout"));
         read(&started).await;
         started.data.send(Note::Idle("set", Duration::MAX, "idle"));
-        tokio::time::sleep(Duration::from_secs(1 << 30)).await;
+        tokio::time::sleep(5 * LONG).await;
         assert_eq!(read(&started).await, [("set", 0), ("set", 0)]);
     })
     .await;
@@ -822,4 +822,15 @@ async fn a_trait_with_callbacks_is_the_same_actor() {
         assert_eq!(told.receive(LONG).await.unwrap(), "boom at 3");
     })
     .await;
+}
+
+/// It is a documentation test of `otp-supervisor`.
+#[test]
+fn the_supervised_counter_takes_at_most_25_lines() {
+    let readme = include_str!("../../crates/otp-supervisor/README.md");
+    let section = readme.split("## A counter that survives").nth(1).unwrap();
+    let program = section.split("```").nth(1).unwrap();
+    let lines = program.lines().skip(1).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    assert!((20..=25).contains(&lines), "{lines} lines");
 }

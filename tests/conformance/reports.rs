@@ -1,20 +1,35 @@
 //! Tracing events that a test looks at.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::{DefaultGuard, set_default},
+    subscriber::{Interest, set_global_default},
 };
 
+thread_local! {
+    static SEEN: RefCell<Option<Reports>> = const { RefCell::new(None) };
+}
+
 /// What is reported on this thread.
+#[derive(Clone, Default)]
 pub(crate) struct Reports(Arc<Mutex<Vec<Report>>>);
+
+/// Collects as long as it is there.
+pub(crate) struct Guard(());
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        SEEN.set(None);
+    }
+}
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -31,10 +46,15 @@ impl Report {
 
 impl Reports {
     /// From now on, until the guard is dropped.
-    pub(crate) fn begin() -> (Self, DefaultGuard) {
-        let seen = Arc::<Mutex<Vec<Report>>>::default();
-        let guard = set_default(Collector(seen.clone()));
-        (Self(seen), guard)
+    pub(crate) fn begin() -> (Self, Guard) {
+        // One subscriber for all threads: with one for each, an event that is met for the first time just when another
+        // thread's comes may be taken for one that nobody wants.
+        static COLLECTOR: Once = Once::new();
+        COLLECTOR.call_once(|| set_global_default(Collector).unwrap());
+        tracing::callsite::rebuild_interest_cache();
+        let reports = Self::default();
+        SEEN.set(Some(reports.clone()));
+        (reports, Guard(()))
     }
 
     /// Those of this target, so far.
@@ -43,11 +63,15 @@ impl Reports {
     }
 }
 
-struct Collector(Arc<Mutex<Vec<Report>>>);
+struct Collector;
 
 impl Subscriber for Collector {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
     fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+        SEEN.with_borrow(Option::is_some)
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -61,7 +85,11 @@ impl Subscriber for Collector {
     fn event(&self, event: &Event<'_>) {
         let mut report = Report { target: event.metadata().target(), fields: BTreeMap::new() };
         event.record(&mut report);
-        self.0.lock().unwrap().push(report);
+        SEEN.with_borrow(|seen| {
+            if let Some(Reports(seen)) = seen {
+                seen.lock().unwrap().push(report);
+            }
+        });
     }
 
     fn enter(&self, _: &span::Id) {}

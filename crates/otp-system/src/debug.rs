@@ -167,8 +167,11 @@ struct Counters {
 pub(crate) struct Installed {
     id: Cow<'static, str>,
     state: TypeId,
-    call: Box<dyn FnMut(&Event<'_>, &dyn Any) -> Debugging + Send>,
+    call: DebugFunction,
 }
+
+/// Gets the event, and the state that the process has then.
+type DebugFunction = Box<dyn FnMut(&Event<'_>, &dyn Any) -> Debugging + Send>;
 
 impl Installed {
     pub(crate) fn new<S: 'static>(
