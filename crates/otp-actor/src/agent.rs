@@ -186,11 +186,11 @@ impl<S: Send + 'static> Agent<S> {
     ///
     /// # Errors
     ///
-    /// As [`stop`](crate::stop).
+    /// As [`stop`](crate::stop()).
     ///
     /// # Cancel safety
     ///
-    /// As [`stop`](crate::stop).
+    /// As [`stop`](crate::stop()).
     ///
     /// Counterpart: `Agent.stop/3`.
     pub async fn stop(&self, reason: ExitReason, timeout: Duration) -> Result<(), CallError> {

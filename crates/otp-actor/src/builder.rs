@@ -168,7 +168,7 @@ where
     /// | its handler stops it, or returns an error | yes |
     /// | its handler panics, or [exits](erlang_process::exit) | yes, with the state as that has left it |
     /// | it traps exits and its parent ends | yes |
-    /// | it is told to by [`stop`](crate::stop) or [`terminate`](otp_system::terminate) | yes |
+    /// | it is told to by [`stop`](crate::stop()) or [`terminate`](otp_system::terminate) | yes |
     /// | its initialiser fails | no |
     /// | a link or an exit signal ends it, and it does not trap exits | no |
     /// | it is killed, or its runtime is shut down | no |
