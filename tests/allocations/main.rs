@@ -11,6 +11,7 @@ use erlang_process::{
     self as process, Cancelled, ExitMessage, Monitor, MonitorAlias, Name, Node, Reply, Selector, Spawn,
     Subject,
 };
+use otp_actor::{self as actor, Next};
 use tokio::{runtime::Runtime, task::yield_now};
 
 #[test]
@@ -33,6 +34,8 @@ fn allocations_of_what_is_done_all_the_time() {
         ("to another process and back, with timeouts", 0, per_round(round_trip::<true>)),
         ("call", 0, per_round(call::<false>)),
         ("call with a timeout", 0, per_round(call::<true>)),
+        ("call of an actor", 0, per_round(actor_call)),
+        ("call of an actor, which sets an idle timeout", 0, per_round(actor_call_idle)),
         ("link and unlink", 1, per_round(link)),
         ("monitor and demonitor", 0, per_round(monitor)),
         ("monitor with an alias, and the reply", 3, per_round(monitor_with_alias)),
@@ -81,6 +84,21 @@ macro_rules! rounds {
             $work
         }
     };
+}
+
+async fn actor_call(rounds: u64) {
+    let handle = |count: &mut u64, reply: Reply<u64>| reply.send(*count);
+    let actor = actor::new(0).on_message(handle).start().await.unwrap().data;
+    rounds!(rounds, actor.call(LONG, |reply| reply).await.unwrap());
+}
+
+async fn actor_call_idle(rounds: u64) {
+    let handle = |count: &mut u64, reply: Option<Reply<u64>>| {
+        drop(reply.map(|reply| reply.send(*count)));
+        Next::Continue.idle_timeout(2 * LONG, None)
+    };
+    let actor = actor::new(0).on_message(handle).start().await.unwrap().data;
+    rounds!(rounds, actor.call(LONG, Some).await.unwrap());
 }
 
 async fn spawn_unlinked(rounds: u64) {

@@ -3,11 +3,11 @@
 use std::{collections::VecDeque, time::Duration};
 
 use erlang_process::{
-    CallError, Down, ExitMessage, ExitReason, Monitor, Pid, Selector, Subject, catch, join, kill, monitor,
+    CallError, Down, ExitMessage, ExitReason, Monitor, Pid, Selector, Subject, catch, kill, monitor,
     send_exit, timeout, trap_exits, unlink,
 };
 use otp_actor::{InitAck, StartError};
-use otp_system::{After, Event as SystemEvent, EventKind, Mode, System, SystemError, SystemMessage};
+use otp_system::{After, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
@@ -91,18 +91,7 @@ pub(crate) struct Shell<B: Behaviour> {
 
 /// Stops a supervisor in order and waits until it is gone.
 pub(crate) async fn stop_supervisor(pid: Option<Pid>) -> Result<(), CallError> {
-    let pid = pid.ok_or(CallError::NoProc)?;
-    let ended = join(pid);
-    match otp_system::terminate(pid, ExitReason::Shutdown, Duration::MAX).await {
-        Ok(()) | Err(SystemError::Call(CallError::Down(ExitReason::Shutdown))) => {}
-        Err(SystemError::Call(error)) => return Err(error),
-        Err(_) => return Err(CallError::Unanswered),
-    }
-    match ended.await {
-        // Gone before it was waited for: it had agreed to end so.
-        ExitReason::Shutdown | ExitReason::NoProc => Ok(()),
-        reason => Err(CallError::Down(reason)),
-    }
+    otp_actor::stop(pid.ok_or(CallError::NoProc)?, ExitReason::Shutdown, Duration::MAX).await
 }
 
 /// Runs a supervisor to its end.
