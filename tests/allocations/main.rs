@@ -89,7 +89,9 @@ macro_rules! rounds {
 async fn actor_call(rounds: u64) {
     let handle = |count: &mut u64, reply: Reply<u64>| reply.send(*count);
     let actor = actor::new(0).on_message(handle).start().await.unwrap().data;
-    rounds!(rounds, actor.call(LONG, |reply| reply).await.unwrap());
+    rounds!(rounds, {
+        actor.call(LONG, |reply| reply).await.unwrap();
+    });
 }
 
 async fn actor_call_idle(rounds: u64) {
@@ -98,7 +100,9 @@ async fn actor_call_idle(rounds: u64) {
         Next::Continue.idle_timeout(2 * LONG, None)
     };
     let actor = actor::new(0).on_message(handle).start().await.unwrap().data;
-    rounds!(rounds, actor.call(LONG, Some).await.unwrap());
+    rounds!(rounds, {
+        actor.call(LONG, Some).await.unwrap();
+    });
 }
 
 async fn spawn_unlinked(rounds: u64) {
