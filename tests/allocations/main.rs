@@ -96,7 +96,9 @@ async fn actor_call(rounds: u64) {
 
 async fn actor_call_idle(rounds: u64) {
     let handle = |count: &mut u64, reply: Option<Reply<u64>>| {
-        drop(reply.map(|reply| reply.send(*count)));
+        if let Some(reply) = reply {
+            reply.send(*count);
+        }
         Next::Continue.idle_timeout(2 * LONG, None)
     };
     let actor = actor::new(0).on_message(handle).start().await.unwrap().data;
