@@ -1,30 +1,30 @@
-//! Awaiting several tasks at once.
+//! Awaiting several tasks at once, all of which have to succeed.
 
 use std::{
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    future::poll_fn,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use erlang_process::timeout as limit;
-use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::{
-    error::AwaitError,
+    error::{AwaitAllError, AwaitError},
+    many::Many,
     task::{Task, unless_ending},
 };
 
 /// Waits for the values of all these tasks, which come in the order of the tasks. `timeout` is for all of
 /// them together.
 ///
-/// Without tasks there is nothing to wait for. Tasks of different types are best awaited one by one: they
-/// run side by side all the same.
+/// Without tasks there is nothing to wait for. Tasks of different types are awaited with [`await2`], [`await3`] and
+/// [`await4`]; to go on without those that fail or take too long, use [`yield_many`](crate::yield_many()).
 ///
 /// ```
 /// use std::time::Duration;
 /// use otp_task as task;
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), task::AwaitError> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), task::AwaitAllError> {
 /// let words = ["processes", "links", "monitors"];
 /// let tasks = words.map(|word| task::spawn(async move { word.len() }));
 /// assert_eq!(task::await_all(tasks, Duration::from_secs(1)).await?, [9, 5, 8]);
@@ -33,8 +33,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`AwaitError`] of the first task that fails, as soon as it does, or the timeout. The tasks that are not done
-/// go on, and their values are dropped.
+/// [`AwaitAllError`] says which task has failed, as soon as the first does, or which was the first that was not done in
+/// time. The tasks that are not done go on, and their values are dropped.
 ///
 /// # Signals
 ///
@@ -44,67 +44,135 @@ use crate::{
 ///
 /// Dropping the future drops the tasks, as if they had never been awaited.
 ///
-/// Counterpart: `Task.await_many/2` in Elixir, `task.try_await_all` of the former task module in Gleam.
+/// Counterpart: `Task.await_many/2` in Elixir, `task.await_all` of the former task module in Gleam.
 pub async fn await_all<T: Send + 'static>(
     tasks: impl IntoIterator<Item = Task<T>>,
     timeout: Duration,
-) -> Result<Vec<T>, AwaitError> {
-    let mut all: Vec<Awaited<T>> = tasks.into_iter().map(Awaited::Task).collect();
-    for awaited in &all {
-        if let Awaited::Task(task) = awaited {
-            task.check_owner()?;
+) -> Result<Vec<T>, AwaitAllError> {
+    let mut tasks: Vec<Task<T>> = tasks.into_iter().collect();
+    check_owner(tasks.iter().map(Task::check_owner))?;
+    let mut values: Vec<Option<T>> = tasks.iter().map(|_| None).collect();
+    let mut many = Many::new(tasks.len());
+    let all = async {
+        for _ in 0..tasks.len() {
+            let (index, outcome) = many.next(&mut tasks).await;
+            values[index] = Some(outcome.map_err(|error| AwaitAllError { index, error })?);
+        }
+        Ok(())
+    };
+    if let Ok(Err(failed)) = limit(timeout, all).await {
+        return unless_ending_all(failed).await;
+    }
+    while let Some((index, outcome)) = many.last_look(&mut tasks) {
+        match outcome {
+            Ok(value) => values[index] = Some(value),
+            Err(error) => return unless_ending_all(AwaitAllError { index, error }).await,
         }
     }
-    if let Ok(Err(failed)) = limit(timeout, every(&mut all)).await {
-        return unless_ending(Err(failed)).await;
-    }
-    all.into_iter().map(|awaited| awaited.last_look().ok_or(AwaitError::Timeout)).collect()
+    let late = |index| AwaitAllError { index, error: AwaitError::Timeout };
+    values.into_iter().enumerate().map(|(index, value)| value.ok_or(late(index))).collect()
 }
 
-/// A task, or what it has brought.
-enum Awaited<T> {
-    Task(Task<T>),
-    Value(T),
+/// Refuses the tasks of other processes, before any is waited for.
+fn check_owner(owned: impl IntoIterator<Item = Result<(), AwaitError>>) -> Result<(), AwaitAllError> {
+    let refused = owned.into_iter().enumerate().find_map(|(index, owned)| Some((index, owned.err()?)));
+    refused.map_or(Ok(()), |(index, error)| Err(AwaitAllError { index, error }))
+}
+
+async fn unless_ending_all<T>(AwaitAllError { index, error }: AwaitAllError) -> Result<T, AwaitAllError> {
+    unless_ending(Err(error)).await.map_err(|error| AwaitAllError { index, error })
+}
+
+/// A task of several that are awaited, and what it has brought.
+struct Awaited<T> {
+    task: Task<T>,
+    value: Option<T>,
 }
 
 impl<T: Send + 'static> Awaited<T> {
-    fn last_look(self) -> Option<T> {
-        match self {
-            Self::Task(mut task) => task.last_look(),
-            Self::Value(value) => Some(value),
+    fn new(task: Task<T>) -> Self {
+        Self { task, value: None }
+    }
+
+    /// Whether it has brought its value.
+    fn poll(&mut self, index: usize, cx: &mut Context<'_>) -> Result<bool, AwaitAllError> {
+        if self.value.is_none()
+            && let Poll::Ready(outcome) = self.task.poll(cx)
+        {
+            self.value = Some(outcome.map_err(|error| AwaitAllError { index, error })?);
         }
+        Ok(self.value.is_some())
+    }
+
+    fn value(self, index: usize) -> Result<T, AwaitAllError> {
+        self.value.ok_or(AwaitAllError { index, error: AwaitError::Timeout })
     }
 }
 
-/// Turns all of these into values, or returns with the first that fails.
-async fn every<T: Send + 'static>(all: &mut [Awaited<T>]) -> Result<(), AwaitError> {
-    let (woken, mut wakes) = mpsc::unbounded_channel();
-    let mut left = all.len();
-    for index in 0..all.len() {
-        let _ = woken.send(index);
-    }
-    while left > 0 {
-        // Only the tasks that have something to tell are looked at, or many would cost their square.
-        let Some(index) = wakes.recv().await else { break };
-        let Some(awaited) = all.get_mut(index) else { continue };
-        let Awaited::Task(task) = awaited else { continue };
-        let bell = Waker::from(Arc::new(Bell { index, woken: woken.clone() }));
-        if let Poll::Ready(outcome) = task.poll(&mut Context::from_waker(&bell)) {
-            *awaited = Awaited::Value(outcome?);
-            left -= 1;
+macro_rules! await_several {
+    ($(#[$doc:meta])* $name:ident: $($task:ident: $type:ident $index:literal),+) => {
+        $(#[$doc])*
+        ///
+        /// # Errors
+        ///
+        /// As [`await_all`].
+        ///
+        /// # Signals
+        ///
+        /// As [`Task::await_timeout`].
+        ///
+        /// # Cancel safety
+        ///
+        /// Dropping the future drops the tasks, as if they had never been awaited.
+        pub async fn $name<$($type: Send + 'static),+>(
+            $($task: Task<$type>,)+
+            timeout: Duration,
+        ) -> Result<($($type,)+), AwaitAllError> {
+            check_owner([$($task.check_owner()),+])?;
+            $(let mut $task = Awaited::new($task);)+
+            let all = poll_fn(|cx| {
+                let mut done = true;
+                $(match $task.poll($index, cx) {
+                    Ok(there) => done &= there,
+                    Err(failed) => return Poll::Ready(Err(failed)),
+                })+
+                if done { Poll::Ready(Ok(())) } else { Poll::Pending }
+            });
+            if let Ok(Err(failed)) = limit(timeout, all).await {
+                return unless_ending_all(failed).await;
+            }
+            Ok(($($task.value($index)?,)+))
         }
-    }
-    Ok(())
+    };
 }
 
-/// Wakes with the number of one task.
-struct Bell {
-    index: usize,
-    woken: UnboundedSender<usize>,
+await_several! {
+    /// Waits for the values of two tasks of different types. `timeout` is for both together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), task::AwaitAllError> {
+    /// let (name, age) = (task::spawn(async { "Lucy" }), task::spawn(async { 42 }));
+    /// assert_eq!(task::await2(name, age, Duration::from_secs(1)).await?, ("Lucy", 42));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Counterpart: `task.await2` of the former task module in Gleam.
+    await2: a: A 0, b: B 1
 }
 
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        let _ = self.woken.send(self.index);
-    }
+await_several! {
+    /// Waits for the values of three tasks of different types. `timeout` is for all together.
+    ///
+    /// Counterpart: `task.await3` of the former task module in Gleam.
+    await3: a: A 0, b: B 1, c: C 2
+}
+
+await_several! {
+    /// Waits for the values of four tasks of different types. `timeout` is for all together.
+    ///
+    /// Counterpart: `task.await4` of the former task module in Gleam.
+    await4: a: A 0, b: B 1, c: C 2, d: D 3
 }

@@ -37,3 +37,31 @@ impl Error for AwaitError {
         }
     }
 }
+
+/// Why awaiting several tasks failed: which of them, and how. Turned into an [`AwaitError`] by `?` where it does not
+/// matter which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwaitAllError {
+    /// The place of the task among those that were awaited, from zero.
+    pub index: usize,
+    /// Why it brought no value.
+    pub error: AwaitError,
+}
+
+impl fmt::Display for AwaitAllError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {} of those awaited: {}", self.index, self.error)
+    }
+}
+
+impl Error for AwaitAllError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<AwaitAllError> for AwaitError {
+    fn from(error: AwaitAllError) -> Self {
+        error.error
+    }
+}

@@ -1,11 +1,25 @@
 #![doc = include_str!("../README.md")]
 
 mod await_all;
+mod callers;
 mod error;
+mod many;
+mod slot;
+mod spawn;
+mod stream;
 mod task;
+mod work;
+mod yield_many;
 
 pub use crate::{
-    await_all::await_all,
-    error::AwaitError,
-    task::{Task, spawn},
+    await_all::{await_all, await2, await3, await4},
+    callers::callers,
+    error::{AwaitAllError, AwaitError},
+    spawn::{completed, spawn, spawn_blocking, spawn_unlinked},
+    stream::{
+        AsyncStream, ElementError, Failed, Iter, Progress, ProgressWatch, StreamOnTimeout, async_stream,
+        async_stream_from,
+    },
+    task::Task,
+    yield_many::{YieldMany, YieldOnTimeout, yield_many},
 };

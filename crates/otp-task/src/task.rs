@@ -1,76 +1,54 @@
 //! A task: one value, made in a process of its own.
 
 use std::{
-    convert::Infallible,
     fmt,
     future::{pending, poll_fn},
-    pin::Pin,
-    sync::{Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
-use erlang_process::{ExitReason, Pid, Spawn, Subject, current, is_alive};
-use tokio::sync::oneshot;
+use erlang_process::{
+    ExitReason, Pid, Subject, current, exit, is_alive, kill, send_exit, timeout as limit, unlink,
+};
 
-use crate::error::AwaitError;
+use crate::{error::AwaitError, slot::Slot, work::Ended};
 
-/// Runs a future in a process of its own, to be awaited for its value. Returns at once.
-///
-/// The process is linked with the calling one, which owns the task: if either ends badly, so does the other.
-/// Outside any process there is no link, and anyone may await the task.
-///
-/// The value may be of any type that can be sent, a `Result` included: an `Err` is a value like any other,
-/// and no crash.
-///
-/// ```
-/// use std::time::Duration;
-/// use otp_task as task;
-///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), task::AwaitError> {
-/// let sum = task::spawn(async { (1..=100).sum::<u32>() });
-/// assert_eq!(sum.await_timeout(Duration::from_secs(1)).await?, 5050);
-/// # Ok(()) }
-/// ```
-///
-/// # Panics
-///
-/// Outside a tokio runtime.
-///
-/// Counterpart: `Task.async/1` in Elixir, `task.async` of the former task module in Gleam.
-pub fn spawn<T, F>(future: F) -> Task<T>
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    let (slot, value) = oneshot::channel();
-    let process = Spawn::new()
-        .prepare(|_: Subject<Infallible>| async move {
-            // Where nobody waits for the value any more, it ends here.
-            drop(slot.send(future.await));
-        })
-        .expect("a process without a name takes nobody's");
-    let ended: Pin<Box<dyn Future<Output = ExitReason> + Send>> = Box::pin(process.ended());
-    Task { pid: process.start(), owner: current(), value: Some(value), ended: Mutex::new(ended) }
-}
-
-/// A value that is being made by another process. Made by [`spawn`], used up by awaiting it.
+/// A value that is being made by another process. Made by [`spawn`](crate::spawn()) and its like, used up by awaiting it.
 ///
 /// Dropping it unawaited changes nothing for the process: it goes on, linked with its owner, and its value is
 /// dropped.
+///
+/// | | the task afterwards | when the time is over |
+/// |---|---|---|
+/// | [`await_timeout`](Self::await_timeout), [`await_forever`](Self::await_forever) | used up | goes on, its value is dropped |
+/// | [`await_or_exit`](Self::await_or_exit) | used up | its owner ends, and it with it if they are linked |
+/// | [`yield_timeout`](Self::yield_timeout) | can be asked again | goes on, can be asked again |
+/// | [`pipe_to`](Self::pipe_to) | used up, its value comes as a message | |
+/// | [`shutdown`](Self::shutdown), [`brutal_kill`](Self::brutal_kill) | has ended | is killed |
+/// | [`ignore`](Self::ignore) | goes on by itself | |
 ///
 /// Counterpart: `%Task{}` in Elixir, `Task` of the former task module in Gleam.
 #[must_use = "the value of a task that is not awaited is dropped"]
 pub struct Task<T> {
     pid: Pid,
     owner: Option<Pid>,
-    /// Where the value comes in; `None` once it is known that none will.
-    value: Option<oneshot::Receiver<T>>,
-    /// The end of the process. Never locked: it is there so that tasks can be shared.
-    ended: Mutex<Pin<Box<dyn Future<Output = ExitReason> + Send>>>,
+    slot: Arc<Slot<T>>,
+    /// The end of the process; `None` once the task has brought what it will. Never locked: it is there so that
+    /// tasks can be shared.
+    ended: Option<Mutex<Ended>>,
 }
 
 impl<T: Send + 'static> Task<T> {
+    pub(crate) fn new(pid: Pid, owner: Option<Pid>, slot: Arc<Slot<T>>, ended: Ended) -> Self {
+        Self { pid, owner, slot, ended: Some(Mutex::new(ended)) }
+    }
+
+    /// A task that no process works on.
+    pub(crate) fn done(pid: Pid, owner: Option<Pid>, slot: Arc<Slot<T>>) -> Self {
+        Self { pid, owner, slot, ended: None }
+    }
+
     /// The process that makes the value.
     #[must_use]
     pub fn pid(&self) -> Pid {
@@ -104,7 +82,7 @@ impl<T: Send + 'static> Task<T> {
     ///
     /// # Signals
     ///
-    /// An owner that does not trap exits ends with a task that ends badly, and does not return from here. One
+    /// An owner that does not trap exits ends with a linked task that ends badly, and does not return from here. One
     /// that traps exits gets the reason as the error, and finds an
     /// [`ExitMessage`](erlang_process::ExitMessage) in its mailbox: for the link, whether the task ended well
     /// or badly. Awaiting itself puts nothing there.
@@ -116,12 +94,7 @@ impl<T: Send + 'static> Task<T> {
     /// Counterpart: `Task.await/2` in Elixir, which ends the caller where this returns an error; `task.try_await`
     /// of the former task module in Gleam.
     pub async fn await_timeout(mut self, timeout: Duration) -> Result<T, AwaitError> {
-        self.check_owner()?;
-        let outcome = match erlang_process::timeout(timeout, poll_fn(|cx| self.poll(cx))).await {
-            Ok(outcome) => outcome,
-            Err(_) => self.last_look().ok_or(AwaitError::Timeout),
-        };
-        unless_ending(outcome).await
+        self.yield_timeout(timeout).await.unwrap_or(Err(AwaitError::Timeout))
     }
 
     /// Waits for the value, however long that takes.
@@ -144,26 +117,307 @@ impl<T: Send + 'static> Task<T> {
         self.await_timeout(Duration::MAX).await
     }
 
+    /// Waits for the value, and ends the calling process if there is none in time: for who has no use for going on
+    /// without it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use erlang_process as process;
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let process = process::run(async {
+    ///     let value: u32 = task::spawn(async { 42 }).await_or_exit(Duration::from_secs(1)).await;
+    ///     value + task::spawn(std::future::pending::<u32>()).await_or_exit(Duration::ZERO).await
+    /// });
+    /// assert_eq!(process.await.unwrap_err().to_string(), "the task was not done in time");
+    /// # }
+    /// ```
+    ///
+    /// # Signals
+    ///
+    /// As [`await_timeout`](Self::await_timeout). The exit reason is the [`AwaitError`], and abnormal.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the task, as if it had never been awaited.
+    ///
+    /// # Panics
+    ///
+    /// To end the process, see [`exit`]; outside any process it is a panic like any other.
+    ///
+    /// Counterpart: `Task.await/2` in Elixir, `task.await` of the former task module in Gleam.
+    pub async fn await_or_exit(self, timeout: Duration) -> T {
+        match self.await_timeout(timeout).await {
+            Ok(value) => value,
+            Err(error) => exit(ExitReason::error(error)),
+        }
+    }
+
+    /// Waits for the value, for as long as `timeout`, and can be asked again if it has not come: `None`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let mut slow = task::spawn(async { tokio::time::sleep(Duration::from_secs(3)).await });
+    /// let mut seconds = 0;
+    /// while slow.yield_timeout(Duration::from_secs(1)).await.is_none() {
+    ///     seconds += 1;
+    /// }
+    /// assert!((2..=3).contains(&seconds));
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AwaitError`], never [`Timeout`](AwaitError::Timeout). A task brings one outcome: asked again after that,
+    /// its process is gone, [`NoProc`](ExitReason::NoProc).
+    ///
+    /// # Signals
+    ///
+    /// As [`await_timeout`](Self::await_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: the value is taken in the poll that returns it.
+    ///
+    /// Counterpart: `Task.yield/2` in Elixir, which waits for its timeout when asked again after the outcome.
+    pub async fn yield_timeout(&mut self, timeout: Duration) -> Option<Result<T, AwaitError>> {
+        if let Err(error) = self.check_owner() {
+            return Some(Err(error));
+        }
+        let outcome = match limit(timeout, poll_fn(|cx| self.poll(cx))).await {
+            Ok(outcome) => outcome,
+            Err(_) => return None,
+        };
+        Some(unless_ending(outcome).await)
+    }
+
+    /// Has the outcome sent to a subject when it comes, as the message that `map` makes of it: so an actor starts work
+    /// without keeping its mailbox waiting, and takes the value with whatever
+    /// [`Selector`](erlang_process::Selector) it receives with. Returns at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use erlang_process::{self as process, ExitReason, Selector, Subject};
+    /// use otp_task as task;
+    ///
+    /// enum Message { Tick, Page(Result<String, ExitReason>) }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # process::run(async {
+    /// let (ticks, pages) = (Subject::new()?, Subject::new()?);
+    /// let mut mailbox = Selector::new().select(&ticks, |()| Message::Tick).select(&pages, Message::Page);
+    ///
+    /// task::spawn_unlinked(async { "<html>".to_owned() }).pipe_to(&pages, |page| page);
+    /// let first = mailbox.receive(Duration::from_secs(1)).await?;
+    /// assert!(matches!(first, Message::Page(Ok(page)) if page == "<html>"));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Ordering
+    ///
+    /// A value is sent by the task's process before it ends: it lies in the mailbox before an exit message of its
+    /// link. A failure is known, and sent, after that. `map` runs in the task's process, or at once if the value is there.
+    ///
+    /// # Signals
+    ///
+    /// An owner that is linked with a task that fails, and does not trap exits, ends with it; that is why who wants to be
+    /// told of failures spawns the task [unlinked](crate::spawn_unlinked).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: the `{ref, result}` and `DOWN` messages of a task in Elixir, handled in `handle_info`.
+    pub fn pipe_to<M: Send + 'static>(
+        self,
+        subject: &Subject<M>,
+        map: impl FnOnce(Result<T, ExitReason>) -> M + Send + 'static,
+    ) {
+        let subject = subject.clone();
+        let Self { slot, ended, .. } = self;
+        let forward = match slot.forward(Box::new(move |outcome| subject.send(map(outcome)))) {
+            Ok(()) => None,
+            Err((forward, Some(value))) => return forward(Ok(value)),
+            Err((forward, None)) => Some(forward),
+        };
+        tokio::spawn(async move {
+            let reason = match ended {
+                Some(ended) => ended.into_inner().unwrap_or_else(PoisonError::into_inner).await,
+                None => ExitReason::NoProc,
+            };
+            if let Some(forward) = forward.or_else(|| slot.take_forward()) {
+                forward(Err(reason));
+            }
+        });
+    }
+
+    /// Asks the task to end and waits until it has, for as long as `patience`; then it is killed. The link, if there is
+    /// one, is removed first, so that the owner does not end with it.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `Some(Ok(value))` | the value was there, or came meanwhile |
+    /// | `None` | it ended because it was asked to |
+    /// | `Some(Err(Exited(reason)))` | it ended by itself; [`Killed`](ExitReason::Killed) if it had to be |
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use erlang_process as process;
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # process::run(async {
+    /// // Five seconds to answer, five more to clean up, and our own life does not hang on it.
+    /// let seconds = Duration::from_secs(5);
+    /// let mut task = task::spawn(async { 42 });
+    /// let outcome = match task.yield_timeout(seconds).await {
+    ///     Some(outcome) => Some(outcome),
+    ///     None => task.shutdown(seconds).await,
+    /// };
+    /// assert_eq!(outcome, Some(Ok(42)));
+    /// # }).await.unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AwaitError::Exited`], with [`NoProc`](ExitReason::NoProc) if the outcome was taken already;
+    /// [`AwaitError::NotOwner`], and the task goes on.
+    ///
+    /// # Signals
+    ///
+    /// The task gets [`Shutdown`](ExitReason::Shutdown), and a kill when the patience is over. A task that never awaits,
+    /// or blocks its thread, can be waited for longer than that. What the link has told the mailbox before stays there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the task asked to end, unlinked, and not killed.
+    ///
+    /// Counterpart: `Task.shutdown/2` in Elixir.
+    pub async fn shutdown(self, patience: Duration) -> Option<Result<T, AwaitError>> {
+        self.stop(ExitReason::Shutdown, patience).await
+    }
+
+    /// Kills the task and waits until it has ended. As [`shutdown`](Self::shutdown), without patience: `None` if it
+    /// ended by being killed.
+    ///
+    /// # Errors
+    ///
+    /// As [`shutdown`](Self::shutdown).
+    ///
+    /// # Cancel safety
+    ///
+    /// The task is killed in the first poll.
+    ///
+    /// Counterpart: `Task.shutdown(task, :brutal_kill)` in Elixir.
+    pub async fn brutal_kill(self) -> Option<Result<T, AwaitError>> {
+        self.stop(ExitReason::Kill, Duration::MAX).await
+    }
+
+    async fn stop(mut self, request: ExitReason, patience: Duration) -> Option<Result<T, AwaitError>> {
+        if let Err(error) = self.check_owner() {
+            return Some(Err(error));
+        }
+        self.end(request, patience).await
+    }
+
+    /// Ends the process: first by this request, and when the patience is over by a kill.
+    pub(crate) async fn end(
+        &mut self,
+        request: ExitReason,
+        patience: Duration,
+    ) -> Option<Result<T, AwaitError>> {
+        let Some(ended) = self.ended.take() else {
+            return Some(self.slot.take().ok_or(AwaitError::Exited(ExitReason::NoProc)));
+        };
+        let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Outside any process there is no link.
+        let _ = unlink(self.pid);
+        let done_as_told =
+            if request == ExitReason::Kill { ExitReason::Killed } else { ExitReason::Shutdown };
+        send_exit(self.pid, request);
+        let reason = match limit(patience, &mut ended).await {
+            Ok(reason) => reason,
+            Err(_) => {
+                kill(self.pid);
+                ended.await
+            }
+        };
+        match self.slot.take() {
+            Some(value) => Some(Ok(value)),
+            None if reason == done_as_told => None,
+            None => Some(Err(AwaitError::Exited(reason))),
+        }
+    }
+
+    /// Lets the task go on by itself: no link, and what it brings is dropped. Its outcome, if it was there already.
+    ///
+    /// # Errors
+    ///
+    /// [`AwaitError::Exited`] if the task had ended without a value; [`AwaitError::NotOwner`], and nothing has
+    /// changed.
+    ///
+    /// Counterpart: `Task.ignore/1` in Elixir.
+    pub fn ignore(mut self) -> Option<Result<T, AwaitError>> {
+        if let Err(error) = self.check_owner() {
+            return Some(Err(error));
+        }
+        self.let_go()
+    }
+
+    pub(crate) fn let_go(&mut self) -> Option<Result<T, AwaitError>> {
+        let _ = unlink(self.pid);
+        // The end first: whoever has ended has left its value before.
+        let ended = self.ended.take().map(|ended| {
+            let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+            ended.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        });
+        match (self.slot.take(), ended) {
+            (Some(value), _) => Some(Ok(value)),
+            (None, Some(Poll::Ready(reason))) => Some(Err(AwaitError::Exited(reason))),
+            (None, Some(Poll::Pending) | None) => None,
+        }
+    }
+
     pub(crate) fn check_owner(&self) -> Result<(), AwaitError> {
         if self.owner.is_some() && self.owner != current() { Err(AwaitError::NotOwner) } else { Ok(()) }
     }
 
-    /// The value, or the end of the process without one. Not to be polled again when it is ready.
+    /// The value, or the end of the process without one. After that, `NoProc`.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, AwaitError>> {
-        if let Some(value) = &mut self.value {
-            if let Ok(value) = ready!(Pin::new(value).poll(cx)) {
-                return Poll::Ready(Ok(value));
-            }
-            self.value = None;
+        if let Some(value) = ready!(self.slot.poll(cx)) {
+            self.ended = None;
+            return Poll::Ready(Ok(value));
         }
         // The slot goes with the process's future. Why, is known only when all are told of the end.
-        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        ended.as_mut().poll(cx).map(|reason| Err(AwaitError::Exited(reason)))
+        let reason = match &mut self.ended {
+            Some(ended) => {
+                let ended = ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+                ready!(ended.as_mut().poll(cx))
+            }
+            None => ExitReason::NoProc,
+        };
+        self.ended = None;
+        Poll::Ready(Err(AwaitError::Exited(reason)))
     }
+}
 
-    /// The value, if it is there: a poll may find nothing merely because the caller has had its turn.
-    pub(crate) fn last_look(&mut self) -> Option<T> {
-        self.value.as_mut()?.try_recv().ok()
+impl<T> Task<T> {
+    /// Ends the process at once and without its owner, for who has no use for the task any more. A process that is
+    /// not the owner, but has the task, cannot take the link away, and so leaves the task alone.
+    pub(crate) fn abandon(&self) {
+        match self.owner {
+            Some(owner) if Some(owner) == current() => drop(unlink(self.pid)),
+            Some(owner) if is_alive(owner) => return,
+            _ => {}
+        }
+        kill(self.pid);
     }
 }
 
@@ -176,8 +430,16 @@ impl<T> fmt::Debug for Task<T> {
 /// Returns the outcome, unless the calling process ends with the task that failed: its last poll may be
 /// running just now, and should not get to see what it does not survive.
 pub(crate) async fn unless_ending<T>(outcome: Result<T, AwaitError>) -> Result<T, AwaitError> {
-    if matches!(outcome, Err(AwaitError::Exited(_))) && current().is_some_and(|pid| !is_alive(pid)) {
+    match outcome {
+        Err(AwaitError::Exited(_)) => unless_dead(outcome).await,
+        _ => outcome,
+    }
+}
+
+/// Returns this, unless the calling process has been told to end.
+pub(crate) async fn unless_dead<T>(value: T) -> T {
+    if current().is_some_and(|pid| !is_alive(pid)) {
         return pending().await;
     }
-    outcome
+    value
 }

@@ -5,7 +5,7 @@
 use std::{future::pending, time::Duration};
 
 use erlang_process::{self as process, ExitReason};
-use otp_task::{self as task, AwaitError, Task};
+use otp_task::{self as task, AwaitAllError, AwaitError, Task};
 use tokio::sync::oneshot;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,6 +18,11 @@ fn gated(number: u32) -> (oneshot::Sender<()>, Task<u32>) {
         number
     });
     (open, task)
+}
+
+/// The failure of this task.
+fn failed<T>(index: usize, error: AwaitError) -> Result<T, AwaitAllError> {
+    Err(AwaitAllError { index, error })
 }
 
 #[tokio::test]
@@ -45,7 +50,7 @@ async fn one_timeout_is_for_all_and_none_is_killed_by_it() {
     tasks.push(task::spawn(pending()));
     let pids: Vec<_> = tasks.iter().map(Task::pid).collect();
     let start = tokio::time::Instant::now();
-    assert_eq!(task::await_all(tasks, SECOND).await, Err(AwaitError::Timeout));
+    assert_eq!(task::await_all(tasks, SECOND).await, failed(0, AwaitError::Timeout));
     assert_eq!(start.elapsed(), SECOND);
     assert!(pids.iter().all(|pid| process::is_alive(*pid)));
 
@@ -64,8 +69,8 @@ async fn the_first_failure_is_noticed_while_others_go_on() {
     let waiting: Vec<Task<u32>> = (0..3).map(|_| task::spawn(pending())).collect();
     let pids: Vec<_> = waiting.iter().map(Task::pid).collect();
     let failing = task::spawn(async { process::exit(ExitReason::Shutdown) });
-    let failed = task::await_all(waiting.into_iter().chain([failing]), Duration::MAX).await;
-    assert_eq!(failed, Err(AwaitError::Exited(ExitReason::Shutdown)));
+    let outcome = task::await_all(waiting.into_iter().chain([failing]), Duration::MAX).await;
+    assert_eq!(outcome, failed(3, AwaitError::Exited(ExitReason::Shutdown)));
     assert!(pids.into_iter().all(process::is_alive));
 }
 
@@ -82,7 +87,7 @@ async fn an_owner_that_does_not_trap_ends_with_the_first_that_fails() {
 async fn a_task_of_another_process_is_refused() {
     let foreign = process::run(async { task::spawn(async { 2 }) }).await.unwrap();
     let own = task::spawn(pending());
-    assert_eq!(task::await_all([own, foreign], Duration::MAX).await, Err(AwaitError::NotOwner));
+    assert_eq!(task::await_all([own, foreign], Duration::MAX).await, failed(1, AwaitError::NotOwner));
 }
 
 #[tokio::test]

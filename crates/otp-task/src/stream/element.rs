@@ -1,0 +1,56 @@
+//! What the task of an element runs.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use erlang_process::{Pid, unlink};
+use pin_project_lite::pin_project;
+
+use super::progress::Meter;
+
+pin_project! {
+    /// Runs the future of one element, and counts its end.
+    pub(super) struct Element<F> {
+        // Whom the process is linked with.
+        consumer: Option<Pid>,
+        counted: Counted,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> Element<F> {
+    pub(super) fn new(future: F, consumer: Option<Pid>, meter: Meter) -> Self {
+        meter.started();
+        Self { consumer, counted: Counted { meter, with_a_value: false }, future }
+    }
+}
+
+impl<F: Future> Future for Element<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let value = ready!(this.future.poll(cx));
+        this.counted.with_a_value = true;
+        // A consumer that traps exits is not told of an end that it gets the value of.
+        if let Some(consumer) = this.consumer.take() {
+            let _ = unlink(consumer);
+        }
+        Poll::Ready(value)
+    }
+}
+
+/// Counts the end of the task when it is dropped.
+struct Counted {
+    meter: Meter,
+    with_a_value: bool,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.meter.ended(self.with_a_value);
+    }
+}

@@ -1,0 +1,346 @@
+//! The tasks of a stream, and what they have brought.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use erlang_process::{ExitReason, Pid, Selector, Spawn, current, exit, is_alive, link};
+use tokio::{
+    sync::{
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        oneshot,
+    },
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{
+    StreamOnTimeout,
+    element::Element,
+    error::{ElementError, Failed},
+    progress::Meter,
+};
+use crate::{
+    callers,
+    error::AwaitError,
+    slot::Slot,
+    task::Task,
+    work::{Ended, Launch, Work, launch, prepare},
+};
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Has somebody else start a task.
+pub(crate) type Spawner = Arc<dyn Fn(Launch) -> BoxFuture<Result<(Pid, Ended), ExitReason>> + Send + Sync>;
+
+/// What becomes of an element.
+pub(super) type Outcome<T, I> = Result<T, Failed<I>>;
+
+/// The tasks of a stream: at most so many at once, each with its time, their outcomes in their order or not.
+pub(super) struct Engine<T, I> {
+    pub(super) max_concurrency: usize,
+    pub(super) timeout: Duration,
+    pub(super) on_timeout: StreamOnTimeout,
+    pub(super) linked: bool,
+    pub(super) under: Option<Spawner>,
+    pub(super) meter: Meter,
+    pub(super) output: Output<Outcome<T, I>>,
+    /// The index of the next element.
+    next: usize,
+    starting: Vec<Starting<T, I>>,
+    running: HashMap<usize, Running<T, I>>,
+    /// Those that have something to tell; the others are not looked at.
+    woken: UnboundedSender<usize>,
+    wakes: UnboundedReceiver<usize>,
+    /// When whose time is over, the first first. Those that are done meanwhile are skipped.
+    deadlines: VecDeque<(Instant, usize)>,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Exit messages of links on their way out of the mailbox.
+    flushing: Vec<BoxFuture<()>>,
+    /// It was given up.
+    over: bool,
+}
+
+/// A task that somebody else is starting.
+struct Starting<T, I> {
+    index: usize,
+    input: I,
+    slot: Arc<Slot<T>>,
+    go: oneshot::Sender<()>,
+    started: BoxFuture<Result<(Pid, Ended), ExitReason>>,
+}
+
+struct Running<T, I> {
+    task: Task<T>,
+    input: I,
+    linked: bool,
+}
+
+impl<T: Send + 'static, I> Engine<T, I> {
+    pub(super) fn new(max_concurrency: usize, timeout: Duration) -> Self {
+        let (woken, wakes) = mpsc::unbounded_channel();
+        Self {
+            max_concurrency,
+            timeout,
+            on_timeout: StreamOnTimeout::Exit,
+            linked: true,
+            under: None,
+            meter: Meter::default(),
+            output: Output::default(),
+            next: 0,
+            starting: Vec::new(),
+            running: HashMap::new(),
+            woken,
+            wakes,
+            deadlines: VecDeque::new(),
+            sleep: None,
+            flushing: Vec::new(),
+            over: false,
+        }
+    }
+
+    /// The same, that keeps other things of its elements. Before it has any.
+    pub(super) fn keeping<J>(mut self) -> Engine<T, J> {
+        let mut engine = Engine::new(self.max_concurrency, self.timeout);
+        engine.on_timeout = self.on_timeout;
+        engine.linked = self.linked;
+        engine.under = self.under.take();
+        engine.meter = self.meter.clone();
+        engine.output.unordered = self.output.unordered;
+        engine
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.over && self.in_work() < self.max_concurrency
+    }
+
+    pub(super) fn in_work(&self) -> usize {
+        self.starting.len() + self.running.len()
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_work() == 0
+    }
+
+    /// Tells those who follow the stream that it has ended.
+    pub(super) fn close(&mut self) {
+        self.meter = Meter::default();
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Starts the task of the next element.
+    pub(super) fn start<F>(&mut self, future: F, input: I)
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let index = self.next;
+        self.next += 1;
+        let slot = Arc::new(Slot::new());
+        let consumer = current().filter(|_| self.linked);
+        let element = Element::new(future, consumer, self.meter.clone());
+        match &self.under {
+            None => {
+                let spawn = if self.linked { Spawn::new() } else { Spawn::new().unlinked() };
+                let process = prepare(spawn, Work::new(&slot, callers::inherited(), element));
+                let ended: Ended = Box::pin(process.ended());
+                let pid = process.start();
+                self.run(index, input, Task::new(pid, current(), slot, ended));
+            }
+            Some(spawner) => {
+                let (go, gate) = oneshot::channel();
+                let work = Work::new(&slot, Some(callers::of_my_task()), element).gated(gate);
+                let started = spawner(launch(work));
+                self.starting.push(Starting { index, input, slot, go, started });
+            }
+        }
+    }
+
+    fn run(&mut self, index: usize, input: I, task: Task<T>) {
+        if let Some(deadline) = Instant::now().checked_add(self.timeout) {
+            self.deadlines.push_back((deadline, index));
+        }
+        let linked = self.linked && task.owner().is_some();
+        self.running.insert(index, Running { task, input, linked });
+        let _ = self.woken.send(index);
+    }
+
+    /// Takes what has come of the tasks. Whether there is room for more; `Pending` while the caller must see nothing
+    /// yet.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.poll_starting(cx);
+        let before = self.in_work();
+        while let Poll::Ready(Some(index)) = self.wakes.poll_recv(cx) {
+            let bell = Waker::from(Arc::new(Bell { index, woken: self.woken.clone() }));
+            self.look(index, &bell);
+        }
+        self.poll_deadlines(cx);
+        self.flushing.retain_mut(|flush| flush.as_mut().poll(cx).is_pending());
+        if !self.flushing.is_empty() || current().is_some_and(|pid| !is_alive(pid)) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.in_work() < before)
+    }
+
+    fn poll_starting(&mut self, cx: &mut Context<'_>) {
+        let mut at = 0;
+        while let Some(starting) = self.starting.get_mut(at) {
+            let Poll::Ready(started) = starting.started.as_mut().poll(cx) else {
+                at += 1;
+                continue;
+            };
+            let Starting { index, input, slot, go, .. } = self.starting.remove(at);
+            match started {
+                Ok((pid, ended)) => {
+                    if self.linked && current().is_some() {
+                        // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
+                        let _ = link(pid);
+                    }
+                    let _ = go.send(());
+                    self.run(index, input, Task::new(pid, current(), slot, ended));
+                }
+                Err(reason) => {
+                    self.give_up(Failed { index, input, error: ElementError::NotStarted(reason) });
+                }
+            }
+        }
+    }
+
+    /// Takes the outcome of a task, if there is one.
+    fn look(&mut self, index: usize, waker: &Waker) -> bool {
+        let Some(running) = self.running.get_mut(&index) else { return true };
+        let Poll::Ready(outcome) = running.task.poll(&mut Context::from_waker(waker)) else { return false };
+        let Some(Running { task, input, linked }) = self.running.remove(&index) else { return true };
+        let outcome = match outcome {
+            Ok(value) => Ok(value),
+            Err(AwaitError::Exited(reason)) => {
+                if linked {
+                    self.flushing.push(Box::pin(flush(task.pid())));
+                }
+                Err(Failed { index, input, error: ElementError::Exited(reason) })
+            }
+            Err(_) => Err(Failed { index, input, error: ElementError::Timeout }),
+        };
+        self.output.put(index, outcome);
+        true
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) {
+        while let Some((deadline, index)) = self.deadlines.front().copied() {
+            if self.running.contains_key(&index) {
+                let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+                if sleep.deadline() != deadline {
+                    sleep.as_mut().reset(deadline);
+                }
+                if sleep.as_mut().poll(cx).is_pending() {
+                    return;
+                }
+            }
+            self.deadlines.pop_front();
+            // One that came in the last moment counts.
+            if self.look(index, Waker::noop()) {
+                continue;
+            }
+            let Some(Running { task, input, .. }) = self.running.remove(&index) else { continue };
+            task.abandon();
+            let failed = Failed { index, input, error: ElementError::Timeout };
+            match self.on_timeout {
+                StreamOnTimeout::Kill => self.output.put(index, Err(failed)),
+                StreamOnTimeout::Exit => return self.give_up(failed),
+            }
+        }
+    }
+
+    /// Ends all tasks and the calling process; outside any process the failure is the last of the stream.
+    fn give_up(&mut self, failed: Failed<I>) {
+        self.stop();
+        self.over = true;
+        if current().is_some() {
+            let Failed { index, error, .. } = failed;
+            exit(ExitReason::error(Failed { index, input: (), error }));
+        }
+        self.output.only(Err(failed));
+    }
+}
+
+impl<T, I> Engine<T, I> {
+    fn stop(&mut self) {
+        self.starting.clear();
+        self.deadlines.clear();
+        for (_, running) in self.running.drain() {
+            running.task.abandon();
+        }
+    }
+}
+
+impl<T, I> Drop for Engine<T, I> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Takes the exit message of a task out of the mailbox of a process that traps exits.
+async fn flush(pid: Pid) {
+    let _ = Selector::new().select_trapped_exit_of(pid, drop).receive(Duration::ZERO).await;
+}
+
+/// What is to be handed out, in its order.
+pub(super) struct Output<R> {
+    pub(super) unordered: bool,
+    next: usize,
+    /// Those that wait for one before them.
+    early: BTreeMap<usize, R>,
+    ready: VecDeque<R>,
+}
+
+impl<R> Default for Output<R> {
+    fn default() -> Self {
+        Self { unordered: false, next: 0, early: BTreeMap::new(), ready: VecDeque::new() }
+    }
+}
+
+impl<R> Output<R> {
+    fn put(&mut self, index: usize, outcome: R) {
+        if self.unordered {
+            self.ready.push_back(outcome);
+            return;
+        }
+        self.early.insert(index, outcome);
+        while let Some(outcome) = self.early.remove(&self.next) {
+            self.ready.push_back(outcome);
+            self.next += 1;
+        }
+    }
+
+    /// Hands out what is ready, and after that nothing but this.
+    fn only(&mut self, outcome: R) {
+        self.early.clear();
+        self.ready.push_back(outcome);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<R> {
+        self.ready.pop_front()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.early.len() + self.ready.len()
+    }
+}
+
+/// Wakes with the index of one task.
+struct Bell {
+    index: usize,
+    woken: UnboundedSender<usize>,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let _ = self.woken.send(self.index);
+    }
+}

@@ -1,0 +1,82 @@
+//! How far a stream has come.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// How far a stream has come, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many elements there are in all, where the source knows.
+    pub total: Option<usize>,
+    /// How many tasks were started.
+    pub started: usize,
+    /// How many of them have ended, with a value or without, whether the consumer has seen them yet or not.
+    pub done: usize,
+    /// How many of those that have ended brought no value.
+    pub failed: usize,
+}
+
+impl Progress {
+    /// How many tasks are under way.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.started - self.done
+    }
+}
+
+/// Follows a stream from anywhere, while its tasks run: what a progress bar is drawn from. Made by
+/// [`AsyncStream::progress`](super::AsyncStream::progress).
+#[derive(Clone, Debug)]
+pub struct ProgressWatch(pub(super) watch::Receiver<Progress>);
+
+impl ProgressWatch {
+    /// How far the stream has come.
+    #[must_use]
+    pub fn now(&self) -> Progress {
+        *self.0.borrow()
+    }
+
+    /// Waits until the stream has come further than when this was last asked; `None` when it has ended, by itself
+    /// or by being dropped, and all has been told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn changed(&mut self) -> Option<Progress> {
+        self.0.changed().await.ok()?;
+        Some(*self.0.borrow_and_update())
+    }
+}
+
+/// Where a stream and its tasks note how far they have come.
+#[derive(Clone)]
+pub(super) struct Meter(Arc<watch::Sender<Progress>>);
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Progress::default())))
+    }
+}
+
+impl Meter {
+    pub(super) fn watch(&self) -> ProgressWatch {
+        ProgressWatch(self.0.subscribe())
+    }
+
+    pub(super) fn total(&self, total: Option<usize>) {
+        self.0.send_modify(|progress| progress.total = total);
+    }
+
+    pub(super) fn started(&self) {
+        self.0.send_modify(|progress| progress.started += 1);
+    }
+
+    pub(super) fn ended(&self, with_a_value: bool) {
+        self.0.send_modify(|progress| {
+            progress.done += 1;
+            progress.failed += usize::from(!with_a_value);
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! What the process of a task runs.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use erlang_process::{ExitReason, Pid, Prepared, Spawn, Subject};
+use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+
+use crate::{
+    callers::Called,
+    slot::{Putter, Slot},
+};
+
+/// The end of a process, to be awaited by anyone, however late.
+pub(crate) type Ended = Pin<Box<dyn Future<Output = ExitReason> + Send>>;
+
+pin_project! {
+    /// Runs a future and leaves its value. A type with a name, so that crash reports and `info` name the future.
+    pub(crate) struct Work<F: Future> {
+        // What the process waits for before it does anything, if somebody else spawns it than who asks for it.
+        go: Option<oneshot::Receiver<()>>,
+        putter: Option<Putter<F::Output>>,
+        #[pin]
+        future: Option<Called<F>>,
+    }
+}
+
+impl<F: Future> Work<F> {
+    pub(crate) fn new(slot: &Arc<Slot<F::Output>>, callers: Option<Arc<[Pid]>>, future: F) -> Self {
+        Self {
+            go: None,
+            putter: Some(Putter::new(slot.clone())),
+            future: Some(Called::new(callers, future)),
+        }
+    }
+
+    /// Does nothing before it is told to go, and nothing at all if nobody can tell it any more.
+    pub(crate) fn gated(mut self, go: oneshot::Receiver<()>) -> Self {
+        self.go = Some(go);
+        self
+    }
+}
+
+impl<F: Future> Future for Work<F> {
+    type Output = ExitReason;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
+        let mut this = self.project();
+        if let Some(go) = this.go {
+            if ready!(Pin::new(go).poll(cx)).is_err() {
+                return Poll::Ready(ExitReason::Normal);
+            }
+            *this.go = None;
+        }
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(ExitReason::Normal) };
+        let value = ready!(future.poll(cx));
+        // Who has the value finds nothing of the task's left.
+        this.future.set(None);
+        if let Some(putter) = this.putter.take() {
+            putter.put(value);
+        }
+        Poll::Ready(ExitReason::Normal)
+    }
+}
+
+/// Makes the process of a task, which has no name that could be taken.
+pub(crate) fn prepare<F>(spawn: Spawn, future: F) -> Prepared<Infallible, F>
+where
+    F: Future<Output = ExitReason> + 'static,
+{
+    spawn.prepare(|_: Subject<Infallible>| future).expect("a process without a name takes nobody's")
+}
+
+/// Spawns the process of a task, linked with whoever calls it.
+pub(crate) type Launch = Box<dyn FnOnce() -> (Pid, Ended) + Send>;
+
+/// What a supervisor does to start a task.
+pub(crate) fn launch<F>(work: F) -> Launch
+where
+    F: Future<Output = ExitReason> + Send + 'static,
+{
+    Box::new(move || {
+        let process = prepare(Spawn::new(), work);
+        let ended = process.ended();
+        (process.start(), Box::pin(ended))
+    })
+}

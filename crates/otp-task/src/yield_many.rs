@@ -1,0 +1,138 @@
+//! Waiting for as many tasks as are done in time.
+
+use std::time::Duration;
+
+use erlang_process::{ExitReason, timeout as limit};
+
+use crate::{
+    error::AwaitError,
+    many::{Indexed, Many},
+    task::{Task, unless_ending},
+};
+
+/// Waits for the outcomes of these tasks, for as long as `timeout`, and can be asked again for those that have brought
+/// none: to be refined, and to be [waited for](YieldMany::outcomes).
+///
+/// ```
+/// use std::time::Duration;
+/// use otp_task::{self as task, YieldOnTimeout};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let mut tasks = [1, 5, 2].map(|seconds| {
+///     task::spawn(async move {
+///         tokio::time::sleep(Duration::from_secs(seconds)).await;
+///         seconds
+///     })
+/// });
+/// let outcomes = task::yield_many(&mut tasks, Duration::from_secs(3))
+///     .on_timeout(YieldOnTimeout::Kill)
+///     .outcomes()
+///     .await;
+/// assert_eq!(outcomes, [Some(Ok(1)), None, Some(Ok(2))]);
+/// # }
+/// ```
+///
+/// Counterpart: `Task.yield_many/2` in Elixir, `task.try_await_all` of the former task module in Gleam.
+pub fn yield_many<T: Send + 'static>(tasks: &mut [Task<T>], timeout: Duration) -> YieldMany<'_, T> {
+    YieldMany { tasks, timeout, limit: usize::MAX, on_timeout: YieldOnTimeout::Nothing }
+}
+
+/// What becomes of the tasks that are not done when the time of [`yield_many`] is over.
+///
+/// Counterpart: the option `:on_timeout` of `Task.yield_many/2`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum YieldOnTimeout {
+    /// They go on, and can be asked again.
+    #[default]
+    Nothing,
+    /// They go on by themselves, see [`Task::ignore`].
+    Ignore,
+    /// They are ended, see [`Task::brutal_kill`].
+    Kill,
+}
+
+/// How [`yield_many`] waits.
+#[derive(Debug)]
+#[must_use = "nothing is waited for before `outcomes`"]
+pub struct YieldMany<'a, T> {
+    tasks: &'a mut [Task<T>],
+    timeout: Duration,
+    limit: usize,
+    on_timeout: YieldOnTimeout,
+}
+
+impl<T: Send + 'static> YieldMany<'_, T> {
+    /// Waits for so many outcomes at most. The other tasks then go on untouched, whatever is to be done on a timeout.
+    ///
+    /// Counterpart: the option `:limit`.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// What becomes of those that are not done when the time is over. Without this, nothing.
+    ///
+    /// Counterpart: the option `:on_timeout`.
+    pub fn on_timeout(mut self, on_timeout: YieldOnTimeout) -> Self {
+        self.on_timeout = on_timeout;
+        self
+    }
+
+    /// Waits. An outcome for each task, in the order of the tasks; `None` for those that have brought none.
+    ///
+    /// # Errors
+    ///
+    /// Each outcome may be an [`AwaitError`], as in [`Task::yield_timeout`]. A task of another process is refused
+    /// before anything is waited for, and counts as an outcome.
+    ///
+    /// # Signals
+    ///
+    /// As [`Task::await_timeout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the outcomes that have come; the other tasks can be asked again.
+    pub async fn outcomes(self) -> Vec<Option<Result<T, AwaitError>>> {
+        let Self { tasks, timeout, limit: most, on_timeout } = self;
+        let mut outcomes: Outcomes<T> =
+            tasks.iter().map(|task| task.check_owner().err().map(Err)).collect();
+        let mut many = Many::new(tasks.len());
+        let mut left = most.min(tasks.len()).saturating_sub(outcomes.iter().flatten().count());
+        many.skip(outcomes.iter().map(Option::is_some));
+        let enough = async {
+            while left > 0 {
+                let found = many.next(tasks).await;
+                note(found, &mut outcomes).await;
+                left -= 1;
+            }
+        };
+        if limit(timeout, enough).await.is_ok() {
+            return outcomes;
+        }
+        while left > 0
+            && let Some(found) = many.last_look(tasks)
+        {
+            note(found, &mut outcomes).await;
+            left -= 1;
+        }
+        if left > 0 {
+            let late = outcomes.iter_mut().zip(tasks).filter(|(outcome, _)| outcome.is_none());
+            match on_timeout {
+                YieldOnTimeout::Nothing => {}
+                YieldOnTimeout::Ignore => late.for_each(|(outcome, task)| *outcome = task.let_go()),
+                YieldOnTimeout::Kill => {
+                    for (outcome, task) in late {
+                        *outcome = task.end(ExitReason::Kill, Duration::MAX).await;
+                    }
+                }
+            }
+        }
+        outcomes
+    }
+}
+
+type Outcomes<T> = Vec<Option<Result<T, AwaitError>>>;
+
+async fn note<T: Send + 'static>((index, outcome): Indexed<T>, outcomes: &mut Outcomes<T>) {
+    outcomes[index] = Some(unless_ending(outcome).await);
+}
