@@ -1,7 +1,7 @@
 //! What the crates have to get right, scenario by scenario.
 //!
 //! The modules `sig`, `link`, `mon`, `proc` and `reg` are the catalogue of processes, `pl`, `gs`, `sys`, `glm` and `part`
-//! that of actors and system messages: each test is named after the scenario
+//! that of actors and system messages, `task`, `stream` and `tsup` that of tasks: each test is named after the scenario
 //! that it plays. What cannot mean anything in Rust stands in `not-applicable.md`. `beyond` and `nodes` pin
 //! what the catalogue does not say.
 //!
@@ -21,5 +21,8 @@ mod proc;
 mod reg;
 mod reports;
 mod sig;
+mod stream;
 mod support;
 mod sys;
+mod task;
+mod tsup;

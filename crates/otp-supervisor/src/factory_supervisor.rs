@@ -253,8 +253,32 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     ///
     /// Counterpart: `supervisor:start_child/2`, `factory_supervisor.start_child` in Gleam.
     pub async fn start_child(&self, argument: A) -> Result<Started<D>, SupervisorError> {
+        self.start(argument, None).await
+    }
+
+    /// Starts a child with this argument that is restarted as `restart` says, whatever is said for the others.
+    /// Temporary children stay temporary: what they were made from is used up.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_child`](Self::start_child).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `DynamicSupervisor.start_child/2` with a `:restart` of the child's own.
+    pub async fn start_child_with(
+        &self,
+        argument: A,
+        restart: Restart,
+    ) -> Result<Started<D>, SupervisorError> {
+        self.start(argument, Some(restart)).await
+    }
+
+    async fn start(&self, argument: A, restart: Option<Restart>) -> Result<Started<D>, SupervisorError> {
         let (asked, data) = oneshot::channel();
-        let pid = self.call(|reply| Request::StartChild(argument, asked, reply)).await??;
+        let pid = self.call(|reply| Request::StartChild(argument, restart, asked, reply)).await??;
         started(pid, data).await
     }
 
@@ -347,7 +371,7 @@ impl<A, D> fmt::Debug for Supervisor<A, D> {
 pub struct Message<A, D>(Request<A, D>);
 
 enum Request<A, D> {
-    StartChild(A, oneshot::Sender<D>, Reply<Answered>),
+    StartChild(A, Option<Restart>, oneshot::Sender<D>, Reply<Answered>),
     TerminateChild(Pid, Reply<Answered>),
     WhichChildren(Reply<Vec<ChildInfo<ChildKey>>>),
     CountChildren(Reply<Counts>),
@@ -397,9 +421,13 @@ impl<A: Send + 'static, D: Send + 'static> Behaviour for Factory<A, D> {
 
     async fn serve(shell: &mut Shell<Self>, Message(request): Message<A, D>) -> Option<ExitReason> {
         match request {
-            Request::StartChild(argument, asked, reply) => {
+            Request::StartChild(argument, restart, asked, reply) => {
                 let child: Launch = launch((shell.core.make)(argument), Some(asked));
-                let command = FactoryCommand::StartChild(shell.core.template);
+                let mut template = shell.core.template;
+                if let Some(restart) = restart.filter(|_| template.restart != Restart::Temporary) {
+                    template.restart = restart;
+                }
+                let command = FactoryCommand::StartChild(template);
                 answer(shell.command(command, Some(child)).await, reply)
             }
             Request::TerminateChild(pid, reply) => {

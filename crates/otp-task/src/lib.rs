@@ -7,6 +7,8 @@ mod many;
 mod slot;
 mod spawn;
 mod stream;
+#[cfg(feature = "supervised")]
+mod supervised;
 mod task;
 mod work;
 mod yield_many;
@@ -23,3 +25,6 @@ pub use crate::{
     task::Task,
     yield_many::{YieldMany, YieldOnTimeout, yield_many},
 };
+
+#[cfg(feature = "supervised")]
+pub use crate::supervised::{Supervisor, SupervisorBuilder, SupervisorMessage};

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use erlang_process::{ExitReason, Pid, Prepared, Spawn, Subject};
+use erlang_process::{ExitReason, IntoExitReason, Pid, Prepared, Spawn, Subject};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
@@ -71,7 +71,7 @@ impl<F: Future> Future for Work<F> {
 /// Makes the process of a task, which has no name that could be taken.
 pub(crate) fn prepare<F>(spawn: Spawn, future: F) -> Prepared<Infallible, F>
 where
-    F: Future<Output = ExitReason> + 'static,
+    F: Future<Output: IntoExitReason> + 'static,
 {
     spawn.prepare(|_: Subject<Infallible>| future).expect("a process without a name takes nobody's")
 }

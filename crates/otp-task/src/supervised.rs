@@ -1,0 +1,392 @@
+//! Tasks under a supervisor.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use erlang_process::{CallError, ExitReason, IntoExitReason, Name, Pid, Spawn, current, is_alive, link};
+use futures_core::Stream;
+use otp_actor::{StartError, Started};
+use otp_supervisor::{
+    Restart, Shutdown, SupervisorError,
+    factory_supervisor::{self, Supervisor as Factory},
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    callers::{self, Called},
+    slot::Slot,
+    stream::{AsyncStream, Spawner},
+    task::Task,
+    work::{Ended, Launch, Work, launch, prepare},
+};
+
+/// A supervisor of tasks to be started. It starts with none.
+///
+/// ```
+/// use std::time::Duration;
+/// use otp_task::Supervisor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = Supervisor::builder().max_children(100).start().await?.data;
+/// let answer = tasks.spawn_unlinked(async { 42 }).await?;
+/// assert_eq!(answer.await_timeout(Duration::from_secs(1)).await?, 42);
+/// # Ok(()) }
+/// ```
+///
+/// As a child of another supervisor, under a name by which it is found when it was restarted:
+///
+/// ```
+/// use erlang_process::Name;
+/// use otp_supervisor::{Strategy, static_supervisor, supervision};
+/// use otp_task::{Supervisor, SupervisorMessage};
+///
+/// const TASKS: Name<SupervisorMessage> = Name::fixed("tasks");
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// static_supervisor::new(Strategy::OneForOne)
+///     .add(supervision::supervisor(|| Supervisor::builder().named(TASKS).start()))
+///     .start()
+///     .await?;
+/// assert_eq!(Supervisor::named(TASKS).children().await?, []);
+/// # Ok(()) }
+/// ```
+///
+/// Counterpart: the options of `Task.Supervisor.start_link/1` in Elixir.
+#[derive(Debug)]
+#[must_use = "a supervisor does nothing before it is started"]
+pub struct SupervisorBuilder(factory_supervisor::Builder<Job, Data>);
+
+/// A message to a supervisor of tasks: what its name is for. Sent by the methods of [`Supervisor`].
+pub type SupervisorMessage = factory_supervisor::Message<Job, Data>;
+
+impl SupervisorBuilder {
+    /// How many tasks there may be at once. Without this, any number.
+    ///
+    /// Counterpart: the option `:max_children`.
+    pub fn max_children(self, max: usize) -> Self {
+        Self(self.0.max_children(max))
+    }
+
+    /// How many restarts are tolerated in which time; one more and the supervisor gives up. Only tasks started by
+    /// [`start_child_with`](Supervisor::start_child_with) are restarted. Without this, 3 in 5 seconds.
+    ///
+    /// Counterpart: the options `:max_restarts` and `:max_seconds`.
+    pub fn restart_tolerance(self, intensity: u32, period: Duration) -> Self {
+        Self(self.0.restart_tolerance(intensity, period))
+    }
+
+    /// How tasks are stopped, and how long each is given. Without this, 5 seconds.
+    ///
+    /// Counterpart: the option `:shutdown` of the functions that start tasks.
+    pub fn shutdown(self, shutdown: Shutdown) -> Self {
+        Self(self.0.shutdown(shutdown))
+    }
+
+    /// Registers the supervisor under this name, see [`Supervisor::named`].
+    ///
+    /// Counterpart: the option `:name`.
+    pub fn named(self, name: Name<SupervisorMessage>) -> Self {
+        Self(self.0.named(name))
+    }
+
+    /// Starts the supervisor, linked with the calling process if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::InitFailed`] if the period of restarts is zero; [`StartError::AlreadyStarted`] if the name is taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the supervisor, unless it was returned.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `Task.Supervisor.start_link/1` in Elixir.
+    pub async fn start(self) -> Result<Started<Supervisor>, StartError> {
+        let Started { pid, data } = self.0.start().await?;
+        Ok(Started { pid, data: Supervisor(data) })
+    }
+}
+
+/// A running supervisor of tasks. Cheap to clone; anyone may use it.
+///
+/// | | awaited | linked with the caller | restarted |
+/// |---|---|---|---|
+/// | [`spawn`](Self::spawn) | yes | yes | no |
+/// | [`spawn_unlinked`](Self::spawn_unlinked) | yes | no | no |
+/// | [`start_child`](Self::start_child) | no | no | no |
+/// | [`start_child_with`](Self::start_child_with) | no | no | as it says |
+/// | [`async_stream`](Self::async_stream) | as a stream | unless it is [unlinked](AsyncStream::unlinked) | no |
+///
+/// All are linked with the supervisor, which stops them, all at once, when it is stopped; that none of them outlives the
+/// program's shutdown is what it is for.
+///
+/// Counterpart: `Task.Supervisor` in Elixir.
+#[derive(Clone, Debug)]
+pub struct Supervisor(Factory<Job, Data>);
+
+impl Supervisor {
+    /// A supervisor of tasks to be started.
+    pub fn builder() -> SupervisorBuilder {
+        let builder = factory_supervisor::worker(|job: Job| async move { job.start() });
+        SupervisorBuilder(builder.restart_tolerance(3, Duration::from_secs(5)))
+    }
+
+    /// The supervisor that holds this name, whenever it is used.
+    #[must_use]
+    pub fn named(name: Name<SupervisorMessage>) -> Self {
+        Self(Factory::named(name))
+    }
+
+    /// The supervisor's process; `None` if nobody holds its name.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.0.pid()
+    }
+
+    /// Runs a future in a task under the supervisor that is linked with the calling process as well, and is awaited by it.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError`]: there are as many tasks as there may be, or the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes the request back: what it has run of the task is nothing.
+    ///
+    /// Counterpart: `Task.Supervisor.async/3` in Elixir.
+    pub async fn spawn<T, F>(&self, future: F) -> Result<Task<T>, SupervisorError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.begin(future, true).await
+    }
+
+    /// Runs a future in a task under the supervisor, to be awaited by the calling process, which is not linked with it:
+    /// it gets the task's failure as an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// Counterpart: `Task.Supervisor.async_nolink/3` in Elixir.
+    pub async fn spawn_unlinked<T, F>(&self, future: F) -> Result<Task<T>, SupervisorError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.begin(future, false).await
+    }
+
+    async fn begin<T, F>(&self, future: F, linked: bool) -> Result<Task<T>, SupervisorError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let slot = Arc::new(Slot::new());
+        let (go, gate) = oneshot::channel();
+        let work = Work::new(&slot, Some(callers::of_my_task()), future).gated(gate);
+        let Started { pid, data } = self.0.start_child_with(Job::once(launch(work)), Restart::Temporary).await?;
+        let ended = data.0.ok_or(SupervisorError::Ignored)?;
+        if linked && current().is_some() {
+            // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
+            let _ = link(pid);
+        }
+        let _ = go.send(());
+        Ok(Task::new(pid, current(), slot, ended))
+    }
+
+    /// Runs a future in a task under the supervisor that nobody awaits: for side effects. It is not restarted.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `Task.Supervisor.start_child/3` in Elixir.
+    pub async fn start_child<F>(&self, future: F) -> Result<Pid, SupervisorError>
+    where
+        F: Future<Output: IntoExitReason> + Send + 'static,
+    {
+        let work = Called::new(Some(callers::of_my_task()), future);
+        let launch: Launch = Box::new(|| spawn(work));
+        Ok(self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid)
+    }
+
+    /// Runs a future in a task under the supervisor that nobody awaits, and again when it has ended, as `restart` says;
+    /// each time what `body` makes.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `Task.Supervisor.start_child/3` with the option `:restart` in Elixir.
+    pub async fn start_child_with<F>(
+        &self,
+        restart: Restart,
+        body: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Result<Pid, SupervisorError>
+    where
+        F: Future<Output: IntoExitReason> + Send + 'static,
+    {
+        let callers = callers::of_my_task();
+        let start = move || spawn(Called::new(Some(callers.clone()), body()));
+        Ok(self.0.start_child_with(Job(Arc::new(move || Some(start()))), restart).await?.pid)
+    }
+
+    /// As [`async_stream`](crate::async_stream), with tasks under the supervisor.
+    ///
+    /// A task that cannot be started, because there are as many as there may be or the supervisor is gone, ends the
+    /// consumer as one that is not done in time does by [default](crate::StreamOnTimeout::Exit).
+    ///
+    /// Counterpart: `Task.Supervisor.async_stream/4` in Elixir.
+    pub fn async_stream<I, F, W>(
+        &self,
+        elements: I,
+        work: W,
+    ) -> AsyncStream<crate::Iter<I::IntoIter>, W, F::Output>
+    where
+        I: IntoIterator,
+        F: Future<Output: Send + 'static> + Send + 'static,
+        W: FnMut(I::Item) -> F,
+    {
+        crate::async_stream(elements, work).started_by(self.spawner())
+    }
+
+    /// As [`async_stream_from`](crate::async_stream_from), with tasks under the supervisor.
+    ///
+    /// Counterpart: `Task.Supervisor.async_stream/4` in Elixir.
+    pub fn async_stream_from<S, F, W>(&self, elements: S, work: W) -> AsyncStream<S, W, F::Output>
+    where
+        S: Stream,
+        F: Future<Output: Send + 'static> + Send + 'static,
+        W: FnMut(S::Item) -> F,
+    {
+        crate::async_stream_from(elements, work).started_by(self.spawner())
+    }
+
+    fn spawner(&self) -> Spawner {
+        let factory = self.0.clone();
+        Arc::new(move |launch| {
+            let factory = factory.clone();
+            Box::pin(async move {
+                let started = factory.start_child_with(Job::once(launch), Restart::Temporary).await;
+                let Started { pid, data } = started.map_err(ExitReason::error)?;
+                data.0.map(|ended| (pid, ended)).ok_or(ExitReason::NoProc)
+            })
+        })
+    }
+
+    /// The processes of all tasks, those that were started last first.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `Task.Supervisor.children/1` in Elixir.
+    pub async fn children(&self) -> Result<Vec<Pid>, CallError> {
+        let children = self.0.which_children().await?;
+        Ok(children.iter().filter_map(|child| child.pid()).collect())
+    }
+
+    /// Stops a task, and waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError::NotFound`] for a process that is dead, or not its child; [`SupervisorError::Call`] if the
+    /// supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `Task.Supervisor.terminate_child/2` in Elixir.
+    pub async fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
+        if !is_alive(pid) {
+            return Err(SupervisorError::NotFound);
+        }
+        self.0.terminate_child(pid).await
+    }
+
+    /// Stops the tasks, all at once, and then the supervisor, with the reason `shutdown`. Returns when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoProc`] if it was gone already; [`CallError::Down`] with its reason, if it ended with another one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `Supervisor.stop/1` in Elixir.
+    pub async fn stop(&self) -> Result<(), CallError> {
+        self.0.stop().await
+    }
+}
+
+/// What a supervisor of tasks makes a child from. Only [`Supervisor`] makes one.
+#[derive(Clone)]
+pub struct Job(Arc<dyn Fn() -> Option<(Pid, Ended)> + Send + Sync>);
+
+impl Job {
+    /// A job that is done once.
+    fn once(launch: Launch) -> Self {
+        let launch = Mutex::new(Some(launch));
+        Self(Arc::new(move || {
+            let launch = launch.lock().unwrap_or_else(PoisonError::into_inner).take();
+            launch.map(|launch| launch())
+        }))
+    }
+
+    /// In the supervisor's process.
+    fn start(&self) -> Result<Started<Data>, StartError> {
+        let (pid, ended) = (self.0)().ok_or(StartError::Ignored)?;
+        Ok(Started { pid, data: Data(Some(ended)) })
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+/// What a supervisor of tasks answers to who has asked for a task.
+pub struct Data(Option<Ended>);
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Data")
+    }
+}
+
+/// Spawns a process that nobody awaits.
+fn spawn<F>(future: F) -> (Pid, Ended)
+where
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    let process = prepare(Spawn::new(), future);
+    let ended: Ended = Box::pin(process.ended());
+    (process.start(), ended)
+}
