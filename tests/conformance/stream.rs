@@ -119,8 +119,6 @@ async fn str_05_timeout_by_default() {
         let mut tell = Some(tell);
         let consumer = process::spawn(async move {
             process::trap_exits(true).unwrap();
-            let (other, _) = oneshot::channel::<()>();
-            drop(other);
             let mut stream = task::async_stream([1, 2], |_| stuck()).max_concurrency(2);
             let mut next = Box::pin(stream.next());
             std::future::poll_fn(|cx| {
@@ -175,14 +173,16 @@ async fn str_09_source_and_consumer_that_fail() {
         let token = drops.clone();
         let source = process::run(async move {
             let elements = (1..).inspect(|n| assert!(*n < 3, "no third"));
-            all!(task::async_stream(elements, |_| {
-                let token = token.token();
-                async move {
-                    let _token = token;
-                    pending::<()>().await;
-                }
-            })
-            .max_concurrency(5))
+            all!(
+                task::async_stream(elements, |_| {
+                    let token = token.token();
+                    async move {
+                        let _token = token;
+                        pending::<()>().await;
+                    }
+                })
+                .max_concurrency(5)
+            )
         });
         let Err(ExitReason::Panic(panic)) = source.await else { panic!("the source did not fail") };
         assert_eq!(panic.message(), "no third");
@@ -269,8 +269,8 @@ async fn str_13_tasks_are_linked_with_the_consumer() {
         let info = Node::current().info(pid).unwrap();
         assert_eq!((info.parent, info.links), (Some(consumer), vec![consumer]));
         process::kill(consumer);
-        assert!(!process::is_alive(pid));
         until(|| others() == 0).await;
+        assert!(!process::is_alive(pid));
     })
     .await;
 }
@@ -281,7 +281,7 @@ async fn the_source_is_not_read_ahead() {
     alone(async {
         let pulled = Arc::new(AtomicUsize::new(0));
         let count = pulled.clone();
-        let elements = (0..100).inspect(move |_| drop(count.fetch_add(1, Ordering::SeqCst)));
+        let elements = (0..100).inspect(move |_| _ = count.fetch_add(1, Ordering::SeqCst));
         let mut stream = task::async_stream(elements, |n| async move { n }).max_concurrency(4);
         assert_eq!(pulled.load(Ordering::SeqCst), 0, "nothing runs before it is asked for");
         assert_eq!(stream.next().await, Some(Ok(0)));
@@ -312,10 +312,9 @@ async fn a_next_that_is_dropped_loses_nothing() {
 #[tokio::test]
 async fn dropping_a_stream_stops_its_tasks_and_not_its_consumer() {
     alone(async {
-        let mut stream = task::async_stream([0, 1, 2], |n: u32| async move {
-            if n > 0 { pending().await } else { n }
-        })
-        .max_concurrency(3);
+        let mut stream =
+            task::async_stream([0, 1, 2], |n: u32| async move { if n > 0 { pending().await } else { n } })
+                .max_concurrency(3);
         assert_eq!(stream.next().await, Some(Ok(0)));
         drop(stream);
         until(|| others() == 0).await;

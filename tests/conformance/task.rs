@@ -12,7 +12,7 @@ use erlang_process::{self as process, ExitReason, Node, Pid, Reply, Selector, Su
 use otp_task::{self as task, AwaitAllError, AwaitError, Task, YieldOnTimeout};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::support::{Drops, LONG, Race, alone, boom, end_of, trapped, trapped_now, unread, until};
+use crate::support::{Drops, LONG, alone, boom, end_of, trapped, trapped_now, unread, until};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -146,11 +146,8 @@ async fn task_12_yield_many_with_a_limit() {
     alone(async {
         let mut tasks = [asleep(), task::spawn(async { 2 }), asleep()];
         let began = Instant::now();
-        let outcomes = task::yield_many(&mut tasks, LONG)
-            .limit(1)
-            .on_timeout(YieldOnTimeout::Kill)
-            .outcomes()
-            .await;
+        let outcomes =
+            task::yield_many(&mut tasks, LONG).limit(1).on_timeout(YieldOnTimeout::Kill).outcomes().await;
         assert_eq!(outcomes, [None, Some(Ok(2)), None]);
         assert_eq!(began.elapsed(), Duration::ZERO);
         assert!(process::is_alive(tasks[0].pid()) && process::is_alive(tasks[2].pid()));
@@ -164,8 +161,7 @@ async fn task_13_yield_many_on_timeout() {
         process::trap_exits(true).unwrap();
         let mut tasks = [task::spawn(async { 1 }), asleep()];
         let slow = tasks[1].pid();
-        let killed =
-            task::yield_many(&mut tasks, MS).on_timeout(YieldOnTimeout::Kill).outcomes().await;
+        let killed = task::yield_many(&mut tasks, MS).on_timeout(YieldOnTimeout::Kill).outcomes().await;
         assert_eq!(killed, [Some(Ok(1)), None]);
         assert!(!process::is_alive(slow));
         assert_eq!(trapped().await.reason, ExitReason::Normal, "the exit of the first");
@@ -173,8 +169,7 @@ async fn task_13_yield_many_on_timeout() {
 
         let (open, slow) = gated(2);
         let mut tasks = [slow];
-        let ignored =
-            task::yield_many(&mut tasks, MS).on_timeout(YieldOnTimeout::Ignore).outcomes().await;
+        let ignored = task::yield_many(&mut tasks, MS).on_timeout(YieldOnTimeout::Ignore).outcomes().await;
         assert_eq!(ignored, [None]);
         let pid = tasks[0].pid();
         assert!(process::is_alive(pid));
@@ -312,7 +307,10 @@ async fn task_21_completed() {
         assert_eq!(task::completed(1).ignore(), Some(Ok(1)));
         assert_eq!(task::completed(1).shutdown(LONG).await, Some(Ok(1)));
         assert_eq!(task::completed(1).brutal_kill().await, Some(Ok(1)));
-        assert_eq!(task::await_all([task::completed(1), task::spawn(async { 2 })], LONG).await, Ok(vec![1, 2]));
+        assert_eq!(
+            task::await_all([task::completed(1), task::spawn(async { 2 })], LONG).await,
+            Ok(vec![1, 2])
+        );
         let done = task::completed(1);
         assert_eq!((done.pid(), done.owner()), (Pid::OUTSIDE, process::current()));
         let stolen = process::run(done.await_forever()).await.unwrap();
@@ -345,8 +343,7 @@ async fn crashes(when: oneshot::Receiver<()>) -> ExitReason {
 async fn task_22_a_crash_is_linked_and_logged() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logged = tracing::subscriber::set_default(subscriber);
     alone(async move {
         process::trap_exits(true).unwrap();
@@ -455,22 +452,19 @@ async fn a_piped_value_lies_before_the_exit_of_the_link() {
     alone(async {
         process::trap_exits(true).unwrap();
         let values = Subject::new().unwrap();
-        let mut race = Race::with(["later", "there"]).at_least(500);
-        while let Some((round, handicap)) = race.round() {
-            let working = task::spawn(async move { round });
-            let pid = working.pid();
-            handicap.wait();
-            race.saw(if process::is_alive(pid) { "later" } else { "there" });
-            working.pipe_to(&values, |value: Result<usize, ExitReason>| value);
-            let mut order = Selector::new()
-                .select(&values, |value| value.ok())
-                .select_trapped_exits(|_| None);
-            let first = order.receive(LONG).await.unwrap();
-            let second = order.receive(LONG).await.unwrap();
-            match (first, second) {
-                (Some(value), None) | (None, Some(value)) if value == round => {}
-                other => panic!("{other:?}"),
-            }
+        let mut mailbox = Selector::new()
+            .select(&values, |value: Result<usize, ExitReason>| value.ok())
+            .select_trapped_exits(|_| None);
+        for round in 0..500 {
+            let (open, gate) = oneshot::channel::<()>();
+            let working = task::spawn(async move {
+                gate.await.unwrap();
+                round
+            });
+            working.pipe_to(&values, |value| value);
+            open.send(()).unwrap();
+            assert_eq!(mailbox.receive(LONG).await, Ok(Some(round)));
+            assert_eq!(mailbox.receive(LONG).await, Ok(None));
         }
     })
     .await;
@@ -479,7 +473,8 @@ async fn a_piped_value_lies_before_the_exit_of_the_link() {
 #[tokio::test]
 async fn the_crash_of_a_task_and_of_its_owner() {
     // Linked: each ends with the other.
-    let owner = process::run(async { task::spawn(async { process::exit(boom()) as u32 }).await_forever().await });
+    let owner =
+        process::run(async { task::spawn(async { process::exit(boom()) as u32 }).await_forever().await });
     assert_eq!(owner.await.unwrap_err(), boom());
     let (tell, told) = oneshot::channel();
     let owner = process::run(async move {

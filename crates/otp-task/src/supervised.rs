@@ -196,7 +196,8 @@ impl Supervisor {
         let slot = Arc::new(Slot::new());
         let (go, gate) = oneshot::channel();
         let work = Work::new(&slot, Some(callers::of_my_task()), future).gated(gate);
-        let Started { pid, data } = self.0.start_child_with(Job::once(launch(work)), Restart::Temporary).await?;
+        let Started { pid, data } =
+            self.0.start_child_with(Job::once(launch(work)), Restart::Temporary).await?;
         let ended = data.0.ok_or(SupervisorError::Ignored)?;
         if linked && current().is_some() {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.

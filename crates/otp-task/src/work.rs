@@ -32,11 +32,7 @@ pin_project! {
 
 impl<F: Future> Work<F> {
     pub(crate) fn new(slot: &Arc<Slot<F::Output>>, callers: Option<Arc<[Pid]>>, future: F) -> Self {
-        Self {
-            go: None,
-            putter: Some(Putter::new(slot.clone())),
-            future: Some(Called::new(callers, future)),
-        }
+        Self { go: None, putter: Some(Putter::new(slot.clone())), future: Some(Called::new(callers, future)) }
     }
 
     /// Does nothing before it is told to go, and nothing at all if nobody can tell it any more.

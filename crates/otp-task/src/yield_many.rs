@@ -94,8 +94,7 @@ impl<T: Send + 'static> YieldMany<'_, T> {
     /// Dropping the future drops the outcomes that have come; the other tasks can be asked again.
     pub async fn outcomes(self) -> Vec<Option<Result<T, AwaitError>>> {
         let Self { tasks, timeout, limit: most, on_timeout } = self;
-        let mut outcomes: Outcomes<T> =
-            tasks.iter().map(|task| task.check_owner().err().map(Err)).collect();
+        let mut outcomes: Outcomes<T> = tasks.iter().map(|task| task.check_owner().err().map(Err)).collect();
         let mut many = Many::new(tasks.len());
         let mut left = most.min(tasks.len()).saturating_sub(outcomes.iter().flatten().count());
         many.skip(outcomes.iter().map(Option::is_some));

@@ -56,7 +56,10 @@ impl<I> fmt::Display for Failed<I> {
 
 impl<I> fmt::Debug for Failed<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failed").field("index", &self.index).field("error", &self.error).finish_non_exhaustive()
+        f.debug_struct("Failed")
+            .field("index", &self.index)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
     }
 }
 
