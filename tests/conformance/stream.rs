@@ -352,7 +352,7 @@ async fn many_elements_come_once_and_in_order() {
         process::trap_exits(true).unwrap();
         for concurrency in [1, 3, 64] {
             let work = |n: u32| async move {
-                if n % 3 == 0 {
+                if n.is_multiple_of(3) {
                     tokio::task::yield_now().await;
                 }
                 n
