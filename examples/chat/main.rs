@@ -70,9 +70,9 @@ use crate::{
     options::{Asked, Options},
 };
 
-/// A crash is one line: the report of the process itself. That of its supervisor, and of each start, are for
-/// those who ask for them.
-const LOG: &str = "info,otp_supervisor::report=off,otp_supervisor::progress=off";
+/// A crash is one line: the report of the process itself. Those of the actor that it was, of its supervisor, and of each
+/// start, are for those who ask for them.
+const LOG: &str = "info,otp_actor::crash=off,otp_supervisor::report=off,otp_supervisor::progress=off";
 
 #[tokio::main]
 async fn main() -> ExitCode {
