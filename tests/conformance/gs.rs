@@ -289,41 +289,79 @@ async fn gs_18_continue_that_stops() {
     .await;
 }
 
+/// What an initialiser without state returns.
+type Init = Result<Initialised<(), (), ()>, StartError>;
+
+/// Of a start that failed a caller that traps hears nothing but its error, and nothing is left.
+async fn nothing_is_left() {
+    assert_eq!((trapped_now().await, unread(), Node::current().processes().len()), (None, 0, 1));
+}
+
 #[tokio::test(start_paused = true)]
-async fn gs_19_gs_20_gs_26_an_initialiser_that_ends() {
+async fn gs_19_an_initialiser_that_fails() {
     alone(async {
         process::trap_exits(true).unwrap();
-        let exits = async |_: Subject<()>| -> Result<Initialised<(), (), ()>, StartError> {
-            process::exit(boom());
-        };
-        let started = actor::with_initialiser(LONG, exits).on_message(|(), ()| ()).start().await;
-        assert!(matches!(started, Err(StartError::InitExited(reason)) if reason == boom()));
-        let panics =
-            async |_: Subject<()>| -> Result<Initialised<(), (), ()>, StartError> { panic!("oh no") };
-        let started = actor::with_initialiser(LONG, panics).on_message(|(), ()| ()).start().await;
-        let Err(StartError::InitExited(ExitReason::Panic(panic))) = started else { panic!("{started:?}") };
-        assert_eq!(panic.message(), "oh no");
-        assert_eq!((trapped_now().await, unread(), Node::current().processes().len()), (None, 0, 1));
+        let fails = async |_: Subject<()>| -> Init { Err(StartError::failed("no")) };
+        let linked = actor::with_initialiser(LONG, fails).on_message(|(), ()| ()).start().await;
+        let unlinked = actor::with_initialiser(LONG, fails).on_message(|(), ()| ()).start_unlinked().await;
+        for started in [linked, unlinked] {
+            let Err(StartError::InitFailed(error)) = started else { panic!("{started:?}") };
+            assert_eq!(error.to_string(), "the initialiser failed: no");
+        }
+        nothing_is_left().await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn gs_21_gs_22_ignore() {
+async fn gs_20_no_exit_of_a_failed_start_reaches_a_caller_that_traps() {
+    alone(async {
+        process::trap_exits(true).unwrap();
+        for _ in 0..100 {
+            let fails = async |_: Subject<()>| -> Init { Err(StartError::failed("no")) };
+            let started = actor::with_initialiser(LONG, fails).on_message(|(), ()| ()).start().await;
+            started.unwrap_err();
+            assert_eq!(trapped_now().await, None);
+        }
+        // Nor later.
+        tokio::time::sleep(LONG).await;
+        nothing_is_left().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn gs_22_an_initialiser_that_ignores() {
     let (reports, _guard) = Reports::begin();
     alone(async {
         process::trap_exits(true).unwrap();
         let name = Name::<()>::new("ignored");
         for _ in 0..1000 {
-            let ignore = async |_: Subject<()>| Ok::<_, StartError>(Initialised::<(), (), ()>::ignore());
+            let ignore = async |_: Subject<()>| -> Init { Ok(Initialised::ignore()) };
             let builder = actor::with_initialiser(LONG, ignore).on_message(|(), ()| ());
             let started = builder.on_terminate(|(), _| panic!("never started")).named(name).start().await;
             assert!(matches!(started, Err(StartError::Ignored)), "{started:?}");
         }
-        assert_eq!((trapped_now().await, unread(), Node::current().processes().len()), (None, 0, 1));
+        nothing_is_left().await;
     })
     .await;
     assert_eq!(reports.of("erlang_process::crash").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gs_26_an_initialiser_that_exits_or_panics() {
+    alone(async {
+        process::trap_exits(true).unwrap();
+        let exits = async |_: Subject<()>| -> Init { process::exit(boom()) };
+        let started = actor::with_initialiser(LONG, exits).on_message(|(), ()| ()).start().await;
+        assert!(matches!(started, Err(StartError::InitExited(reason)) if reason == boom()));
+        let panics = async |_: Subject<()>| -> Init { panic!("oh no") };
+        let started = actor::with_initialiser(LONG, panics).on_message(|(), ()| ()).start().await;
+        let Err(StartError::InitExited(ExitReason::Panic(panic))) = started else { panic!("{started:?}") };
+        assert_eq!(panic.message(), "oh no");
+        nothing_is_left().await;
+    })
+    .await;
 }
 
 /// What an actor that stops is asked.
@@ -376,15 +414,22 @@ async fn gs_50_a_message_to_nobody_is_sent_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn gs_53_gs_54_messages_that_nobody_expects() {
+async fn gs_53_a_message_that_nobody_expects() {
     let (reports, _guard) = Reports::begin();
     alone(async {
         let started = notes().await;
         Subject::to_pid(started.pid).unwrap().send("what?");
         started.data.send(Note::Plain("next"));
         assert_eq!(read(&started).await, [("next", 0)]);
+    })
+    .await;
+    assert_eq!(reports.of("otp_actor").len(), 1);
+}
 
-        // An actor that takes them itself fails with what it does of them.
+#[tokio::test(start_paused = true)]
+async fn gs_54_what_takes_such_messages_fails_openly() {
+    let (reports, _guard) = Reports::begin();
+    alone(async {
         let init = async |own: Subject<u32>| {
             let selector = Selector::new().select_other(|_| panic!("not this"));
             Ok::<_, StartError>(Initialised::new(()).selecting(selector).returning(own))
@@ -395,7 +440,7 @@ async fn gs_53_gs_54_messages_that_nobody_expects() {
         assert!(matches!(monitor.down().await.unwrap().reason, ExitReason::Panic(_)));
     })
     .await;
-    assert_eq!(reports.of("otp_actor").len(), 1);
+    assert_eq!(reports.of("otp_actor").len(), 0, "it was not dropped");
 }
 
 #[tokio::test(start_paused = true)]
@@ -502,52 +547,79 @@ async fn gs_68_stop_while_terminate_fails() {
     .await;
 }
 
+/// An actor with a secret, a label and a name, which stops for the reasons that it is sent.
+async fn crasher(name: Name<ExitReason>) -> Started<Subject<ExitReason>> {
+    let init = async |own: Subject<ExitReason>| {
+        process::set_label("the crasher")?;
+        Ok::<_, process::NotAProcess>(Initialised::new("secret").returning(own))
+    };
+    let builder = actor::with_initialiser(LONG, init).on_message(|_, reason| Next::Stop(reason));
+    let builder = builder.describe(|state| format!("{} letters", state.len()));
+    builder.named(name).start_unlinked().await.unwrap()
+}
+
 #[tokio::test(start_paused = true)]
-async fn gs_71_gs_87_gs_88_gs_89_crash_reports() {
+async fn gs_71_crashes_are_reported_and_orderly_ends_are_not() {
     let (reports, _guard) = Reports::begin();
     alone(async move {
         let name = Name::<ExitReason>::new("crashing");
-        let init = async |own: Subject<ExitReason>| {
-            process::set_label("the crasher")?;
-            Ok::<_, process::NotAProcess>(Initialised::new("secret").returning(own))
-        };
-        let start = async || {
-            let builder = actor::with_initialiser(LONG, init).on_message(|_, reason| Next::Stop(reason));
-            builder
-                .describe(|state| format!("{} letters", state.len()))
-                .named(name)
-                .start_unlinked()
-                .await
-                .unwrap()
-        };
         for reason in [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("done")] {
-            let started = start().await;
+            let started = crasher(name).await;
             started.data.send(reason.clone());
             assert!([reason, ExitReason::NoProc].contains(&end_of(started.pid).await));
             until(|| Node::current().processes().len() == 1).await;
         }
         assert_eq!(reports.of("otp_actor::crash").len(), 0);
 
-        let started = start().await;
+        let started = crasher(name).await;
+        started.data.send(boom());
+        until(|| !reports.of("otp_actor::crash").is_empty()).await;
+        let report = &reports.of("otp_actor::crash")[0];
+        assert_eq!(report.field("reason"), Some("boom"));
+        assert_eq!(report.field("last_message"), Some(std::any::type_name::<ExitReason>()));
+        assert_eq!(report.field("name"), Some(name.to_string().as_str()));
+        assert_eq!(report.field("pid"), Some(started.pid.to_string().as_str()));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn gs_87_a_described_state_is_what_status_and_report_show() {
+    let (reports, _guard) = Reports::begin();
+    alone(async move {
+        let started = crasher(Name::new("crashing")).await;
         let status = sys::get_status(started.pid, LONG).await.unwrap();
         assert_eq!(status.state.as_deref(), Some("6 letters"));
         started.data.send(boom());
         until(|| !reports.of("otp_actor::crash").is_empty()).await;
-        let report = &reports.of("otp_actor::crash")[0];
-        assert_eq!(report.field("state"), Some("6 letters"));
-        assert_eq!(report.field("last_message"), Some(std::any::type_name::<ExitReason>()));
-        assert_eq!(report.field("label"), Some("the crasher"));
-        assert_eq!(report.field("name"), Some(name.to_string().as_str()));
-        assert_eq!(report.field("pid"), Some(started.pid.to_string().as_str()));
+        assert_eq!(reports.of("otp_actor::crash")[0].field("state"), Some("6 letters"));
+    })
+    .await;
+}
 
-        // A description that panics is replaced, and takes nothing down.
+#[tokio::test(start_paused = true)]
+async fn gs_88_a_description_that_panics_is_replaced_and_takes_nothing_down() {
+    let (reports, _guard) = Reports::begin();
+    alone(async move {
         let builder = actor::new(()).on_message(|(), reason| Next::Stop(reason)).describe(|()| panic!("no"));
         let started = builder.start_unlinked().await.unwrap();
         started.data.send(boom());
-        until(|| reports.of("otp_actor::crash").len() == 2).await;
-        let report = &reports.of("otp_actor::crash")[1];
+        until(|| !reports.of("otp_actor::crash").is_empty()).await;
+        let report = &reports.of("otp_actor::crash")[0];
         assert_eq!(report.field("state"), Some("the description of the state panicked"));
         assert_eq!(report.field("reason"), Some("boom"));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn gs_89_a_label_is_in_the_report() {
+    let (reports, _guard) = Reports::begin();
+    alone(async move {
+        let started = crasher(Name::new("crashing")).await;
+        started.data.send(boom());
+        until(|| !reports.of("otp_actor::crash").is_empty()).await;
+        assert_eq!(reports.of("otp_actor::crash")[0].field("label"), Some("the crasher"));
     })
     .await;
 }

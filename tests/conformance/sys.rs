@@ -227,12 +227,26 @@ async fn all(told: &Subject<u8>) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sys_21_sys_23_installed_twice_and_removed() {
+async fn sys_21_a_function_that_is_installed_twice_is_there_once() {
     alone(async {
         let adder = adder().await;
         let told = Subject::new().unwrap();
         sys::install(adder.pid, LONG, "count", counting(&told, 1)).await.unwrap();
         sys::install(adder.pid, LONG, "count", counting(&told, 2)).await.unwrap();
+        use_once(&adder).await;
+        assert_eq!(all(&told).await, [1, 1]);
+        let wrong = sys::install(adder.pid, LONG, "wrong", |_, _: &String| Debugging::Continue).await;
+        assert!(matches!(wrong, Err(SystemError::WrongState { found: "u32", .. })));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sys_23_a_function_that_is_removed_is_told_nothing_more() {
+    alone(async {
+        let adder = adder().await;
+        let told = Subject::new().unwrap();
+        sys::install(adder.pid, LONG, "count", counting(&told, 1)).await.unwrap();
         sys::install(adder.pid, LONG, "other", counting(&told, 3)).await.unwrap();
         use_once(&adder).await;
         assert_eq!(all(&told).await, [1, 3, 1, 3]);
@@ -240,8 +254,6 @@ async fn sys_21_sys_23_installed_twice_and_removed() {
         sys::remove(adder.pid, LONG, "unknown").await.unwrap();
         use_once(&adder).await;
         assert_eq!(all(&told).await, [3, 3]);
-        let wrong = sys::install(adder.pid, LONG, "wrong", |_, _: &String| Debugging::Continue).await;
-        assert!(matches!(wrong, Err(SystemError::WrongState { found: "u32", .. })));
     })
     .await;
 }

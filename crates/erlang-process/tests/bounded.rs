@@ -387,7 +387,9 @@ async fn storm(round: u64, when_full: WhenFull, capacity: usize) {
     let spawn = Spawn::new().unlinked().mailbox(Bound::new(capacity, when_full));
     let prepared = spawn.prepare(move |own: Subject<(u64, u64, Token)>| async move {
         let mut count = 0;
-        while let Ok((sender, n, token)) = own.receive(Duration::from_millis(10)).await {
+        // Who sends that there is no more is let in whatever lies in the mailbox.
+        let mut more = Selector::new().select(&own, Some).select_raw(|()| None);
+        while let Ok(Some((sender, n, token))) = more.receive_forever().await {
             drop(token);
             out.send((sender, n));
             count += 1;
@@ -411,9 +413,12 @@ async fn storm(round: u64, when_full: WhenFull, capacity: usize) {
                     let message = (sender, n, Token(dropped.clone()));
                     match (sender + n + round) % 5 {
                         0 => subject.send(message),
-                        1 => drop(
-                            tokio::time::timeout(Duration::from_micros(50), subject.send_wait(message)).await,
-                        ),
+                        // Given up, often while it waits for room.
+                        1 => tokio::select! {
+                            biased;
+                            sent = subject.send_wait(message) => drop(sent),
+                            () = yield_now() => {}
+                        },
                         _ => drop(subject.send_wait(message).await),
                     }
                     if let Some(info) = Node::current().info(pid) {
@@ -428,6 +433,9 @@ async fn storm(round: u64, when_full: WhenFull, capacity: usize) {
         .collect();
     for sender in senders {
         assert_eq!(sender.down().await.unwrap().reason, ExitReason::Normal);
+    }
+    if let Some(end) = Subject::to_pid(pid) {
+        end.send(());
     }
     let reason = ended.await;
     assert!(reason == ExitReason::Normal || when_full == WhenFull::Exit, "{reason}");
