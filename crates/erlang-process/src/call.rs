@@ -142,6 +142,9 @@ impl Error for CallError {
     }
 }
 
+/// Waits until a request is in a mailbox that was full. Returns how much of the time is left.
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Duration, CallError>> + Send + 'a>>;
+
 impl<M: Send + 'static> Subject<M> {
     /// Sends a request and waits for its reply, for as long as `timeout`. Works from any async code.
     ///
@@ -164,25 +167,12 @@ impl<M: Send + 'static> Subject<M> {
         timeout: Duration,
         request: impl FnOnce(Reply<R>) -> M,
     ) -> Result<R, CallError> {
-        // To that very process: a name may have moved on, and its end would not be ours.
-        let found = match self.own_head() {
-            Some(_) => None,
-            None => Some(self.process().ok_or(CallError::NoProc)?),
-        };
-        let head = found.as_ref().map(|process| process.head()).or_else(|| self.own_head());
-        let head = head.ok_or(CallError::NoProc)?;
-        let slot = Slot::open(head).ok_or(CallError::CallingSelf)?;
-        let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
-        let sent = match &found {
-            None => self.offer(request),
-            Some(process) => self.send_to(process, request, None),
-        };
-        let sending = sent.err().map(|unsent| self.send_request(found.clone(), unsent, timeout));
-        let timeout = match sending {
+        let mut waiting = None;
+        let slot = self.request(timeout, request, &mut waiting)?;
+        let timeout = match waiting {
             None => timeout,
-            Some(sending) => sending.await?,
+            Some(waiting) => waiting.await?,
         };
-        drop(found);
         let (mut deadline, mut kept) = (None, false);
         let reply = poll_fn(|cx| match slot.poll(cx, &mut kept) {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
@@ -197,15 +187,37 @@ impl<M: Send + 'static> Subject<M> {
         reply
     }
 
+    /// Makes a request and sends it, or leaves what waits to send it. Returns where the reply comes.
+    #[inline]
+    fn request<'a, R: Send + 'static>(
+        &'a self,
+        timeout: Duration,
+        request: impl FnOnce(Reply<R>) -> M,
+        waiting: &mut Option<Waiting<'a>>,
+    ) -> Result<Arc<Slot<R>>, CallError> {
+        // To that very process: a name may have moved on, and its end would not be ours.
+        let found = match self.own_head() {
+            Some(_) => None,
+            None => Some(self.process().ok_or(CallError::NoProc)?),
+        };
+        let head = found.as_ref().map(|process| process.head()).or_else(|| self.own_head());
+        let head = head.ok_or(CallError::NoProc)?;
+        let slot = Slot::open(head).ok_or(CallError::CallingSelf)?;
+        let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
+        let sent = match &found {
+            None => self.offer(request),
+            Some(process) => self.send_to(process, request, None),
+        };
+        if let Err(unsent) = sent {
+            *waiting = Some(self.wait_for_room(found, unsent, timeout));
+        }
+        Ok(slot)
+    }
+
     /// Waits for room for a request that was refused for want of it, if this is what the mailbox says. Returns how much
     /// of the time is left. Boxed, as calls are small and this is rare.
     #[cold]
-    fn send_request(
-        &self,
-        process: Option<Process>,
-        unsent: Unsent<M>,
-        timeout: Duration,
-    ) -> Pin<Box<dyn Future<Output = Result<Duration, CallError>> + Send + '_>> {
+    fn wait_for_room(&self, process: Option<Process>, unsent: Unsent<M>, timeout: Duration) -> Waiting<'_> {
         Box::pin(async move {
             let (mut deadline, begun) = (Deadline::after(timeout), rt::now());
             match unsent.why {

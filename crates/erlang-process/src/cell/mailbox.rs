@@ -81,25 +81,46 @@ type Block<M> = Vec<Envelope<M>>;
 impl<M: 'static> Queue<M> {
     const BLOCK: usize = {
         let fitting = BLOCK_BYTES / size_of::<Envelope<M>>();
-        if fitting < 4 { 4 } else { fitting }
+        if fitting < Self::FIRST { Self::FIRST } else { fitting }
     };
+
+    /// For how many messages there is room in the first block at first.
+    const FIRST: usize = 4;
 
     pub(crate) fn new() -> Self {
         Self { rest: None, last: Vec::new() }
     }
 
+    /// Puts a message of the process's own type last.
     #[inline]
+    pub(crate) fn push_own(&mut self, message: M) {
+        // Making room is apart, so that the compiler knows that here there is some, and writes the message to its
+        // place: by way of the stack it would be read before it is written.
+        if self.last.len() == self.last.capacity() {
+            return self.push(Envelope::Own(message));
+        }
+        self.last.push(Envelope::Own(message));
+    }
+
+    /// Puts a message last.
+    #[inline(never)]
     pub(crate) fn push(&mut self, envelope: Envelope<M>) {
-        if self.last.len() >= Self::BLOCK {
-            self.begin_block();
+        if self.last.len() == self.last.capacity() {
+            self.make_room();
         }
         self.last.push(envelope);
     }
 
     #[cold]
-    fn begin_block(&mut self) {
-        let full = mem::replace(&mut self.last, Vec::with_capacity(Self::BLOCK));
-        self.rest_mut().full.push(full);
+    fn make_room(&mut self) {
+        let len = self.last.len();
+        if len < Self::BLOCK {
+            let room = (2 * len).clamp(Self::FIRST, Self::BLOCK);
+            self.last.reserve_exact(room - len);
+        } else {
+            let full = mem::replace(&mut self.last, Vec::with_capacity(Self::BLOCK));
+            self.rest_mut().full.push(full);
+        }
     }
 
     fn rest_mut(&mut self) -> &mut Rest<M> {

@@ -45,23 +45,26 @@ pub(crate) struct Birth {
 }
 
 /// What never changes, and what is read without the lock.
+///
+/// In this order, so that what the process writes with each message is a cache line away from what senders write.
+#[repr(C)]
 pub(crate) struct Head {
-    pub(crate) pid: Pid,
-    pub(crate) node: Node,
-    pub(crate) ancestors: Option<Arc<[Pid]>>,
-    pub(crate) initial_call: fn() -> &'static str,
-    bounded: bool,
-    /// Raised under the lock, read by each poll: whether there is anything to do but run.
-    flags: AtomicU8,
-    /// Wakes the process's task. Set by the first poll.
-    waker: OnceLock<Waker>,
-    /// Whether there is anything in the in-queue. Written under the lock. A process that has seen that there is
-    /// nothing is woken when it changes.
-    has_mail: AtomicBool,
     /// How often a poll has begun or ended: odd while the process is polled. Written by the process only.
     turns: AtomicU64,
     /// How many messages the process has taken out of its mailbox. Written by the process only.
     pub(crate) handled: AtomicU64,
+    pub(crate) pid: Pid,
+    pub(crate) node: Node,
+    pub(crate) ancestors: Option<Arc<[Pid]>>,
+    pub(crate) initial_call: fn() -> &'static str,
+    /// Wakes the process's task. Set by the first poll.
+    waker: OnceLock<Waker>,
+    bounded: bool,
+    /// Raised under the lock, read by each poll: whether there is anything to do but run.
+    flags: AtomicU8,
+    /// Whether there is anything in the in-queue. Written under the lock. A process that has seen that there is
+    /// nothing is woken when it changes.
+    has_mail: AtomicBool,
 }
 
 impl Head {
@@ -176,6 +179,7 @@ struct Shared<Q: ?Sized> {
 }
 
 /// The shared half of a process.
+#[repr(C)]
 pub(crate) struct Cell<Q: ?Sized> {
     head: Head,
     shared: Mutex<Shared<Q>>,
@@ -284,7 +288,7 @@ impl<M: Send + 'static> OwnCell<M> {
                 drop(shared);
                 return self.offer(message, None);
             }
-            shared.queue.push(Envelope::Own(message));
+            shared.queue.push_own(message);
             shared.control.message_came(&self.head)
         };
         self.wake(wake);
@@ -415,7 +419,7 @@ impl Cell<dyn AnyQueue> {
                 return Err(PushError::Other(message));
             };
             if shared.control.takes_all() {
-                queue.push(Envelope::Own(message));
+                queue.push_own(message);
                 Offered { sent: Ok(()), wake: shared.control.message_came(&self.head), gone: None }
             } else {
                 offer_own(&mut shared.control, queue, &self.head, message, turn)
