@@ -35,6 +35,7 @@ mod report;
 mod rt;
 mod scope;
 mod selector;
+mod serial;
 mod signal;
 mod slot;
 mod spawn;

@@ -75,8 +75,9 @@ impl Reference {
 
 impl Hash for Reference {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The words that differ first. A table of references is looked into at every end of a process.
-        state.write_u64(u64::from(self.words[1]) << 32 | u64::from(self.words[0]));
+        // What differs first, as one number: a table of references is looked into at every end of a process.
+        let [low, middle, high, ..] = self.words.map(u64::from);
+        state.write_u64(high << 50 | middle << 18 | low);
     }
 }
 

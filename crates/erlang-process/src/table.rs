@@ -1,10 +1,9 @@
 //! The process table: who lives on a node.
 
-use rustc_hash::FxHashMap;
-
 use crate::{
     cell::Process,
     pid::Pid,
+    serial::SerialMap,
     sync::{AtomicU64, MODELLED, Mutex, Ordering},
 };
 
@@ -12,8 +11,11 @@ use crate::{
 /// its process without coming here.
 pub(crate) struct Table {
     next: AtomicU64,
-    shards: Box<[Mutex<FxHashMap<u64, Process>>]>,
+    shards: Box<[Mutex<Shard>]>,
 }
+
+/// Neighbours lie in different ones, so numbers are counted in steps of as many as there are.
+type Shard = SerialMap<u64, Process>;
 
 const SHARDS: u64 = if MODELLED { 2 } else { 64 };
 
@@ -22,8 +24,10 @@ impl Table {
         Self { next: AtomicU64::new(1), shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    fn shard(&self, pid: Pid) -> &Mutex<FxHashMap<u64, Process>> {
-        &self.shards[usize::try_from(pid.number() % SHARDS).unwrap_or_default()]
+    /// Where a process is entered, and as what.
+    fn place(&self, pid: Pid) -> (&Mutex<Shard>, u64) {
+        let number = pid.number();
+        (&self.shards[usize::try_from(number % SHARDS).unwrap_or_default()], number / SHARDS)
     }
 
     /// A pid that no process has had.
@@ -32,17 +36,19 @@ impl Table {
     }
 
     pub(crate) fn insert(&self, process: Process) {
-        let pid = process.head().pid;
-        self.shard(pid).lock().insert(pid.number(), process);
+        let (shard, key) = self.place(process.head().pid);
+        shard.lock().insert(key, process);
     }
 
     pub(crate) fn remove(&self, pid: Pid) {
-        let removed = self.shard(pid).lock().remove(&pid.number());
+        let (shard, key) = self.place(pid);
+        let removed = shard.lock().remove(&key);
         drop(removed);
     }
 
     pub(crate) fn find(&self, pid: Pid) -> Option<Process> {
-        self.shard(pid).lock().get(&pid.number()).cloned()
+        let (shard, key) = self.place(pid);
+        shard.lock().get(&key).cloned()
     }
 
     /// Who is being polled, in which poll, in the order of the pids.

@@ -20,6 +20,7 @@ use crate::{
     process::ExitMessage,
     reason::ExitReason,
     reference::Reference,
+    serial::SerialMap,
     signal::{Dest, Signal, Verdict, verdict},
     sync::Ordering,
 };
@@ -50,7 +51,7 @@ pub(crate) struct Relations {
     /// Who hears of this process's end.
     pub(crate) watchers: Few<Reference, Watcher>,
     /// Whose end this process hears of.
-    pub(crate) monitors: FxHashMap<Reference, Monitored>,
+    pub(crate) monitors: SerialMap<Reference, Monitored>,
     pub(crate) name: Option<RegisteredName>,
     pub(crate) rare: Option<Box<Rare>>,
 }

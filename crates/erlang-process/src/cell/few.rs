@@ -2,7 +2,7 @@
 
 use std::{hash::Hash, mem};
 
-use rustc_hash::FxHashMap;
+use crate::serial::SerialMap;
 
 /// A map whose first entry costs no allocation: a child has one link, to its supervisor, and one monitor at most.
 #[derive(Default)]
@@ -11,7 +11,7 @@ pub(crate) enum Few<K, V> {
     None,
     One(K, V),
     /// More than one, or once more than one.
-    Many(Box<FxHashMap<K, V>>),
+    Many(Box<SerialMap<K, V>>),
 }
 
 impl<K: Eq + Hash, V> Few<K, V> {
@@ -33,7 +33,7 @@ impl<K: Eq + Hash, V> Few<K, V> {
                 None
             }
             Self::One(..) => {
-                let mut map: FxHashMap<_, _> = mem::take(self).into_entries().collect();
+                let mut map: SerialMap<_, _> = mem::take(self).into_entries().collect();
                 map.insert(key, value);
                 *self = Self::Many(Box::new(map));
                 None
