@@ -367,7 +367,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(scope) = &*this.scope else { return Poll::Ready(()) };
-        if scope.cell.head().flags() != 0 {
+        let head = scope.cell.head();
+        if head.flags() != 0 {
             match attend(&scope.cell, cx.waker()) {
                 Next::Run => {}
                 Next::Wait => return Poll::Pending,
@@ -380,6 +381,7 @@ where
             }
         }
 
+        head.turn();
         let begun = observe::begin();
         let mut ending = None;
         scope::enter_in_place(this.scope, || {
@@ -396,13 +398,15 @@ where
             }
         });
         let Some(scope) = &mut *this.scope else { return Poll::Ready(()) };
+        let head = scope.cell.head();
+        head.turn();
 
         if observe::loads() {
             observe::polled(&scope.cell, begun);
         }
 
         let ending = match ending {
-            None if scope.cell.head().is_alive() => {
+            None if head.is_alive() => {
                 scope.settle_orphans();
                 return Poll::Pending;
             }

@@ -153,17 +153,11 @@ pub(crate) fn enter<R>(scope: Scope, work: impl FnOnce() -> R) -> (R, Option<Sco
 
 /// As [`enter`], where the scope has its place: meanwhile that holds the scope around this one.
 pub(crate) fn enter_in_place<R>(scope: &mut Option<Scope>, work: impl FnOnce() -> R) -> R {
-    if let Some(scope) = scope {
-        scope.cell.head().turn();
-    }
     swap(scope);
     let budget = set_budget(MESSAGES_PER_POLL);
     let result = work();
     set_budget(budget);
     swap(scope);
-    if let Some(scope) = scope {
-        scope.cell.head().turn();
-    }
     result
 }
 

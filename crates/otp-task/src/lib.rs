@@ -10,6 +10,7 @@ mod stream;
 #[cfg(feature = "supervised")]
 mod supervised;
 mod task;
+mod woken;
 mod work;
 mod yield_many;
 

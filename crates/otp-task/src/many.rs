@@ -2,34 +2,27 @@
 
 use std::{
     future::poll_fn,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
 };
 
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-
-use crate::{error::AwaitError, task::Task};
+use crate::{error::AwaitError, task::Task, woken::Woken};
 
 /// An outcome, and the index of the task whose it is.
 pub(crate) type Indexed<T> = (usize, Result<T, AwaitError>);
 
-/// Finds, among many tasks, those that have something to tell: only they are looked at, or many would cost their
-/// square.
+/// Finds, among many tasks, those that have something to tell.
 pub(crate) struct Many {
     /// Which of them have brought an outcome.
     done: Vec<bool>,
-    woken: UnboundedSender<usize>,
-    wakes: UnboundedReceiver<usize>,
+    woken: Woken,
 }
 
 impl Many {
     /// For so many tasks, all of which are to be looked at first.
     pub(crate) fn new(tasks: usize) -> Self {
-        let (woken, wakes) = mpsc::unbounded_channel();
-        for index in 0..tasks {
-            let _ = woken.send(index);
-        }
-        Self { done: vec![false; tasks], woken, wakes }
+        let woken = Woken::new();
+        (0..tasks).for_each(|index| woken.add(index));
+        Self { done: vec![false; tasks], woken }
     }
 
     /// Does not look at those for which this is true.
@@ -40,9 +33,8 @@ impl Many {
     /// The next outcome. Cancel safe: an outcome is taken in the poll that returns it.
     pub(crate) async fn next<T: Send + 'static>(&mut self, tasks: &mut [Task<T>]) -> Indexed<T> {
         poll_fn(|cx| {
-            while let Poll::Ready(Some(index)) = self.wakes.poll_recv(cx) {
-                let bell = Waker::from(Arc::new(Bell { index, woken: self.woken.clone() }));
-                if let Some(found) = self.look(index, tasks, &bell) {
+            while let Some((index, waker)) = self.woken.next(cx) {
+                if let Some(found) = self.look(index, tasks, &waker) {
                     return Poll::Ready(found);
                 }
             }
@@ -73,17 +65,5 @@ impl Many {
             }
             Poll::Pending => None,
         }
-    }
-}
-
-/// Wakes with the number of one task.
-struct Bell {
-    index: usize,
-    woken: UnboundedSender<usize>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        let _ = self.woken.send(self.index);
     }
 }

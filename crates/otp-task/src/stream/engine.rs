@@ -4,16 +4,13 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use erlang_process::{ExitReason, Pid, Selector, Spawn, current, exit, is_alive, link};
 use tokio::{
-    sync::{
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
-        oneshot,
-    },
+    sync::oneshot,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -28,6 +25,7 @@ use crate::{
     error::AwaitError,
     slot::Slot,
     task::Task,
+    woken::Woken,
     work::{Ended, Launch, Work, launch, prepare},
 };
 
@@ -52,9 +50,7 @@ pub(super) struct Engine<T, I> {
     next: usize,
     starting: Vec<Starting<T, I>>,
     running: HashMap<usize, Running<T, I>>,
-    /// Those that have something to tell; the others are not looked at.
-    woken: UnboundedSender<usize>,
-    wakes: UnboundedReceiver<usize>,
+    woken: Woken,
     /// When whose time is over, the first first. Those that are done meanwhile are skipped.
     deadlines: VecDeque<(Instant, usize)>,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -81,7 +77,6 @@ struct Running<T, I> {
 
 impl<T: Send + 'static, I> Engine<T, I> {
     pub(super) fn new(max_concurrency: usize, timeout: Duration) -> Self {
-        let (woken, wakes) = mpsc::unbounded_channel();
         Self {
             max_concurrency,
             timeout,
@@ -93,8 +88,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
             next: 0,
             starting: Vec::new(),
             running: HashMap::new(),
-            woken,
-            wakes,
+            woken: Woken::new(),
             deadlines: VecDeque::new(),
             sleep: None,
             flushing: Vec::new(),
@@ -168,7 +162,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
         }
         let linked = self.linked && task.owner().is_some();
         self.running.insert(index, Running { task, input, linked });
-        let _ = self.woken.send(index);
+        self.woken.add(index);
     }
 
     /// Takes what has come of the tasks. Whether there is room for more; `Pending` while the caller must see nothing
@@ -176,9 +170,8 @@ impl<T: Send + 'static, I> Engine<T, I> {
     pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.poll_starting(cx);
         let before = self.in_work();
-        while let Poll::Ready(Some(index)) = self.wakes.poll_recv(cx) {
-            let bell = Waker::from(Arc::new(Bell { index, woken: self.woken.clone() }));
-            self.look(index, &bell);
+        while let Some((index, waker)) = self.woken.next(cx) {
+            self.look(index, &waker);
         }
         self.poll_deadlines(cx);
         self.flushing.retain_mut(|flush| flush.as_mut().poll(cx).is_pending());
@@ -330,17 +323,5 @@ impl<R> Output<R> {
 
     pub(super) fn len(&self) -> usize {
         self.early.len() + self.ready.len()
-    }
-}
-
-/// Wakes with the index of one task.
-struct Bell {
-    index: usize,
-    woken: UnboundedSender<usize>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        let _ = self.woken.send(self.index);
     }
 }
