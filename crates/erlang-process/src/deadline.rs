@@ -43,7 +43,15 @@ impl Deadline {
         }
     }
 
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Never => Poll::Pending,
+            _ => self.poll_timer(cx),
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Never => Poll::Pending,
             Self::Passed => Poll::Ready(()),

@@ -201,6 +201,11 @@ impl fmt::Debug for Panic {
 }
 
 /// What a process may return: nothing, a reason, or a result whose error is the reason.
+#[diagnostic::on_unimplemented(
+    message = "a process cannot return `{Self}`",
+    note = "a process returns `()`, `erlang_process::ExitReason`, or a `Result` of one of these whose error is the reason; to tell \
+            somebody a value, send it, or take `otp_task`"
+)]
 pub trait IntoExitReason {
     /// The reason that the process ends with.
     fn into_exit_reason(self) -> ExitReason;

@@ -1,0 +1,5 @@
+use erlang_process::spawn;
+
+fn main() {
+    spawn(async { 42 });
+}
