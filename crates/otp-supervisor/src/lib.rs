@@ -24,5 +24,5 @@ pub use crate::{
     child_info::ChildInfo,
     child_spec::{ChildId, ChildSpec, FailedToStartChild},
     error::SupervisorError,
-    semantics::{AutoShutdown, ChildType, Counts, Presence, Restart, Shutdown, Strategy},
+    semantics::{AutoShutdown, Backoff, ChildType, Counts, Presence, Restart, Shutdown, Strategy},
 };

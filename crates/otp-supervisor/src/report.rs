@@ -35,6 +35,9 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
         Report::ShutdownError { reason, child, count } => {
             error!(child, %reason, count, "child did not stop as asked");
         }
+        Report::Unresponsive { child } => {
+            error!(child, "child was killed and does not end: it never awaits, or blocks its thread");
+        }
         Report::GaveUp { child } => tracing::error!(
             target: "otp_supervisor::shutdown",
             %supervisor,
@@ -46,7 +49,7 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
 
 fn pid<I>(child: &Child<I, Pid>) -> Option<Pid> {
     match child.presence {
-        Presence::Running(pid) => Some(pid),
+        Presence::Running(pid) | Presence::Unresponsive(pid) => Some(pid),
         Presence::Restarting { last } => last,
         Presence::Undefined => None,
     }

@@ -142,6 +142,7 @@
 //! know either. Changing a supervisor's flags and children in flight (`code_change`) is not offered: there is no
 //! second version of a Rust program to change to.
 
+mod backoff;
 mod child;
 mod effect;
 mod error;
@@ -160,8 +161,9 @@ mod window;
 mod tests;
 
 pub use self::{
+    backoff::Backoff,
     child::{Child, ChildKey, ChildRules, ChildType, Counts, Presence, Template},
-    effect::{Answer, Effect, Ending, Handled, Report, Stop},
+    effect::{Answer, Effect, Ending, Handled, Rekeyed, Report, Stop},
     error::{Awaiting, CommandError, FlagsError, OutOfTurn, RulesError, SetupError},
     event::{Command, Event, FactoryCommand},
     factory::{Factory, FactoryEffect, FactoryEvent},
