@@ -41,13 +41,15 @@ use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{BoxFuture, Launch, Start, launch},
+    child_spec::{BoxFuture, ChildSpec, Launch, Start, launch},
     error::{SupervisorError, answered, started},
     semantics::{
         self, Backoff, ChildKey, ChildType, Counts, Event, FactoryCommand, FactoryFlags, Handled, Restart,
         Shutdown, Template,
     },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
+    supervised::Supervised,
+    supervision,
 };
 
 /// A factory of workers that are restarted after a crash, with a clone of the argument that each was first
@@ -227,6 +229,26 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
             shell::run::<Factory<A, D>>(core, [], own, debug, ack, handle)
         };
         start_process(spawn, Duration::MAX, body).await
+    }
+}
+
+impl<A: Send + 'static, D: Send + 'static> Supervised for Builder<A, D> {
+    type Data = Supervisor<A, D>;
+
+    fn supervised(self) -> ChildSpec<Supervisor<A, D>> {
+        supervision::supervisor(move || self.clone().start())
+    }
+}
+
+impl<A, D> Clone for Builder<A, D> {
+    fn clone(&self) -> Self {
+        Self {
+            make: self.make.clone(),
+            template: self.template,
+            flags: self.flags,
+            name: self.name,
+            debug: self.debug.clone(),
+        }
     }
 }
 

@@ -55,6 +55,12 @@ fn pid<I>(child: &Child<I, Pid>) -> Option<Pid> {
     }
 }
 
+/// What a bridge was started for has ended by itself.
+pub(crate) fn bridge_ended(reason: &ExitReason) {
+    let bridge = current().unwrap_or(Pid::OUTSIDE);
+    tracing::error!(target: "otp_supervisor::report", %bridge, %reason, "what is bridged has ended");
+}
+
 /// A message that no supervisor understands was dropped.
 pub(crate) fn unexpected(message: &str) {
     let supervisor = current().unwrap_or(Pid::OUTSIDE);

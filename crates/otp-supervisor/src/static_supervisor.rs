@@ -23,7 +23,11 @@
 //!
 //! Counterpart: `supervisor` in Erlang, `gleam/otp/static_supervisor`.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
 use otp_actor::{InitAck, StartError, Started, start_process};
@@ -36,6 +40,8 @@ use crate::{
     error::{SupervisorError, answered, started},
     semantics::{self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Event, Flags, Handled, Strategy},
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
+    supervised::Supervised,
+    supervision,
 };
 
 /// A supervisor with this strategy and no children yet.
@@ -63,6 +69,17 @@ pub struct Builder {
 }
 
 struct LaunchSlot(Launch);
+
+impl LaunchSlot {
+    /// A start that others have too.
+    fn shared(launch: &Arc<Mutex<Launch>>) -> Self {
+        let launch = launch.clone();
+        Self(Box::new(move || {
+            let mut launch = launch.lock().unwrap_or_else(PoisonError::into_inner);
+            launch()
+        }))
+    }
+}
 
 impl fmt::Debug for LaunchSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -152,6 +169,20 @@ impl Builder {
             shell::run::<Static>(core, children, own, debug, ack, handle)
         })
         .await
+    }
+}
+
+impl Supervised for Builder {
+    type Data = Supervisor;
+
+    fn supervised(self) -> ChildSpec<Supervisor> {
+        let Self { flags, children, name, debug } = self;
+        let children: Vec<_> =
+            children.into_iter().map(|(rules, slot)| (rules, Arc::new(Mutex::new(slot.0)))).collect();
+        supervision::supervisor(move || {
+            let children = children.iter().map(|(rules, launch)| (rules.clone(), LaunchSlot::shared(launch)));
+            Self { flags, children: children.collect(), name, debug: debug.clone() }.start()
+        })
     }
 }
 
