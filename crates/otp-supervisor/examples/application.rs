@@ -11,6 +11,8 @@
 //! not stop when asked to), `closed` (a start phase fails), `broken` (the door does not start), `doomed` (the door crashes
 //! until the supervisor gives up), `done` (the root ends normally), `slow` (the door takes for ever to start).
 
+#![allow(clippy::print_stdout)]
+
 use std::{env, future::pending, process::ExitCode, time::Duration};
 
 use erlang_process::{ExitReason, spawn, trap_exits};
