@@ -6,7 +6,7 @@ use erlang_process::{IntoExitReason, Pid, SharedError, spawn};
 use otp_actor::{StartError, Started};
 use tokio::sync::oneshot;
 
-use crate::semantics::{ChildRules, ChildType, Restart, Shutdown};
+use crate::semantics::{Backoff, ChildRules, ChildType, Restart, Shutdown};
 
 /// What a child is called by its supervisor: a text, or a number where none was given.
 ///
@@ -53,10 +53,14 @@ impl fmt::Debug for ChildId {
     }
 }
 
-pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// Starts a child, each time anew, and hands its data to who has asked for them.
+pub(crate) type Start<D> = Box<dyn FnMut(Option<Taker<D>>) -> Launching + Send>;
 
-/// Starts a child, each time anew.
-pub(crate) type Start<D> = Box<dyn FnMut() -> BoxFuture<Result<Started<D>, StartError>> + Send>;
+/// Takes what a start returns.
+pub(crate) type Taker<D> = Box<dyn FnOnce(D) + Send>;
+
+/// A start under way.
+pub(crate) type Launching = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send>>;
 
 /// How a child is started, and how its supervisor treats it. Made by [`worker`], [`supervisor`] or
 /// [`process`].
@@ -76,6 +80,7 @@ pub struct ChildSpec<D = ()> {
     significant: bool,
     shutdown: Shutdown,
     child_type: ChildType,
+    backoff: Option<Backoff>,
 }
 
 /// A child that is not a supervisor: an actor, or anything else whose start is a handshake.
@@ -96,7 +101,7 @@ pub struct ChildSpec<D = ()> {
 /// ```
 ///
 /// Counterpart: `supervision.worker` in Gleam.
-pub fn worker<D, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
+pub fn worker<D: 'static, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
 where
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
@@ -106,7 +111,7 @@ where
 /// A child that is itself a supervisor, and so gets all the time that it needs to stop its children.
 ///
 /// Counterpart: `supervision.supervisor` in Gleam.
-pub fn supervisor<D, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
+pub fn supervisor<D: 'static, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
 where
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
@@ -140,18 +145,19 @@ where
     })
 }
 
-impl<D> ChildSpec<D> {
+impl<D: 'static> ChildSpec<D> {
     fn new<F>(child_type: ChildType, mut start: impl FnMut() -> F + Send + 'static) -> Self
     where
         F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
     {
         Self {
             id: None,
-            start: Box::new(move || Box::pin(start())),
+            start: Box::new(move |taker| launching(start(), taker)),
             restart: Restart::Permanent,
             significant: false,
             shutdown: child_type.default_shutdown(),
             child_type,
+            backoff: None,
         }
     }
 
@@ -188,28 +194,47 @@ impl<D> ChildSpec<D> {
         self
     }
 
+    /// Puts the child's restarts off, each further one in a row for longer. Without this, a child is restarted at once, as in
+    /// OTP, which does not know this.
+    ///
+    /// Meanwhile the child is [restarting](crate::Presence::Restarting), and its supervisor serves others. Where its end
+    /// restarts others too, these are stopped at once and wait with it. A restart counts for the
+    /// [tolerance](crate::static_supervisor::Builder::restart_tolerance) when the child ends, not when it begins anew.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::{Backoff, supervision};
+    ///
+    /// let client = supervision::process(|| async { /* connect, and serve until the connection is lost */ })
+    ///     .backoff(Backoff::new(Duration::from_millis(100), Duration::from_secs(30)));
+    /// # drop(client);
+    /// ```
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
     /// The same child, with what its start returns turned into something else.
     ///
     /// Counterpart: `supervision.map_data` in Gleam.
-    pub fn map_data<E>(self, map: impl Fn(D) -> E + Clone + Send + 'static) -> ChildSpec<E>
-    where
-        D: 'static,
-    {
+    pub fn map_data<E: 'static>(self, map: impl Fn(D) -> E + Clone + Send + 'static) -> ChildSpec<E> {
         let mut start = self.start;
         ChildSpec {
             id: self.id,
-            start: Box::new(move || {
-                let starting = start();
+            start: Box::new(move |taker| {
                 let map = map.clone();
-                Box::pin(async move {
-                    let started = starting.await?;
-                    Ok(Started { pid: started.pid, data: map(started.data) })
-                })
+                start(Some(Box::new(move |data| {
+                    let data = map(data);
+                    if let Some(take) = taker {
+                        take(data);
+                    }
+                })))
             }),
             restart: self.restart,
             significant: self.significant,
             shutdown: self.shutdown,
             child_type: self.child_type,
+            backoff: self.backoff,
         }
     }
 
@@ -220,7 +245,13 @@ impl<D> ChildSpec<D> {
             ChildType::Worker => ChildRules::worker(id),
             ChildType::Supervisor => ChildRules::supervisor(id),
         };
-        rules.restart(self.restart).significant(self.significant).shutdown(self.shutdown)
+        ChildRules {
+            restart: self.restart,
+            significant: self.significant,
+            shutdown: self.shutdown,
+            backoff: self.backoff,
+            ..rules
+        }
     }
 }
 
@@ -232,12 +263,28 @@ impl<D> fmt::Debug for ChildSpec<D> {
             .field("significant", &self.significant)
             .field("shutdown", &self.shutdown)
             .field("child_type", &self.child_type)
+            .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
 }
 
+/// One start: its data goes to the taker.
+pub(crate) fn launching<D, F>(starting: F, taker: Option<Taker<D>>) -> Launching
+where
+    D: 'static,
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    Box::pin(async {
+        let Started { pid, data } = starting.await?;
+        if let Some(take) = taker {
+            take(data);
+        }
+        Ok(pid)
+    })
+}
+
 /// Starts a child whose data nobody waits for.
-pub(crate) type Launch = Box<dyn FnMut() -> BoxFuture<Result<Pid, StartError>> + Send>;
+pub(crate) type Launch = Box<dyn FnMut() -> Launching + Send>;
 
 /// A start that hands its data, the first time, to who has asked for the child.
 pub(crate) fn launch<D: Send + 'static>(
@@ -245,15 +292,8 @@ pub(crate) fn launch<D: Send + 'static>(
     mut asked: Option<oneshot::Sender<D>>,
 ) -> Launch {
     Box::new(move || {
-        let starting = start();
-        let asked = asked.take();
-        Box::pin(async move {
-            let started = starting.await?;
-            if let Some(asked) = asked {
-                drop(asked.send(started.data));
-            }
-            Ok(started.pid)
-        })
+        let taker = asked.take().map(|asked| -> Taker<D> { Box::new(|data| drop(asked.send(data))) });
+        start(taker)
     })
 }
 

@@ -9,12 +9,11 @@ use crate::semantics::{Child, Presence, Report};
 
 /// Tells what a supervisor has met, as a tracing event.
 pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>) {
-    let supervisor = current().unwrap_or(Pid::OUTSIDE);
     macro_rules! error {
         ($child:ident, $($field:tt)*) => {
             tracing::error!(
                 target: "otp_supervisor::report",
-                %supervisor,
+                supervisor = %this(),
                 child = %$child.rules.id,
                 pid = pid($child).map(tracing::field::display),
                 restart = ?$child.rules.restart,
@@ -25,7 +24,7 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
     match report {
         Report::Progress { child } => tracing::info!(
             target: "otp_supervisor::progress",
-            %supervisor,
+            supervisor = %this(),
             child = %child.rules.id,
             pid = pid(child).map(tracing::field::display),
             "child started"
@@ -35,25 +34,37 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
         Report::ShutdownError { reason, child, count } => {
             error!(child, %reason, count, "child did not stop as asked");
         }
+        Report::Unresponsive { child } => {
+            error!(child, "child was killed and does not end: it never awaits, or blocks its thread");
+        }
         Report::GaveUp { child } => tracing::error!(
             target: "otp_supervisor::shutdown",
-            %supervisor,
+            supervisor = %this(),
             child = %child.rules.id,
             "too many restarts: supervisor gives up"
         ),
     }
 }
 
+/// The supervisor.
+fn this() -> Pid {
+    current().unwrap_or(Pid::OUTSIDE)
+}
+
 fn pid<I>(child: &Child<I, Pid>) -> Option<Pid> {
     match child.presence {
-        Presence::Running(pid) => Some(pid),
+        Presence::Running(pid) | Presence::Unresponsive(pid) => Some(pid),
         Presence::Restarting { last } => last,
         Presence::Undefined => None,
     }
 }
 
+/// What a bridge was started for has ended by itself.
+pub(crate) fn bridge_ended(reason: &ExitReason) {
+    tracing::error!(target: "otp_supervisor::report", bridge = %this(), %reason, "what is bridged has ended");
+}
+
 /// A message that no supervisor understands was dropped.
 pub(crate) fn unexpected(message: &str) {
-    let supervisor = current().unwrap_or(Pid::OUTSIDE);
-    tracing::error!(target: "otp_supervisor::report", %supervisor, message, "supervisor dropped an unexpected message");
+    tracing::error!(target: "otp_supervisor::report", supervisor = %this(), message, "supervisor dropped an unexpected message");
 }
