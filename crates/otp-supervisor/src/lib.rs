@@ -11,6 +11,8 @@ pub mod factory_supervisor;
 pub mod partition_supervisor;
 pub mod semantics;
 pub mod static_supervisor;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// What children are made of: [`worker`](supervision::worker), [`supervisor`](supervision::supervisor) and
 /// [`process`](supervision::process).
