@@ -8,7 +8,7 @@
 //! # The tree
 //!
 //! ```text
-//! application::run                 SIGINT and SIGTERM stop the tree in order
+//! application::new(..).run()       SIGINT and SIGTERM stop the tree in order
 //! └── chat                         static supervisor, rest for one
 //!     ├── history                  actor: the last lines of each room
 //!     ├── directory                actor: who is here, under which nick, in which room
@@ -94,7 +94,7 @@ async fn main() -> ExitCode {
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .init();
 
-    match application::run(|| start(options)).await {
+    match application::new(|| start(options)).run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("chat: {}", root_cause(&error));

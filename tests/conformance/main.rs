@@ -1,7 +1,8 @@
 //! What the crates have to get right, scenario by scenario.
 //!
 //! The modules `sig`, `link`, `mon`, `proc` and `reg` are the catalogue of processes, `pl`, `gs`, `sys`, `glm` and `part`
-//! that of actors and system messages, `task`, `stream` and `tsup` that of tasks: each test is named after the scenario
+//! that of actors and system messages, `task`, `stream` and `tsup` that of tasks, and `sup`, with the tests of `otp-supervisor`,
+//! that of supervisors: each test is named after the scenario
 //! that it plays. What cannot mean anything in Rust stands in `not-applicable.md`. `beyond` and `nodes` pin
 //! what the catalogue does not say.
 //!
@@ -22,6 +23,7 @@ mod reg;
 mod reports;
 mod sig;
 mod stream;
+mod sup;
 mod support;
 mod sys;
 mod task;

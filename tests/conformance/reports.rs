@@ -57,6 +57,11 @@ impl Reports {
         (reports, Guard(()))
     }
 
+    /// Forgets those so far.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// Those of this target, so far.
     pub(crate) fn of(&self, target: &str) -> Vec<Report> {
         self.0.lock().unwrap().iter().filter(|report| report.target == target).cloned().collect()

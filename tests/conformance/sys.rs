@@ -208,7 +208,10 @@ async fn sys_20_a_function_that_is_done() {
 }
 
 /// Counts its calls in the subject.
-fn counting(tell: &Subject<u8>, number: u8) -> impl FnMut(&sys::Event<'_>, &u32) -> Debugging + Send + use<> {
+fn counting(
+    tell: &Subject<u8>,
+    number: u8,
+) -> impl FnMut(&sys::Event<'_>, &u32) -> Debugging + Clone + Send + Sync + use<> {
     let tell = tell.clone();
     move |event, _| {
         if event.kind() == EventKind::In {

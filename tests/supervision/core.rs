@@ -392,7 +392,7 @@ impl Node {
                     all.push((path, Some(process.nth)));
                     all.extend(process.below.iter().flat_map(Self::list));
                 }
-                Presence::Undefined | Presence::Restarting { .. } => all.push((path, None)),
+                Presence::Undefined | Presence::Restarting { .. } | Presence::Unresponsive(_) => all.push((path, None)),
             }
         }
         all
@@ -424,6 +424,8 @@ fn does<I>(effect: Effect<I, Pid, ReasonKind, ()>) -> Does {
         Effect::StopAll(stops) => Does::StopAll(stops),
         Effect::Retry { key } => Does::Retry(key),
         Effect::Forget { .. } | Effect::Ready | Effect::Report(Told::Progress { .. }) => Does::Nothing,
+        // Nothing is put off here, and no flags are changed.
+        Effect::RetryAfter { .. } | Effect::Rekey(_) | Effect::Report(Told::Unresponsive { .. }) => panic!("unasked"),
         Effect::Reply(reply) => Does::Answer(match reply {
             Ok(Reply::Started(_) | Reply::Done) => Answer::Done,
             Ok(Reply::Ignored) => Answer::Ignored,
@@ -458,7 +460,7 @@ fn does<I>(effect: Effect<I, Pid, ReasonKind, ()>) -> Does {
 
 fn child_pid<I>(child: &semantics::Child<I, Pid>) -> Option<Pid> {
     match child.presence {
-        Presence::Running(pid) => Some(pid),
+        Presence::Running(pid) | Presence::Unresponsive(pid) => Some(pid),
         Presence::Restarting { last } => last,
         Presence::Undefined => None,
     }

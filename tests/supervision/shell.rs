@@ -275,7 +275,7 @@ fn list(world: &Arc<World>, path: String) -> BoxFuture<'_, Option<Listed>> {
                         all.extend(list(world, path).await?);
                     }
                 }
-                Presence::Running(_) => return None,
+                Presence::Running(_) | Presence::Unresponsive(_) => return None,
             }
         }
         Some(all)

@@ -6,6 +6,9 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, Waker},
 };
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -15,6 +18,7 @@ use crate::{
     life::LifeEvent,
     node::Node,
     pid::Pid,
+    reference::Reference,
     subject::Subject,
     sync::{MODELLED, Mutex, Ordering, StaticAtomicU64},
 };
@@ -67,6 +71,77 @@ impl<M> Name<M> {
     #[must_use]
     pub fn registered_name(self) -> RegisteredName {
         self.name
+    }
+}
+
+impl<M> Name<M> {
+    /// Waits until a process holds this name, on the node of the caller, and returns it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: a loop around `whereis/1` in Erlang.
+    pub async fn registered(self) -> Pid {
+        Waiter::new(self.name, None).await
+    }
+
+    /// Waits until another process than `previous` holds this name, on the node of the caller, and returns it: until a
+    /// supervisor has started a successor.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Name, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = Name::<()>::new("worker");
+    /// let first = Spawn::new().unlinked().named(name).spawn(std::future::pending::<()>())?;
+    /// assert_eq!(name.registered().await, first);
+    ///
+    /// process::kill(first);
+    /// let second = Spawn::new().unlinked().named(name).spawn(std::future::pending::<()>())?;
+    /// assert_eq!(name.registered_after(first).await, second);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The name is registered before the process initialises itself; what is sent to it waits until it has.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: a loop around `whereis/1` in Erlang.
+    pub async fn registered_after(self, previous: Pid) -> Pid {
+        Waiter::new(self.name, Some(previous)).await
+    }
+}
+
+/// Who waits until a name is registered.
+struct Waiter {
+    node: Node,
+    name: RegisteredName,
+    previous: Option<Pid>,
+    reference: Reference,
+}
+
+impl Waiter {
+    fn new(name: RegisteredName, previous: Option<Pid>) -> Self {
+        let node = Node::current();
+        let reference = node.reference();
+        Self { node, name, previous, reference }
+    }
+}
+
+impl Future for Waiter {
+    type Output = Pid;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Pid> {
+        self.node.names().poll_registered(self.name, self.previous, self.reference, context.waker().clone())
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.node.names().forget_waiter(self.name, self.reference);
     }
 }
 
@@ -311,7 +386,14 @@ impl std::error::Error for NotRegistered {}
 /// moment at which its reason is decided the name counts as free, whether or not its entry is still here.
 /// A table's lock may be held while a process's is taken, never the other way round.
 pub(crate) struct Names {
-    shards: Box<[Mutex<FxHashMap<RegisteredName, Holder>>]>,
+    shards: Box<[Mutex<Shard>]>,
+}
+
+#[derive(Default)]
+struct Shard {
+    held: FxHashMap<RegisteredName, Holder>,
+    /// Who waits until a name is registered.
+    awaited: FxHashMap<RegisteredName, Vec<(Reference, Waker)>>,
 }
 
 struct Holder {
@@ -331,7 +413,7 @@ impl Names {
         let held = |spelled: (&str, u64)| {
             let sought: &dyn Spelled = &spelled;
             let shard = self.shard(sought).lock();
-            let (name, holder) = shard.get_key_value(sought)?;
+            let (name, holder) = shard.held.get_key_value(sought)?;
             holder.process.head().is_alive().then_some(*name)
         };
         held((text, 0)).or_else(|| {
@@ -343,7 +425,7 @@ impl Names {
         })
     }
 
-    fn shard(&self, name: impl Hash) -> &Mutex<FxHashMap<RegisteredName, Holder>> {
+    fn shard(&self, name: impl Hash) -> &Mutex<Shard> {
         use std::hash::BuildHasher;
         // The upper bits: the map itself goes by the lower ones.
         let hash = FxBuildHasher.hash_one(name) >> 32;
@@ -356,14 +438,14 @@ impl Names {
         name: RegisteredName,
         message: TypeId,
     ) -> Result<(), RegisterError> {
-        let previous = {
+        let (previous, awaited) = {
             let mut shard = self.shard(name).lock();
             // First: from its death on it is the reason that nothing can be registered for a process, whether
             // or not the process is still in the table.
             if !process.head().is_alive() {
                 return Err(RegisterError::NoProc);
             }
-            if let Some(holder) = shard.get(&name)
+            if let Some(holder) = shard.held.get(&name)
                 && holder.process.head().is_alive()
             {
                 return Err(RegisterError::NameTaken { holder: holder.process.head().pid });
@@ -382,9 +464,13 @@ impl Names {
                     }
                 }
             })?;
-            shard.insert(name, Holder { process: process.clone(), message })
+            let awaited = if shard.awaited.is_empty() { None } else { shard.awaited.remove(&name) };
+            (shard.held.insert(name, Holder { process: process.clone(), message }), awaited)
         };
         drop(previous);
+        for (_, waker) in awaited.unwrap_or_default() {
+            waker.wake();
+        }
         process.head().node.tell();
         Ok(())
     }
@@ -392,7 +478,7 @@ impl Names {
     pub(crate) fn unregister(&self, name: RegisteredName) -> Result<(), NotRegistered> {
         let holder = {
             let mut shard = self.shard(name).lock();
-            let holder = shard.get(&name).ok_or(NotRegistered)?;
+            let holder = shard.held.get(&name).ok_or(NotRegistered)?;
             holder.process.with(|control, _| {
                 if !control.is_alive() {
                     return Err(NotRegistered);
@@ -402,7 +488,7 @@ impl Names {
                 head.node.note(head.pid, || LifeEvent::Unregistered { pid: head.pid, name });
                 Ok(())
             })?;
-            shard.remove(&name)
+            shard.held.remove(&name)
         };
         if let Some(holder) = holder {
             holder.process.head().node.tell();
@@ -414,10 +500,10 @@ impl Names {
     pub(crate) fn release(&self, name: RegisteredName, pid: Pid) {
         let holder = {
             let mut shard = self.shard(name).lock();
-            if shard.get(&name).is_none_or(|holder| holder.process.head().pid != pid) {
+            if shard.held.get(&name).is_none_or(|holder| holder.process.head().pid != pid) {
                 return;
             }
-            shard.remove(&name)
+            shard.held.remove(&name)
         };
         drop(holder);
     }
@@ -425,14 +511,55 @@ impl Names {
     /// The process that holds the name, and the type of the messages that it takes by it.
     pub(crate) fn find(&self, name: RegisteredName) -> Option<(Process, TypeId)> {
         let shard = self.shard(name).lock();
-        let holder = shard.get(&name).filter(|holder| holder.process.head().is_alive())?;
+        let holder = shard.held.get(&name).filter(|holder| holder.process.head().is_alive())?;
         Some((holder.process.clone(), holder.message))
     }
 
     pub(crate) fn whereis(&self, name: RegisteredName) -> Option<Pid> {
         let shard = self.shard(name).lock();
-        let head = shard.get(&name)?.process.head();
+        let head = shard.held.get(&name)?.process.head();
         head.is_alive().then_some(head.pid)
+    }
+
+    /// The process that holds the name, other than `previous`; without one the waker is kept, under this reference.
+    fn poll_registered(
+        &self,
+        name: RegisteredName,
+        previous: Option<Pid>,
+        waiter: Reference,
+        waker: Waker,
+    ) -> Poll<Pid> {
+        let mut shard = self.shard(name).lock();
+        let holder = shard.held.get(&name).map(|holder| holder.process.head());
+        if let Some(head) = holder.filter(|head| head.is_alive() && Some(head.pid) != previous) {
+            let pid = head.pid;
+            drop(shard);
+            drop(waker);
+            return Poll::Ready(pid);
+        }
+        let waiters = shard.awaited.entry(name).or_default();
+        let before = match waiters.iter_mut().find(|(known, _)| *known == waiter) {
+            Some((_, known)) => Some(mem::replace(known, waker)),
+            None => {
+                waiters.push((waiter, waker));
+                None
+            }
+        };
+        drop(shard);
+        drop(before);
+        Poll::Pending
+    }
+
+    fn forget_waiter(&self, name: RegisteredName, waiter: Reference) {
+        let mut shard = self.shard(name).lock();
+        let Some(waiters) = shard.awaited.get_mut(&name) else { return };
+        let place = waiters.iter().position(|(known, _)| *known == waiter);
+        let gone = place.map(|place| waiters.swap_remove(place));
+        if waiters.is_empty() {
+            shard.awaited.remove(&name);
+        }
+        drop(shard);
+        drop(gone);
     }
 
     pub(crate) fn all(&self) -> Vec<RegisteredName> {
@@ -440,7 +567,11 @@ impl Names {
         for shard in &self.shards {
             let shard = shard.lock();
             names.extend(
-                shard.iter().filter(|(_, holder)| holder.process.head().is_alive()).map(|(name, _)| *name),
+                shard
+                    .held
+                    .iter()
+                    .filter(|(_, holder)| holder.process.head().is_alive())
+                    .map(|(name, _)| *name),
             );
         }
         names

@@ -1,6 +1,6 @@
 //! Building an actor.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use erlang_process::{
     ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
@@ -98,7 +98,7 @@ impl<I> New<I> {
     }
 }
 
-/// An actor that is ready to be started.
+/// An actor that is ready to be started; a clone of it, where state and handler can be cloned, to be started again.
 #[must_use = "an actor does nothing before it is started"]
 pub struct Builder<I, S, M, H> {
     init: I,
@@ -148,16 +148,16 @@ where
     /// [`get_status`](otp_system::get_status), and in its crash report.
     ///
     /// Counterpart: `format_status/1` of `gen_server`.
-    pub fn describe(mut self, describe: impl Fn(&S) -> String + Send + 'static) -> Self {
-        self.callbacks_mut().describe = Some(Box::new(move |state| Some(describe(state))));
+    pub fn describe(mut self, describe: impl Fn(&S) -> String + Send + Sync + 'static) -> Self {
+        self.callbacks_mut().describe = Some(Arc::new(move |state| Some(describe(state))));
         self
     }
 
     /// Describes messages to those who debug the actor, who otherwise learn their type only.
     ///
     /// Counterpart: `format_status/1` of `gen_server`, and its `message`.
-    pub fn describe_message(mut self, describe: impl Fn(&M) -> String + Send + 'static) -> Self {
-        self.callbacks_mut().describe_message = Some(Box::new(move |message| Some(describe(message))));
+    pub fn describe_message(mut self, describe: impl Fn(&M) -> String + Send + Sync + 'static) -> Self {
+        self.callbacks_mut().describe_message = Some(Arc::new(move |message| Some(describe(message))));
         self
     }
 
@@ -177,7 +177,7 @@ where
     /// function panics or exits, its reason takes the place of the first.
     ///
     /// Counterpart: `terminate/2` of `gen_server`.
-    pub fn on_terminate(mut self, function: impl FnOnce(&mut S, &ExitReason) + Send + 'static) -> Self {
+    pub fn on_terminate(mut self, function: impl Fn(&mut S, &ExitReason) + Send + Sync + 'static) -> Self {
         self.callbacks_mut().terminate = Some(terminate(move |state, reason| {
             function(state, reason);
             Box::pin(std::future::ready(()))
@@ -189,7 +189,7 @@ where
     /// how much.
     pub fn on_terminate_async<F>(mut self, function: F) -> Self
     where
-        F: for<'a> AsyncTerminate<'a, S> + Send + 'static,
+        F: for<'a> AsyncTerminate<'a, S> + Send + Sync + 'static,
     {
         self.callbacks_mut().terminate =
             Some(terminate(move |state, reason| Box::pin(function.call(state, reason))));
@@ -347,6 +347,19 @@ where
             server::run(own, ready, handler, Setup { parent, callbacks, debug }).await
         };
         handshake(spawn, init_timeout, body, monitored)
+    }
+}
+
+impl<I: Clone, S, M, H: Clone> Clone for Builder<I, S, M, H> {
+    fn clone(&self) -> Self {
+        Self {
+            init: self.init.clone(),
+            init_timeout: self.init_timeout,
+            handler: self.handler.clone(),
+            name: self.name,
+            callbacks: self.callbacks.clone(),
+            debug: self.debug.clone(),
+        }
     }
 }
 

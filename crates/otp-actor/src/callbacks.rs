@@ -3,17 +3,19 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::Arc,
 };
 
 use erlang_process::ExitReason;
 
 /// Cleans up, in the actor's process.
-pub(crate) type Terminate<S> = Box<dyn for<'a> FnOnce(&'a mut S, &'a ExitReason) -> Terminating<'a> + Send>;
+pub(crate) type Terminate<S> =
+    Arc<dyn for<'a> Fn(&'a mut S, &'a ExitReason) -> Terminating<'a> + Send + Sync>;
 
 /// A termination under way.
 pub(crate) type Terminating<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-type Describe<T> = Box<dyn Fn(&T) -> Option<String> + Send>;
+type Describe<T> = Arc<dyn Fn(&T) -> Option<String> + Send + Sync>;
 
 /// Those of an actor. One without any has no room for them either.
 pub(crate) struct Callbacks<S, M> {
@@ -25,6 +27,16 @@ pub(crate) struct Callbacks<S, M> {
 impl<S, M> Default for Callbacks<S, M> {
     fn default() -> Self {
         Self { terminate: None, describe: None, describe_message: None }
+    }
+}
+
+impl<S, M> Clone for Callbacks<S, M> {
+    fn clone(&self) -> Self {
+        Self {
+            terminate: self.terminate.clone(),
+            describe: self.describe.clone(),
+            describe_message: self.describe_message.clone(),
+        }
     }
 }
 
@@ -48,9 +60,9 @@ fn described<T>(describe: Option<&Describe<T>>, what: &T, notice: &str) -> Optio
 /// Names the lifetimes of a termination, which the compiler does not find by itself.
 pub(crate) fn terminate<S, F>(function: F) -> Terminate<S>
 where
-    F: for<'a> FnOnce(&'a mut S, &'a ExitReason) -> Terminating<'a> + Send + 'static,
+    F: for<'a> Fn(&'a mut S, &'a ExitReason) -> Terminating<'a> + Send + Sync + 'static,
 {
-    Box::new(function)
+    Arc::new(function)
 }
 
 /// An async function that cleans up after an actor. Implemented for every `async fn(&mut S, &ExitReason)`.
@@ -63,17 +75,17 @@ pub trait AsyncTerminate<'a, S: 'a> {
     type Future: Future<Output = ()> + Send + 'a;
 
     /// Calls the function.
-    fn call(self, state: &'a mut S, reason: &'a ExitReason) -> Self::Future;
+    fn call(&self, state: &'a mut S, reason: &'a ExitReason) -> Self::Future;
 }
 
 impl<'a, S: 'a, F, Fut> AsyncTerminate<'a, S> for F
 where
-    F: FnOnce(&'a mut S, &'a ExitReason) -> Fut,
+    F: Fn(&'a mut S, &'a ExitReason) -> Fut,
     Fut: Future<Output = ()> + Send + 'a,
 {
     type Future = Fut;
 
-    fn call(self, state: &'a mut S, reason: &'a ExitReason) -> Fut {
+    fn call(&self, state: &'a mut S, reason: &'a ExitReason) -> Fut {
         self(state, reason)
     }
 }

@@ -1,6 +1,6 @@
 //! Actors as one trait with callbacks.
 
-use std::{any::type_name, fmt};
+use std::{any::type_name, fmt, sync::Arc};
 
 use erlang_process::{ExitReason, Subject};
 
@@ -110,13 +110,19 @@ pub fn server<G: GenServer>(args: G::Args) -> Builder<ServerArgs<G>, G, G::Messa
     let mut builder = Builder::new(ServerArgs(args), INIT_TIMEOUT, Server(()));
     let callbacks = builder.callbacks_mut();
     callbacks.terminate = Some(terminate(|server: &mut G, reason| Box::pin(server.terminate(reason))));
-    callbacks.describe = Some(Box::new(G::describe));
-    callbacks.describe_message = Some(Box::new(G::describe_message));
+    callbacks.describe = Some(Arc::new(G::describe));
+    callbacks.describe_message = Some(Arc::new(G::describe_message));
     builder
 }
 
 /// What a [`GenServer`] is started with, see [`server`].
 pub struct ServerArgs<G: GenServer>(G::Args);
+
+impl<G: GenServer<Args: Clone>> Clone for ServerArgs<G> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<G: GenServer> fmt::Debug for ServerArgs<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +142,7 @@ impl<G: GenServer> Init<G, G::Message> for ServerArgs<G> {
 }
 
 /// The callbacks of a [`GenServer`] as a handler.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Server(());
 
 impl<G: GenServer> Handler<G, G::Message> for Server {

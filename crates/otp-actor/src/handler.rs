@@ -15,7 +15,7 @@ pub trait Handler<S, M>: Send + 'static {
 }
 
 /// A handler that is a function.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FnHandler<F>(pub(crate) F);
 
 impl<S, M, N, F> Handler<S, M> for FnHandler<F>
@@ -36,7 +36,7 @@ where
 }
 
 /// A handler that is an async function.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AsyncFnHandler<F>(pub(crate) F);
 
 impl<S, M, F> Handler<S, M> for AsyncFnHandler<F>

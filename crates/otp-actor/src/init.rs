@@ -119,7 +119,7 @@ pub trait Init<S, M>: Send + 'static {
 }
 
 /// A state that is given, see [`new`](crate::new).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State<S>(pub(crate) S);
 
 impl<S: Send + 'static, M: Send + 'static> Init<S, M> for State<S> {
@@ -131,6 +131,7 @@ impl<S: Send + 'static, M: Send + 'static> Init<S, M> for State<S> {
 }
 
 /// A state that an initialiser makes, see [`with_initialiser`](crate::with_initialiser).
+#[derive(Clone)]
 pub struct Initialiser<F>(pub(crate) F);
 
 impl<F> fmt::Debug for Initialiser<F> {

@@ -128,8 +128,8 @@ async fn terminate<S: 'static, M>(
     system: System,
 ) -> ExitReason {
     let End { mut reason, message, reply } = end;
-    let mut callbacks = callbacks.map(|callbacks| *callbacks).unwrap_or_default();
-    if let Some(terminate) = callbacks.terminate.take() {
+    let callbacks = callbacks.map(|callbacks| *callbacks).unwrap_or_default();
+    if let Some(terminate) = &callbacks.terminate {
         // Called inside the future: it may panic before it has made one.
         let terminated = catch(async { terminate(state, &reason).await }).await;
         if let Err(failed) = terminated {

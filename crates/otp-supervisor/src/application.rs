@@ -5,51 +5,121 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), application::ApplicationError> {
-//!     application::run(|| {
+//!     let root = || {
 //!         supervisor::new(Strategy::OneForOne)
 //!             .add(supervision::process(|| async { /* serve */ }))
 //!             .start()
-//!     })
-//!     .await
+//!     };
+//!     application::new(root).run().await
 //! }
 //! ```
+//!
+//! | what happens | what the application does | exit code of this program |
+//! |---|---|---|
+//! | SIGINT (Ctrl-C) or SIGTERM | stops the tree in order | 0 |
+//! | the same once more | kills the tree | 1 |
+//! | the root ends normally | is done | 0 |
+//! | the root gives up, or ends for any other reason | is done | 1 |
+//! | the root does not start | nothing is left of it | 1 |
+//! | a start phase fails | stops the tree in order | 1 |
+//!
+//! A tokio runtime that is dropped waits for polls that are under way: a process that never awaits, or blocks its thread, keeps
+//! the program there after the application is done. A program that must end all the same makes its runtime itself and
+//! calls `shutdown_background` on it, or ends by [`std::process::exit`].
 
-use std::{error::Error, fmt, io};
+use std::{
+    error::Error,
+    fmt,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use erlang_process::{
-    ExitMessage, ExitReason, Pid, Selector, Spawn, Subject, capture_panics, kill, run as run_process,
-    send_exit, trap_exits,
+    ExitMessage, ExitReason, Pid, Selector, SharedError, Spawn, Subject, capture_panics, kill,
+    run as run_process, send_exit, trap_exits,
 };
 use otp_actor::{StartError, Started};
 
-/// Starts the root of a supervision tree, and returns when the tree has ended: by itself, or because the
-/// operating system has asked for it, by SIGINT (Ctrl-C) or SIGTERM. Then the tree is stopped in order; a
-/// second signal kills it.
+/// An application whose supervision tree has this root.
 ///
-/// Panics in processes become crash reports from here on, and are not printed: see
-/// [`capture_panics`].
-///
-/// # Errors
-///
-/// [`ApplicationError`]: the root did not start, or ended for another reason than that it was done or was
-/// asked to; or signals cannot be received.
-///
-/// # Cancel safety
-///
-/// Dropping the future kills the tree.
-///
-/// # Panics
-///
-/// Outside a tokio runtime with its I/O driver.
-///
-/// Counterpart: `application:start/1` with the type `permanent`, and `init:stop/0`.
-pub async fn run<D, F>(start: impl FnOnce() -> F + Send + 'static) -> Result<(), ApplicationError>
+/// Counterpart: `start/2` of the behaviour `application`.
+pub fn new<D, F>(start: impl FnOnce() -> F + Send + 'static) -> Application
 where
     D: Send + 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
-    capture_panics();
-    run_process(master(start)).await.unwrap_or_else(|reason| Err(ApplicationError::Ended(reason)))
+    let start = move || -> Starting { Box::pin(async { Ok(start().await?.pid) }) };
+    Application { start: Box::new(start), phases: Vec::new() }
+}
+
+/// An application to be run.
+#[must_use = "an application does nothing before it is run"]
+pub struct Application {
+    start: Box<dyn FnOnce() -> Starting + Send>,
+    phases: Vec<Phase>,
+}
+
+type Starting = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send>>;
+
+struct Phase {
+    name: &'static str,
+    run: Box<dyn FnOnce() -> Running + Send>,
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<(), SharedError>> + Send>>;
+
+impl Application {
+    /// What is to be done when the tree runs, before the application counts as started: to open the doors when everybody is
+    /// in place, say. Phases run one after the other, in the order in which they are given.
+    ///
+    /// Counterpart: `start_phases` of an application, `start_phase/3`.
+    pub fn start_phase<E, F>(mut self, name: &'static str, phase: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        let run = move || -> Running {
+            let phase = phase();
+            Box::pin(async { phase.await.map_err(|error| error.into().into()) })
+        };
+        self.phases.push(Phase { name, run: Box::new(run) });
+        self
+    }
+
+    /// Starts the root and runs the phases, and returns when the tree has ended: by itself, or because the operating system has
+    /// asked for it, by SIGINT (Ctrl-C) or SIGTERM. Then the tree is stopped in order, and phases that are left do not run; a
+    /// second signal kills it, also while it starts.
+    ///
+    /// Panics in processes become crash reports from here on, and are not printed: see
+    /// [`capture_panics`].
+    ///
+    /// # Errors
+    ///
+    /// [`ApplicationError`]: the root did not start, a phase failed, or the root ended for another reason than that it was done
+    /// or was asked to; or signals cannot be received.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the tree.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its I/O driver.
+    ///
+    /// Counterpart: `application:start/1` with the type `permanent`, and `init:stop/0`.
+    pub async fn run(self) -> Result<(), ApplicationError> {
+        capture_panics();
+        run_process(master(self)).await.unwrap_or_else(|reason| Err(ApplicationError::Ended(reason)))
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phases = self.phases.iter().map(|phase| phase.name);
+        f.debug_struct("Application").field("phases", &phases.collect::<Vec<_>>()).finish_non_exhaustive()
+    }
 }
 
 enum Event {
@@ -58,33 +128,93 @@ enum Event {
 }
 
 /// The process above the root.
-async fn master<D, F>(start: impl FnOnce() -> F) -> Result<(), ApplicationError>
-where
-    F: Future<Output = Result<Started<D>, StartError>>,
-{
+async fn master(application: Application) -> Result<(), ApplicationError> {
+    let Application { start, phases } = application;
     let not_a_process = |error| ApplicationError::Start(StartError::failed(error));
     trap_exits(true).map_err(not_a_process)?;
     let asked = Subject::new().map_err(not_a_process)?;
     watch_signals(asked.clone())?;
-    let root = start().await.map_err(ApplicationError::Start)?.pid;
-    let mut events = Selector::new()
-        .select(&asked, |()| Event::Asked)
-        .select_trapped_exit_of(root, |exit: ExitMessage| Event::Ended(exit.reason));
-    let mut asked_before = false;
-    loop {
-        match events.receive_forever().await {
-            Ok(Event::Asked) if !asked_before => {
-                tracing::info!(target: "otp_supervisor::application", "stopping");
-                asked_before = true;
-                send_exit(root, ExitReason::Shutdown);
-            }
-            Ok(Event::Asked) => kill(root),
-            // A root that gives up ends with `shutdown`, too: that is no success unless it was asked for.
-            Ok(Event::Ended(ExitReason::Normal)) => return Ok(()),
-            Ok(Event::Ended(reason)) if asked_before && reason.is_orderly() => return Ok(()),
-            Ok(Event::Ended(reason)) => return Err(ApplicationError::Ended(reason)),
-            Err(error) => return Err(ApplicationError::Ended(ExitReason::error(error))),
+    let mut signals = Selector::new().select(&asked, |()| Event::Asked);
+
+    let mut starting = start();
+    let (started, asked_before) = match interruptible(&mut starting, &mut signals).await {
+        Ok(started) => (started, false),
+        Err(Event::Ended(reason)) => return Err(ApplicationError::Ended(reason)),
+        // What is half started is stopped when it has started; or killed, when they will not wait for that.
+        Err(Event::Asked) => match interruptible(&mut starting, &mut signals).await {
+            Ok(started) => (started, true),
+            Err(_) => return Err(ApplicationError::Ended(ExitReason::Killed)),
+        },
+    };
+    let root = started.map_err(ApplicationError::Start)?;
+    let mut tree = Tree {
+        root,
+        events: signals.select_trapped_exit_of(root, |exit: ExitMessage| Event::Ended(exit.reason)),
+    };
+    if asked_before {
+        return tree.stopped(Ok(())).await;
+    }
+    for Phase { name, run } in phases {
+        match interruptible(&mut run(), &mut tree.events).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return tree.stopped(Err(ApplicationError::StartPhase { name, error })).await,
+            Err(Event::Asked) => return tree.stopped(Ok(())).await,
+            Err(Event::Ended(reason)) => return ended(reason),
         }
+    }
+    match tree.event().await {
+        Event::Asked => tree.stopped(Ok(())).await,
+        Event::Ended(reason) => ended(reason),
+    }
+}
+
+/// What comes of a future, unless something happens before.
+async fn interruptible<T>(
+    future: &mut Pin<Box<dyn Future<Output = T> + Send>>,
+    events: &mut Selector<Event>,
+) -> Result<T, Event> {
+    let mut event = pin!(next(events));
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Ok(value)),
+        Poll::Pending => event.as_mut().poll(context).map(Err),
+    })
+    .await
+}
+
+async fn next(events: &mut Selector<Event>) -> Event {
+    events.receive_forever().await.unwrap_or_else(|error| Event::Ended(ExitReason::error(error)))
+}
+
+/// The tree, and what is heard of it.
+struct Tree {
+    root: Pid,
+    events: Selector<Event>,
+}
+
+impl Tree {
+    async fn event(&mut self) -> Event {
+        next(&mut self.events).await
+    }
+
+    /// Stops the tree in order, and kills it if that is asked for as well. Returns what is to be told if it is done.
+    async fn stopped(&mut self, outcome: Result<(), ApplicationError>) -> Result<(), ApplicationError> {
+        tracing::info!(target: "otp_supervisor::application", "stopping");
+        send_exit(self.root, ExitReason::Shutdown);
+        loop {
+            match self.event().await {
+                Event::Asked => kill(self.root),
+                Event::Ended(reason) if reason.is_orderly() => return outcome,
+                Event::Ended(reason) => return outcome.and(Err(ApplicationError::Ended(reason))),
+            }
+        }
+    }
+}
+
+/// What the end of a root means that nobody has asked for. One that gives up ends with `shutdown`: that is no success.
+fn ended(reason: ExitReason) -> Result<(), ApplicationError> {
+    match reason {
+        ExitReason::Normal => Ok(()),
+        reason => Err(ApplicationError::Ended(reason)),
     }
 }
 
@@ -146,6 +276,13 @@ impl Signals {
 pub enum ApplicationError {
     /// Its root did not start.
     Start(StartError),
+    /// One of its start phases failed.
+    StartPhase {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        error: SharedError,
+    },
     /// Its root ended for this reason.
     Ended(ExitReason),
     /// The signals of the operating system cannot be received.
@@ -156,6 +293,7 @@ impl fmt::Display for ApplicationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(error) => write!(f, "the application did not start: {error}"),
+            Self::StartPhase { name, error } => write!(f, "the start phase {name} failed: {error}"),
             Self::Ended(reason) => write!(f, "the application ended: {reason}"),
             Self::Signals(error) => write!(f, "signals cannot be received: {error}"),
         }
@@ -166,6 +304,7 @@ impl Error for ApplicationError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Start(error) => Some(error),
+            Self::StartPhase { error, .. } => Some(&**error),
             Self::Ended(reason) => Some(reason),
             Self::Signals(error) => Some(error),
         }

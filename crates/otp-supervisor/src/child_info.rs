@@ -24,7 +24,7 @@ impl<I> ChildInfo<I> {
     pub fn pid(&self) -> Option<Pid> {
         match self.presence {
             Presence::Running(pid) => Some(pid),
-            Presence::Undefined | Presence::Restarting { .. } => None,
+            Presence::Undefined | Presence::Restarting { .. } | Presence::Unresponsive(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use erlang_process::{IntoExitReason, Pid, SharedError, spawn};
 use otp_actor::{StartError, Started};
 use tokio::sync::oneshot;
 
-use crate::semantics::{ChildRules, ChildType, Restart, Shutdown};
+use crate::semantics::{Backoff, ChildRules, ChildType, Restart, Shutdown};
 
 /// What a child is called by its supervisor: a text, or a number where none was given.
 ///
@@ -76,6 +76,7 @@ pub struct ChildSpec<D = ()> {
     significant: bool,
     shutdown: Shutdown,
     child_type: ChildType,
+    backoff: Option<Backoff>,
 }
 
 /// A child that is not a supervisor: an actor, or anything else whose start is a handshake.
@@ -152,6 +153,7 @@ impl<D> ChildSpec<D> {
             significant: false,
             shutdown: child_type.default_shutdown(),
             child_type,
+            backoff: None,
         }
     }
 
@@ -188,6 +190,26 @@ impl<D> ChildSpec<D> {
         self
     }
 
+    /// Puts the child's restarts off, each further one in a row for longer. Without this, a child is restarted at once, as in
+    /// OTP, which does not know this.
+    ///
+    /// Meanwhile the child is [restarting](crate::Presence::Restarting), and its supervisor serves others. Where its end
+    /// restarts others too, these are stopped at once and wait with it. A restart counts for the
+    /// [tolerance](crate::static_supervisor::Builder::restart_tolerance) when the child ends, not when it begins anew.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::{Backoff, supervision};
+    ///
+    /// let client = supervision::process(|| async { /* connect, and serve until the connection is lost */ })
+    ///     .backoff(Backoff::new(Duration::from_millis(100), Duration::from_secs(30)));
+    /// # drop(client);
+    /// ```
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
     /// The same child, with what its start returns turned into something else.
     ///
     /// Counterpart: `supervision.map_data` in Gleam.
@@ -210,6 +232,7 @@ impl<D> ChildSpec<D> {
             significant: self.significant,
             shutdown: self.shutdown,
             child_type: self.child_type,
+            backoff: self.backoff,
         }
     }
 
@@ -220,7 +243,13 @@ impl<D> ChildSpec<D> {
             ChildType::Worker => ChildRules::worker(id),
             ChildType::Supervisor => ChildRules::supervisor(id),
         };
-        rules.restart(self.restart).significant(self.significant).shutdown(self.shutdown)
+        ChildRules {
+            restart: self.restart,
+            significant: self.significant,
+            shutdown: self.shutdown,
+            backoff: self.backoff,
+            ..rules
+        }
     }
 }
 
@@ -232,6 +261,7 @@ impl<D> fmt::Debug for ChildSpec<D> {
             .field("significant", &self.significant)
             .field("shutdown", &self.shutdown)
             .field("child_type", &self.child_type)
+            .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
 }

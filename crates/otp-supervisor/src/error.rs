@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     child_spec::ChildId,
-    semantics::{Answer, ChildKey, CommandError, RulesError},
+    semantics::{Answer, ChildKey, CommandError, FlagsError, RulesError},
     shell::Outcome,
 };
 
@@ -32,6 +32,10 @@ pub enum SupervisorError {
     MaxChildren,
     /// The child cannot be supervised so.
     InvalidRules(RulesError<ChildId>),
+    /// The child was killed, and this process of it does not end. It is not started again, or forgotten, before it has.
+    Unresponsive(Pid),
+    /// The supervisor cannot be changed to these flags.
+    InvalidFlags(FlagsError),
     /// The child did not start.
     StartFailed(StartError),
     /// The child chose not to run.
@@ -50,6 +54,8 @@ impl fmt::Display for SupervisorError {
             Self::NotFound => f.write_str("there is no such child"),
             Self::MaxChildren => f.write_str("the supervisor has as many children as it may have"),
             Self::InvalidRules(error) => error.fmt(f),
+            Self::Unresponsive(pid) => write!(f, "the child was killed, and its process {pid} does not end"),
+            Self::InvalidFlags(error) => error.fmt(f),
             Self::StartFailed(error) => write!(f, "the child did not start: {error}"),
             Self::Ignored => f.write_str("the child chose not to run"),
             Self::Call(error) => write!(f, "the supervisor did not answer: {error}"),
@@ -61,6 +67,7 @@ impl Error for SupervisorError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::InvalidRules(error) => error.source(),
+            Self::InvalidFlags(error) => error.source(),
             Self::StartFailed(error) => Some(error),
             Self::Call(error) => Some(error),
             _ => None,
@@ -98,6 +105,8 @@ fn plain<I>(error: CommandError<I, Pid, StartError>) -> SupervisorError {
         CommandError::Restarting => SupervisorError::Restarting,
         CommandError::MaxChildren => SupervisorError::MaxChildren,
         CommandError::StartFailed(error) => SupervisorError::StartFailed(error),
+        CommandError::Unresponsive(pid) => SupervisorError::Unresponsive(pid),
+        CommandError::InvalidFlags(error) => SupervisorError::InvalidFlags(error),
         CommandError::NotFound | CommandError::InvalidRules(_) => SupervisorError::NotFound,
     }
 }

@@ -36,17 +36,20 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
 use otp_actor::{InitAck, StartError, Started, start_process};
+use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{BoxFuture, Launch, Start, launch},
+    child_spec::{BoxFuture, ChildSpec, Launch, Start, launch},
     error::{SupervisorError, answered, started},
     semantics::{
-        self, ChildKey, ChildType, Counts, Event, FactoryCommand, FactoryFlags, Handled, Restart, Shutdown,
-        Template,
+        self, Backoff, ChildKey, ChildType, Counts, Event, FactoryCommand, FactoryFlags, Handled, Restart,
+        Shutdown, Template,
     },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
+    supervised::Supervised,
+    supervision,
 };
 
 /// A factory of workers that are restarted after a crash, with a clone of the argument that each was first
@@ -117,15 +120,22 @@ pub struct Builder<A, D> {
     template: Template,
     flags: FactoryFlags,
     name: Option<Name<Message<A, D>>>,
+    debug: DebugOptions,
 }
 
 impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     fn new(child_type: ChildType, restart: Restart, make: Make<A, D>) -> Self {
         Self {
             make,
-            template: Template { restart, shutdown: child_type.default_shutdown(), child_type },
+            template: Template {
+                restart,
+                shutdown: child_type.default_shutdown(),
+                child_type,
+                backoff: None,
+            },
             flags: FactoryFlags::default(),
             name: None,
+            debug: DebugOptions::new(),
         }
     }
 
@@ -168,6 +178,20 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
         self
     }
 
+    /// Puts the restarts of each child off, see [`ChildSpec::backoff`](crate::ChildSpec::backoff). OTP does not know this.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.template.backoff = Some(backoff);
+        self
+    }
+
+    /// Begins with these debug functions, see [`otp_system`]. They see what the supervisor takes out of its mailbox.
+    ///
+    /// Counterpart: the option `debug` of `gen_server:start_link/4`.
+    pub fn debug(mut self, options: DebugOptions) -> Self {
+        self.debug = options;
+        self
+    }
+
     /// Registers the supervisor under this name, by which it is found when it was restarted: see
     /// [`Supervisor::named`].
     ///
@@ -193,7 +217,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     ///
     /// Counterpart: `factory_supervisor.start` in Gleam.
     pub async fn start(self) -> Result<Started<Supervisor<A, D>>, StartError> {
-        let Self { make, template, flags, name } = self;
+        let Self { make, template, flags, name, debug } = self;
         let core = semantics::Factory::new(flags).map_err(StartError::failed)?;
         let spawn = match name {
             Some(name) => Spawn::new().named(name),
@@ -202,9 +226,29 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
         let body = move |own: Subject<Message<A, D>>, ack: InitAck<Supervisor<A, D>>| {
             let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
             let core = Children { core, template, make };
-            shell::run::<Factory<A, D>>(core, [], own, ack, handle)
+            shell::run::<Factory<A, D>>(core, [], own, debug, ack, handle)
         };
         start_process(spawn, Duration::MAX, body).await
+    }
+}
+
+impl<A: Send + 'static, D: Send + 'static> Supervised for Builder<A, D> {
+    type Data = Supervisor<A, D>;
+
+    fn supervised(self) -> ChildSpec<Supervisor<A, D>> {
+        supervision::supervisor(move || self.clone().start())
+    }
+}
+
+impl<A, D> Clone for Builder<A, D> {
+    fn clone(&self) -> Self {
+        Self {
+            make: self.make.clone(),
+            template: self.template,
+            flags: self.flags,
+            name: self.name,
+            debug: self.debug.clone(),
+        }
     }
 }
 
@@ -313,6 +357,21 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
         self.call(Request::WhichChildren).await
     }
 
+    /// The child that has this process, or had it before its restart became due; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: `supervisor:get_childspec/2` by pid.
+    pub async fn which_child(&self, pid: Pid) -> Result<Option<ChildInfo<ChildKey>>, CallError> {
+        self.call(|reply| Request::WhichChild(pid, reply)).await
+    }
+
     /// How many children there are, and of which kinds.
     ///
     /// # Errors
@@ -374,6 +433,7 @@ enum Request<A, D> {
     StartChild(A, Option<Restart>, oneshot::Sender<D>, Reply<Answered>),
     TerminateChild(Pid, Reply<Answered>),
     WhichChildren(Reply<Vec<ChildInfo<ChildKey>>>),
+    WhichChild(Pid, Reply<Option<ChildInfo<ChildKey>>>),
     CountChildren(Reply<Counts>),
     Retry(ChildKey),
 }
@@ -428,14 +488,18 @@ impl<A: Send + 'static, D: Send + 'static> Behaviour for Factory<A, D> {
                     template.restart = restart;
                 }
                 let command = FactoryCommand::StartChild(template);
-                answer(shell.command(command, Some(child)).await, reply)
+                answer(shell.command(command, [child]).await, reply)
             }
             Request::TerminateChild(pid, reply) => {
                 let alive = erlang_process::is_alive(pid);
-                answer(shell.command(FactoryCommand::TerminateChild { pid, alive }, None).await, reply)
+                answer(shell.command(FactoryCommand::TerminateChild { pid, alive }, []).await, reply)
             }
             Request::WhichChildren(reply) => {
                 reply.send(shell.core.core.which_children().map(|child| shell.info(child)).collect());
+                None
+            }
+            Request::WhichChild(pid, reply) => {
+                reply.send(shell.core.core.which_child(pid).map(|child| shell.info(child)));
                 None
             }
             Request::CountChildren(reply) => {

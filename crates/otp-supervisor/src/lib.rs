@@ -5,12 +5,14 @@ mod child_spec;
 mod error;
 mod report;
 mod shell;
+mod supervised;
 
 pub mod application;
 pub mod factory_supervisor;
 pub mod partition_supervisor;
 pub mod semantics;
 pub mod static_supervisor;
+pub mod supervisor_bridge;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -26,5 +28,6 @@ pub use crate::{
     child_info::ChildInfo,
     child_spec::{ChildId, ChildSpec, FailedToStartChild},
     error::SupervisorError,
-    semantics::{AutoShutdown, ChildType, Counts, Presence, Restart, Shutdown, Strategy},
+    semantics::{AutoShutdown, Backoff, ChildType, Counts, Presence, Restart, Shutdown, Strategy},
+    supervised::Supervised,
 };

@@ -55,6 +55,7 @@ use crate::{
     error::SupervisorError,
     semantics::{Counts, Strategy},
     static_supervisor,
+    supervised::Supervised,
 };
 
 /// The copies of one child, each reached by the keys that are its share.
@@ -69,6 +70,12 @@ struct Table<D> {
     active: AtomicUsize,
     /// Held while that is changed.
     resizing: Mutex<()>,
+}
+
+impl<D> Table<D> {
+    fn activate_all(&self) {
+        self.active.store(self.children.len(), Ordering::Release);
+    }
 }
 
 impl<D: Clone + Send + Sync + 'static> Partitions<D> {
@@ -207,8 +214,20 @@ impl<D: Clone + Send + Sync + 'static> Builder<D> {
     pub async fn start(self) -> Result<Started<Supervisor<D>>, StartError> {
         let Self { partitions, supervisor } = self;
         let Started { pid, data: children } = supervisor.start().await?;
-        partitions.0.active.store(partitions.0.children.len(), Ordering::Release);
+        partitions.0.activate_all();
         Ok(Started { pid, data: Supervisor { partitions, children } })
+    }
+}
+
+impl<D: Clone + Send + Sync + 'static> Supervised for Builder<D> {
+    type Data = Supervisor<D>;
+
+    fn supervised(self) -> ChildSpec<Supervisor<D>> {
+        let Self { partitions, supervisor } = self;
+        supervisor.supervised().map_data(move |children| {
+            partitions.0.activate_all();
+            Supervisor { partitions: partitions.clone(), children }
+        })
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
         Report::ShutdownError { reason, child, count } => {
             error!(child, %reason, count, "child did not stop as asked");
         }
+        Report::Unresponsive { child } => {
+            error!(child, "child was killed and does not end: it never awaits, or blocks its thread");
+        }
         Report::GaveUp { child } => tracing::error!(
             target: "otp_supervisor::shutdown",
             %supervisor,
@@ -46,10 +49,16 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
 
 fn pid<I>(child: &Child<I, Pid>) -> Option<Pid> {
     match child.presence {
-        Presence::Running(pid) => Some(pid),
+        Presence::Running(pid) | Presence::Unresponsive(pid) => Some(pid),
         Presence::Restarting { last } => last,
         Presence::Undefined => None,
     }
+}
+
+/// What a bridge was started for has ended by itself.
+pub(crate) fn bridge_ended(reason: &ExitReason) {
+    let bridge = current().unwrap_or(Pid::OUTSIDE);
+    tracing::error!(target: "otp_supervisor::report", %bridge, %reason, "what is bridged has ended");
 }
 
 /// A message that no supervisor understands was dropped.

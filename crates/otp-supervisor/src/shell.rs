@@ -1,13 +1,17 @@
 //! The process around the core: it carries out what the core decides, and decides nothing.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::Duration,
+};
 
 use erlang_process::{
     CallError, Down, ExitMessage, ExitReason, Monitor, Pid, Selector, Subject, catch, kill, monitor,
     send_exit, timeout, trap_exits, unlink,
 };
 use otp_actor::{InitAck, StartError};
-use otp_system::{After, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
+use otp_system::{After, DebugOptions, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
@@ -16,8 +20,8 @@ use crate::{
     child_spec::{FailedToStartChild, Launch},
     report,
     semantics::{
-        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Handled, Reason, ReasonKind, Shutdown,
-        Stop,
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Handled, Reason, ReasonKind, Rekeyed,
+        Shutdown, Stop,
     },
 };
 
@@ -80,13 +84,15 @@ pub(crate) struct Shell<B: Behaviour> {
     pub(crate) core: B::Core,
     children: FxHashMap<ChildKey, Child>,
     subject: Subject<B::Request>,
-    /// The start of the child that is being asked for: the core has not numbered it yet.
-    incoming: Option<Launch>,
+    /// The starts of the children that the command being served brings: the core has not numbered them yet.
+    incoming: VecDeque<Launch>,
     /// What the core has answered to the command that is being served.
     outcome: Option<Outcome<<B::Core as Core>::Id>>,
     ack: Option<(InitAck<B::Handle>, B::Handle)>,
     epoch: Instant,
     numbered: u64,
+    /// Children that were killed and do not end, by what will tell of their end after all.
+    unresponsive: FxHashMap<Monitor, Pid>,
 }
 
 /// Stops a supervisor in order and waits until it is gone.
@@ -99,6 +105,7 @@ pub(crate) async fn run<B: Behaviour>(
     core: B::Core,
     children: impl IntoIterator<Item = (ChildKey, Launch)>,
     subject: Subject<B::Request>,
+    debug: DebugOptions,
     ack: InitAck<B::Handle>,
     handle: B::Handle,
 ) -> ExitReason {
@@ -113,14 +120,15 @@ pub(crate) async fn run<B: Behaviour>(
         numbered: children.len() as u64,
         children,
         subject,
-        incoming: None,
+        incoming: VecDeque::new(),
         outcome: None,
         ack: Some((ack, handle)),
         epoch: Instant::now(),
+        unresponsive: FxHashMap::default(),
     };
     match shell.feed(Event::Boot).await {
         Some(reason) => reason,
-        None => shell.serve(parent).await,
+        None => shell.serve(parent, debug).await,
     }
 }
 
@@ -128,22 +136,24 @@ pub(crate) async fn run<B: Behaviour>(
 enum Message<R> {
     Request(R),
     Exit(ExitMessage),
+    Down(Down),
     System(SystemMessage),
     Unexpected(String),
 }
 
 impl<B: Behaviour> Shell<B> {
-    async fn serve(&mut self, parent: Option<Pid>) -> ExitReason {
+    async fn serve(&mut self, parent: Option<Pid>, debug: DebugOptions) -> ExitReason {
         let mut running = Selector::new()
             .select(&self.subject, Message::Request)
             .select_trapped_exits(Message::Exit)
+            .select_monitors(Message::Down)
             .select_raw(Message::System)
             .select_other(|message| Message::Unexpected(message.to_string()));
         let mut suspended = Selector::new().select_raw(Message::System);
         if let Some(parent) = parent {
             suspended = suspended.select_trapped_exit_of(parent, Message::Exit);
         }
-        let mut system = System::new(B::MODULE, parent);
+        let mut system = System::new(B::MODULE, parent).debugging(debug);
         loop {
             let selector = match system.mode() {
                 Mode::Running => &mut running,
@@ -159,7 +169,7 @@ impl<B: Behaviour> Shell<B> {
                         let text = format!("the end of {}: {}", exit.pid, exit.reason);
                         system.event(&SystemEvent::of(EventKind::In, exit, Some(&text)), &self.core);
                     }
-                    Ok(Message::System(_) | Message::Unexpected(_)) | Err(_) => {}
+                    Ok(Message::Down(_) | Message::System(_) | Message::Unexpected(_)) | Err(_) => {}
                 }
             }
             let ended = match received {
@@ -170,6 +180,7 @@ impl<B: Behaviour> Shell<B> {
                 Ok(Message::Exit(ExitMessage { pid, reason })) => {
                     self.feed(Event::Exited { pid, reason }).await
                 }
+                Ok(Message::Down(down)) => self.down(down).await,
                 Ok(Message::System(message)) => match system.handle(message, &mut self.core, |_| None) {
                     After::Continue => None,
                     After::Terminate(reason) => self.feed(Event::ShutDown { reason }).await,
@@ -186,6 +197,17 @@ impl<B: Behaviour> Shell<B> {
         }
     }
 
+    /// The end of a process that this one monitors: of a child that would not end, or of one that a start function watches.
+    async fn down(&mut self, down: Down) -> Option<ExitReason> {
+        match self.unresponsive.remove(&down.monitor) {
+            Some(pid) => self.feed(Event::Exited { pid, reason: down.reason }).await,
+            None => {
+                report::unexpected(&format!("{down:?}"));
+                None
+            }
+        }
+    }
+
     /// What is known of a child.
     pub(crate) fn info<I: Clone>(&self, child: &semantics::Child<I, Pid>) -> ChildInfo<I> {
         let starts = self.children.get(&child.key).map_or(0, |child| child.starts);
@@ -198,16 +220,16 @@ impl<B: Behaviour> Shell<B> {
         self.numbered - 1
     }
 
-    /// Has the core carry out a command, for a child that is started by `launch` if it is to be started.
+    /// Has the core carry out a command, for children that are started by `launches` if they are to be started.
     /// Returns what came of it, and the reason if the supervisor has come to its end.
     pub(crate) async fn command(
         &mut self,
         command: <B::Core as Core>::Command,
-        launch: Option<Launch>,
+        launches: impl IntoIterator<Item = Launch>,
     ) -> (Option<Outcome<<B::Core as Core>::Id>>, Option<ExitReason>) {
-        self.incoming = launch;
+        self.incoming.extend(launches);
         let ended = self.feed(Event::Command(command)).await;
-        self.incoming = None;
+        self.incoming.clear();
         (self.outcome.take(), ended)
     }
 
@@ -225,10 +247,14 @@ impl<B: Behaviour> Shell<B> {
             }
             match effects.pop_front()? {
                 Effect::Start { key } => next = Some(self.start(key).await),
-                Effect::Stop(stop) => next = Some(stopped::<B>(stop.key, self::stop(&stop).await)),
+                Effect::Stop(stop) => {
+                    let stopped = self::stop(&stop).await;
+                    next = Some(self.stopped(stop, stopped));
+                }
                 Effect::StopAll(stops) => {
-                    for (key, reason) in stop_all(stops).await {
-                        match self.core.handle(self.epoch.elapsed(), stopped::<B>(key, reason)) {
+                    for (stop, stopped) in stop_all(stops).await {
+                        let event = self.stopped(stop, stopped);
+                        match self.core.handle(self.epoch.elapsed(), event) {
                             Ok(more) => effects.extend(more),
                             Err(refused) => return Some(ExitReason::error(refused.to_string())),
                         }
@@ -247,6 +273,8 @@ impl<B: Behaviour> Shell<B> {
     fn carry_out(&mut self, effect: CoreEffect<B>) -> Option<ExitReason> {
         match effect {
             Effect::Retry { key } => self.subject.send(B::retry(key)),
+            Effect::RetryAfter { key, delay } => drop(self.subject.send_after(delay, B::retry(key))),
+            Effect::Rekey(children) => self.rekey(children),
             Effect::Forget { key } => drop(self.children.remove(&key)),
             Effect::Reply(outcome) => self.outcome = Some(outcome),
             Effect::Report(report) => report::report(&report),
@@ -259,6 +287,18 @@ impl<B: Behaviour> Shell<B> {
             Effect::Start { .. } | Effect::Stop(_) | Effect::StopAll(_) => {}
         }
         None
+    }
+
+    /// Files the children under their new keys, those that are given again with their new starts.
+    fn rekey(&mut self, rekeyed: Vec<Rekeyed>) {
+        let mut before = std::mem::take(&mut self.children);
+        for Rekeyed { key, before: known } in rekeyed {
+            let known = known.and_then(|key| before.remove(&key));
+            let starts = known.as_ref().map_or(0, |child| child.starts);
+            if let Some(launch) = self.incoming.pop_front().or_else(|| known.map(|child| child.launch)) {
+                self.children.insert(key, Child { launch, starts });
+            }
+        }
     }
 
     fn end(&mut self, ending: Ending<<B::Core as Core>::Id, ExitReason, StartError>) -> ExitReason {
@@ -275,9 +315,20 @@ impl<B: Behaviour> Shell<B> {
         }
     }
 
+    /// What to tell the core of a child that was to be stopped.
+    fn stopped(&mut self, Stop { key, pid, .. }: Stop<Pid>, stopped: Stopped) -> CoreEvent<B> {
+        match stopped {
+            Ok(reason) => Event::Stopped { key, reason },
+            Err(watch) => {
+                self.unresponsive.insert(watch, pid);
+                Event::Unresponsive { key }
+            }
+        }
+    }
+
     /// Runs a child's start to its end.
     async fn start(&mut self, key: ChildKey) -> CoreEvent<B> {
-        if let Some(launch) = self.incoming.take() {
+        if let Some(launch) = self.incoming.pop_front() {
             self.children.insert(key, Child { launch, starts: 0 });
         }
         let Some(child) = self.children.get_mut(&key) else {
@@ -293,31 +344,52 @@ impl<B: Behaviour> Shell<B> {
     }
 }
 
-fn stopped<B: Behaviour>(key: ChildKey, reason: ExitReason) -> CoreEvent<B> {
-    Event::Stopped { key, reason }
-}
+/// What has become of a child that was to be stopped: why it really ended, or what will tell of its end if it was killed
+/// and does not end.
+type Stopped = Result<ExitReason, Monitor>;
 
-/// Stops a child and returns why it really ended.
+/// Stops a child.
 ///
 /// A monitor is what is waited for, so that a child that has unlinked itself cannot hang its supervisor.
-async fn stop(stop: &Stop<Pid>) -> ExitReason {
-    let Ok(watch) = monitor(stop.pid) else { return ExitReason::NoProc };
+async fn stop(stop: &Stop<Pid>) -> Stopped {
+    let Ok(watch) = monitor(stop.pid) else { return Ok(ExitReason::NoProc) };
     ask_to_end(stop);
+    if let Some(patience) = patience(stop.shutdown)
+        && let Ok(down) = timeout(patience, watch.down()).await
+    {
+        return Ok(true_reason(stop.pid, down.ok()).await);
+    }
     let down = match stop.shutdown {
-        Shutdown::BrutalKill | Shutdown::Infinity => watch.down().await,
-        Shutdown::After(patience) => match timeout(patience, watch.down()).await {
-            Ok(down) => down,
-            Err(_) => {
-                kill(stop.pid);
-                watch.down().await
+        Shutdown::Infinity => watch.down().await,
+        Shutdown::BrutalKill => return Err(abandoned(stop.pid, watch)),
+        Shutdown::After(_) => {
+            kill(stop.pid);
+            match timeout(Shutdown::KILL_PATIENCE, watch.down()).await {
+                Ok(down) => down,
+                Err(_) => return Err(abandoned(stop.pid, watch)),
             }
-        },
+        }
     };
-    true_reason(stop.pid, down.ok()).await
+    Ok(true_reason(stop.pid, down.ok()).await)
+}
+
+/// How long a child is waited for before something else is done, if ever.
+fn patience(shutdown: Shutdown) -> Option<Duration> {
+    match shutdown {
+        Shutdown::BrutalKill => Some(Shutdown::KILL_PATIENCE),
+        Shutdown::After(patience) => Some(patience),
+        Shutdown::Infinity => None,
+    }
+}
+
+/// Waits no longer for a child: the monitor alone will tell of its end.
+fn abandoned(pid: Pid, watch: Monitor) -> Monitor {
+    let _ = unlink(pid);
+    watch
 }
 
 /// Stops children at once, each with its own patience.
-async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(ChildKey, ExitReason)> {
+async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(Stop<Pid>, Stopped)> {
     let start = Instant::now();
     let mut waiting: FxHashMap<Monitor, Stop<Pid>> = FxHashMap::default();
     let mut downs = Selector::new();
@@ -328,29 +400,29 @@ async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(ChildKey, ExitReason)> {
             waiting.insert(watch, stop);
         }
     }
-    let mut patience: Vec<(Duration, Monitor)> = waiting
+    // When the patience with each is at its end, the first one first.
+    let mut limits: BinaryHeap<Reverse<(Duration, Monitor)>> = waiting
         .iter()
-        .filter_map(|(watch, stop)| match stop.shutdown {
-            Shutdown::After(patience) => Some((patience, *watch)),
-            Shutdown::BrutalKill | Shutdown::Infinity => None,
-        })
+        .filter_map(|(watch, stop)| Some(Reverse((patience(stop.shutdown)?, *watch))))
         .collect();
-    // The shortest is the last.
-    patience.sort_unstable_by(|a, b| b.cmp(a));
 
     let mut ended = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
-        let left = patience.last().map(|(patience, _)| patience.saturating_sub(start.elapsed()));
-        match downs.receive(left.unwrap_or(Duration::MAX)).await {
-            Ok(down) => {
-                if let Some(stop) = waiting.remove(&down.monitor) {
-                    ended.push((stop.key, true_reason(stop.pid, Some(down)).await));
-                }
+        let left = limits.peek().map(|Reverse((limit, _))| limit.saturating_sub(start.elapsed()));
+        if let Ok(down) = downs.receive(left.unwrap_or(Duration::MAX)).await {
+            if let Some(stop) = waiting.remove(&down.monitor) {
+                ended.push((stop, Ok(true_reason(stop.pid, Some(down)).await)));
             }
-            Err(_) => {
-                if let Some(stop) = patience.pop().and_then(|(_, watch)| waiting.get(&watch)) {
-                    kill(stop.pid);
-                }
+        } else if let Some(Reverse((limit, watch))) = limits.pop()
+            && let Some(stop) = waiting.get_mut(&watch)
+        {
+            if stop.shutdown == Shutdown::BrutalKill {
+                ended.push((*stop, Err(abandoned(stop.pid, watch))));
+                waiting.remove(&watch);
+            } else {
+                kill(stop.pid);
+                stop.shutdown = Shutdown::BrutalKill;
+                limits.push(Reverse((limit + Shutdown::KILL_PATIENCE, watch)));
             }
         }
     }

@@ -23,10 +23,15 @@
 //!
 //! Counterpart: `supervisor` in Erlang, `gleam/otp/static_supervisor`.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
 use otp_actor::{InitAck, StartError, Started, start_process};
+use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -35,13 +40,20 @@ use crate::{
     error::{SupervisorError, answered, started},
     semantics::{self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Event, Flags, Handled, Strategy},
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
+    supervised::Supervised,
+    supervision,
 };
 
 /// A supervisor with this strategy and no children yet.
 ///
 /// Counterpart: `static_supervisor.new` in Gleam.
 pub fn new(strategy: Strategy) -> Builder {
-    Builder { flags: Flags { strategy, ..Flags::default() }, children: Vec::new(), name: None }
+    Builder {
+        flags: Flags { strategy, ..Flags::default() },
+        children: Vec::new(),
+        name: None,
+        debug: DebugOptions::new(),
+    }
 }
 
 /// A supervisor to be started.
@@ -53,9 +65,21 @@ pub struct Builder {
     flags: Flags,
     children: Vec<(ChildRules<ChildId>, LaunchSlot)>,
     name: Option<Name<Message>>,
+    debug: DebugOptions,
 }
 
 struct LaunchSlot(Launch);
+
+impl LaunchSlot {
+    /// A start that others have too.
+    fn shared(launch: &Arc<Mutex<Launch>>) -> Self {
+        let launch = launch.clone();
+        Self(Box::new(move || {
+            let mut launch = launch.lock().unwrap_or_else(PoisonError::into_inner);
+            launch()
+        }))
+    }
+}
 
 impl fmt::Debug for LaunchSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,6 +126,14 @@ impl Builder {
         self
     }
 
+    /// Begins with these debug functions, see [`otp_system`]. They see what the supervisor takes out of its mailbox.
+    ///
+    /// Counterpart: the option `debug` of `gen_server:start_link/4`.
+    pub fn debug(mut self, options: DebugOptions) -> Self {
+        self.debug = options;
+        self
+    }
+
     /// Starts the supervisor, linked with the calling process if there is one, and its children one after
     /// the other.
     ///
@@ -130,13 +162,27 @@ impl Builder {
             Some(name) => Spawn::new().named(name),
             None => Spawn::new(),
         };
-        let name = self.name;
+        let (name, debug) = (self.name, self.debug);
         // A supervisor takes as long as its children take to start.
         start_process(spawn, Duration::MAX, move |own: Subject<Message>, ack: InitAck<Supervisor>| {
             let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
-            shell::run::<Static>(core, children, own, ack, handle)
+            shell::run::<Static>(core, children, own, debug, ack, handle)
         })
         .await
+    }
+}
+
+impl Supervised for Builder {
+    type Data = Supervisor;
+
+    fn supervised(self) -> ChildSpec<Supervisor> {
+        let Self { flags, children, name, debug } = self;
+        let children: Vec<_> =
+            children.into_iter().map(|(rules, slot)| (rules, Arc::new(Mutex::new(slot.0)))).collect();
+        supervision::supervisor(move || {
+            let children = children.iter().map(|(rules, launch)| (rules.clone(), LaunchSlot::shared(launch)));
+            Self { flags, children: children.collect(), name, debug: debug.clone() }.start()
+        })
     }
 }
 
@@ -238,6 +284,26 @@ impl Supervisor {
         self.command(|reply| Request::Command(Command::DeleteChild(id.into()), reply)).await.map(drop)
     }
 
+    /// Changes the supervisor to the flags and children of this builder, as if it had been started with them; its name and
+    /// its debug functions stay what they are.
+    ///
+    /// Children with an id that is known keep their process, and are treated and started from here on as they are specified
+    /// now. New ones are added and not started: that is for [`restart_child`](Self::restart_child). Those that the builder
+    /// does not have stay, and come last in the start order.
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError`]: flags or children make no sense, and nothing is changed; or the supervisor is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `code_change/3` of `supervisor`, where `init/1` returns something new.
+    pub async fn code_change(&self, to: Builder) -> Result<(), SupervisorError> {
+        self.command(|reply| Request::Change(to.flags, to.children, reply)).await.map(drop)
+    }
+
     /// All children, those that were started last first.
     ///
     /// # Errors
@@ -318,6 +384,7 @@ pub struct Message(Request);
 enum Request {
     StartChild(NewChild, Reply<Answered>),
     Command(Command<ChildId>, Reply<Answered>),
+    Change(Flags, Vec<(ChildRules<ChildId>, LaunchSlot)>, Reply<Answered>),
     WhichChildren(Reply<Vec<ChildInfo<ChildId>>>),
     WhichChild(ChildId, Reply<Option<ChildInfo<ChildId>>>),
     CountChildren(Reply<Counts>),
@@ -367,9 +434,14 @@ impl Behaviour for Static {
         match request {
             Request::StartChild(child, reply) => {
                 let (rules, launch) = child(shell.next_number());
-                answer(shell.command(Command::StartChild(rules), Some(launch)).await, reply)
+                answer(shell.command(Command::StartChild(rules), [launch]).await, reply)
             }
-            Request::Command(command, reply) => answer(shell.command(command, None).await, reply),
+            Request::Command(command, reply) => answer(shell.command(command, []).await, reply),
+            Request::Change(flags, children, reply) => {
+                let (rules, launches): (Vec<_>, Vec<_>) = children.into_iter().unzip();
+                let launches = launches.into_iter().map(|slot| slot.0);
+                answer(shell.command(Command::Change(flags, rules), launches).await, reply)
+            }
             Request::WhichChildren(reply) => {
                 reply.send(shell.core.which_children().map(|child| shell.info(child)).collect());
                 None

@@ -9,6 +9,7 @@ use std::{
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,16 +27,17 @@ use crate::event::{Event, EventKind, LoggedEvent};
 /// ```
 ///
 /// Counterpart: the option `debug` of `gen_server:start_link/4`, `debug_state` in Gleam.
-#[derive(Default)]
+#[derive(Clone, Default)]
 #[must_use = "a process is given them when it is started"]
 pub struct DebugOptions(Vec<DebugOption>);
 
+#[derive(Clone)]
 enum DebugOption {
     Trace,
     Log(usize),
     LogToFile(PathBuf),
     Statistics,
-    Install(Installed),
+    Install(Arc<dyn Fn() -> Installed + Send + Sync>),
 }
 
 impl DebugOptions {
@@ -70,9 +72,10 @@ impl DebugOptions {
     pub fn install<S: 'static>(
         self,
         id: impl Into<Cow<'static, str>>,
-        function: impl FnMut(&Event<'_>, &S) -> Debugging + Send + 'static,
+        function: impl FnMut(&Event<'_>, &S) -> Debugging + Clone + Send + Sync + 'static,
     ) -> Self {
-        self.with(DebugOption::Install(Installed::new(id.into(), function)))
+        let id = id.into();
+        self.with(DebugOption::Install(Arc::new(move || Installed::new(id.clone(), function.clone()))))
     }
 
     fn with(mut self, option: DebugOption) -> Self {
@@ -96,7 +99,7 @@ impl DebugOptions {
                     }
                 }
                 DebugOption::Statistics => debug.statistics(true),
-                DebugOption::Install(installed) => debug.install(installed),
+                DebugOption::Install(install) => debug.install(install()),
             }
         }
         Some(Box::new(debug))

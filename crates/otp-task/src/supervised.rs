@@ -10,7 +10,7 @@ use erlang_process::{CallError, ExitReason, IntoExitReason, Name, Pid, Spawn, cu
 use futures_core::Stream;
 use otp_actor::{StartError, Started};
 use otp_supervisor::{
-    Restart, Shutdown, SupervisorError,
+    ChildSpec, Restart, Shutdown, Supervised, SupervisorError,
     factory_supervisor::{self, Supervisor as Factory},
 };
 use tokio::sync::oneshot;
@@ -40,14 +40,14 @@ use crate::{
 ///
 /// ```
 /// use erlang_process::Name;
-/// use otp_supervisor::{Strategy, static_supervisor, supervision};
+/// use otp_supervisor::{Strategy, Supervised, static_supervisor};
 /// use otp_task::{Supervisor, SupervisorMessage};
 ///
 /// const TASKS: Name<SupervisorMessage> = Name::fixed("tasks");
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// static_supervisor::new(Strategy::OneForOne)
-///     .add(supervision::supervisor(|| Supervisor::builder().named(TASKS).start()))
+///     .add(Supervisor::builder().named(TASKS).supervised())
 ///     .start()
 ///     .await?;
 /// assert_eq!(Supervisor::named(TASKS).children().await?, []);
@@ -110,6 +110,14 @@ impl SupervisorBuilder {
     pub async fn start(self) -> Result<Started<Supervisor>, StartError> {
         let Started { pid, data } = self.0.start().await?;
         Ok(Started { pid, data: Supervisor(data) })
+    }
+}
+
+impl Supervised for SupervisorBuilder {
+    type Data = Supervisor;
+
+    fn supervised(self) -> ChildSpec<Supervisor> {
+        self.0.supervised().map_data(Supervisor)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AutoShutdown, Restart, RulesError, Shutdown};
+use super::{AutoShutdown, Backoff, Restart, RulesError, Shutdown};
 
 /// Names one child of one machine, for ever: a key is never given to a second child.
 ///
@@ -55,6 +55,8 @@ pub struct ChildRules<I> {
     pub shutdown: Shutdown,
     /// What it is.
     pub child_type: ChildType,
+    /// Whether its restarts are put off, and for how long. Erlang does not know this.
+    pub backoff: Option<Backoff>,
 }
 
 impl<I> ChildRules<I> {
@@ -88,6 +90,12 @@ impl<I> ChildRules<I> {
         Self { shutdown, ..self }
     }
 
+    /// These rules with restarts that are put off.
+    #[must_use]
+    pub fn backoff(self, backoff: Backoff) -> Self {
+        Self { backoff: Some(backoff), ..self }
+    }
+
     fn new(id: I, child_type: ChildType) -> Self {
         Self {
             id,
@@ -95,6 +103,7 @@ impl<I> ChildRules<I> {
             significant: false,
             shutdown: child_type.default_shutdown(),
             child_type,
+            backoff: None,
         }
     }
 }
@@ -132,18 +141,26 @@ pub struct Template {
     pub shutdown: Shutdown,
     /// What it is.
     pub child_type: ChildType,
+    /// Whether its restarts are put off, and for how long.
+    pub backoff: Option<Backoff>,
 }
 
 impl Default for Template {
     fn default() -> Self {
-        Self { restart: Restart::Transient, shutdown: Shutdown::WORKER, child_type: ChildType::Worker }
+        let child_type = ChildType::Worker;
+        Self {
+            restart: Restart::Transient,
+            shutdown: child_type.default_shutdown(),
+            child_type,
+            backoff: None,
+        }
     }
 }
 
 impl Template {
     pub(super) fn named<I>(self, id: I) -> ChildRules<I> {
-        let Self { restart, shutdown, child_type } = self;
-        ChildRules { id, restart, significant: false, shutdown, child_type }
+        let Self { restart, shutdown, child_type, backoff } = self;
+        ChildRules { id, restart, significant: false, shutdown, child_type, backoff }
     }
 }
 
@@ -157,11 +174,15 @@ pub enum Presence<P> {
     Undefined,
     /// It has this one. It may be dead already, as long as its exit has not been handled.
     Running(P),
-    /// The last attempt to start it failed, and another one is due: `restarting`.
+    /// It is to be started again, and another attempt is due: `restarting`. The last one failed, the restart is
+    /// [put off](Backoff), or its group waits for a process that does not end.
     Restarting {
         /// The process that ended, if its end is what began all this: in a group another one's may be.
         last: Option<P>,
     },
+    /// It was killed and does not end: it never awaits, or blocks its thread. It is not started again while this
+    /// process lives. Erlang, which can end any process, has no word for this.
+    Unresponsive(P),
 }
 
 impl<P: Copy> Presence<P> {
@@ -169,7 +190,7 @@ impl<P: Copy> Presence<P> {
     pub(super) fn last(self) -> Option<P> {
         match self {
             Self::Undefined => None,
-            Self::Running(pid) => Some(pid),
+            Self::Running(pid) | Self::Unresponsive(pid) => Some(pid),
             Self::Restarting { last } => last,
         }
     }

@@ -1,5 +1,7 @@
 //! What a supervisor does.
 
+use std::time::Duration;
+
 use super::{Child, ChildKey, CommandError, Event, OutOfTurn, Shutdown};
 
 /// Something to be done by the shell, in the order of the list it comes in.
@@ -20,10 +22,11 @@ pub enum Effect<I, P, R, F> {
         /// The child.
         key: ChildKey,
     },
-    /// *Awaited.* Stop this child. The answer is [`Stopped`](super::Event::Stopped).
+    /// *Awaited.* Stop this child. The answer is [`Stopped`](super::Event::Stopped) or
+    /// [`Unresponsive`](super::Event::Unresponsive).
     Stop(Stop<P>),
     /// *Awaited.* Stop these children at once, each with its own patience. The answer is one
-    /// [`Stopped`](super::Event::Stopped) for each, in any order.
+    /// [`Stopped`](super::Event::Stopped) or [`Unresponsive`](super::Event::Unresponsive) for each, in any order.
     StopAll(Vec<Stop<P>>),
     /// Send a message to yourself, which comes back as [`Retry`](super::Event::Retry) when all that is in the
     /// mailbox now has been handled: so requests and shutdowns get their turn between two attempts.
@@ -31,6 +34,17 @@ pub enum Effect<I, P, R, F> {
         /// The child to be tried again.
         key: ChildKey,
     },
+    /// The same after this time: the restart is put off. A message that comes early does no harm, as long as this one
+    /// comes too.
+    RetryAfter {
+        /// The child to be tried again.
+        key: ChildKey,
+        /// How long to wait.
+        delay: Duration,
+    },
+    /// The children have other keys from here on: these, in start order. Those that the
+    /// [change](super::Command::Change) gives come first, in its order.
+    Rekey(Vec<Rekeyed>),
     /// This child is gone for good: drop its start function. What is left at [`Exit`](Self::Exit) goes with it.
     Forget {
         /// The child.
@@ -52,7 +66,8 @@ pub type Handled<I, C, P, R, F> = Result<Vec<Effect<I, P, R, F>>, OutOfTurn<Even
 /// An order to stop one child.
 ///
 /// The shell monitors it, sends `shutdown` or `kill`, waits as long as it is told to, kills it after that, and
-/// takes its true exit reason, from the exit in the mailbox if it was dead before.
+/// takes its true exit reason, from the exit in the mailbox if it was dead before. If it has not ended
+/// [some time after the kill](Shutdown::KILL_PATIENCE), the shell says so and waits no longer.
 ///
 /// Counterpart: `shutdown/1` in `supervisor.erl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +78,15 @@ pub struct Stop<P> {
     pub pid: P,
     /// How it is asked, and how long one waits.
     pub shutdown: Shutdown,
+}
+
+/// A child that has another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rekeyed {
+    /// The key that it has from here on.
+    pub key: ChildKey,
+    /// The one that it had. `None`: the child is new.
+    pub before: Option<ChildKey>,
 }
 
 /// What a command achieved.
@@ -102,7 +126,8 @@ pub enum Report<I, P, R, F> {
         /// The child, with the process that ended.
         child: Child<I, P>,
     },
-    /// A child did not end as it was told to: `shutdown_error`.
+    /// A child did not end as it was told to: `shutdown_error`. One that was unresponsive is reported so when it has
+    /// ended after all.
     ShutdownError {
         /// How it ended.
         reason: R,
@@ -110,6 +135,13 @@ pub enum Report<I, P, R, F> {
         child: Child<I, P>,
         /// How many ended so: one in an orderly stop; children that are stopped at once are reported together.
         count: usize,
+    },
+    /// A child was killed and does not end. It is not waited for any longer.
+    ///
+    /// Erlang has no such report, as it can end any process.
+    Unresponsive {
+        /// The child, with the process that does not end.
+        child: Child<I, P>,
     },
     /// The supervisor gives up: `shutdown`, `reached_max_restart_intensity`.
     GaveUp {

@@ -57,8 +57,13 @@ pub enum CommandError<I, P, F> {
     NotFound,
     /// There are as many children as there may be: Elixir's `max_children`.
     MaxChildren,
-    /// The rules of the new child make no sense.
+    /// The rules of a new child make no sense.
     InvalidRules(RulesError<I>),
+    /// The child was killed and this process of it does not end; as long as it lives, the child is not started, stopped or
+    /// forgotten. What the command was to stop has been killed: it ends at its next await.
+    Unresponsive(P),
+    /// The flags that the supervisor is to change to make no sense.
+    InvalidFlags(FlagsError),
     /// The child's start failed. A new child is forgotten, a known one stays without a process.
     StartFailed(F),
 }
@@ -127,6 +132,8 @@ impl<I: fmt::Debug, P, F: fmt::Display> fmt::Display for CommandError<I, P, F> {
             Self::Restarting => f.write_str("the child is being restarted"),
             Self::NotFound => f.write_str("there is no such child"),
             Self::MaxChildren => f.write_str("there are as many children as there may be"),
+            Self::Unresponsive(_) => f.write_str("the child was killed and does not end"),
+            Self::InvalidFlags(error) => error.fmt(f),
             Self::InvalidRules(error) => error.fmt(f),
             Self::StartFailed(error) => write!(f, "the child did not start: {error}"),
         }

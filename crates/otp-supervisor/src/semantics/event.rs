@@ -1,6 +1,6 @@
 //! What can happen to a supervisor.
 
-use super::{ChildKey, ChildRules, Template};
+use super::{ChildKey, ChildRules, Flags, Template};
 
 /// Something that happened, told to a machine one at a time and in the order of the supervisor's mailbox.
 ///
@@ -39,6 +39,13 @@ pub enum Event<C, P, R, F> {
         /// mailbox, which must not be fed any more.
         reason: R,
     },
+    /// Answers [`Stop`](super::Effect::Stop), or one child's part of [`StopAll`](super::Effect::StopAll): the child was
+    /// killed, has not ended [since](super::Shutdown::KILL_PATIENCE), and is not waited for any longer. When it ends after
+    /// all, that is an [`Exited`](Self::Exited).
+    Unresponsive {
+        /// The child.
+        key: ChildKey,
+    },
     /// The exit of a linked process arrived: `{'EXIT', Pid, Reason}`. Of a process that is no child, or no longer
     /// a child, it means nothing.
     Exited {
@@ -47,7 +54,7 @@ pub enum Event<C, P, R, F> {
         /// Why it did.
         reason: R,
     },
-    /// The message that a [`Retry`](super::Effect::Retry) sent has arrived: `{try_again_restart, Id}`.
+    /// The message that a [`Retry`](super::Effect::Retry) or [`RetryAfter`](super::Effect::RetryAfter) sent has arrived: `{try_again_restart, Id}`.
     Retry {
         /// The child that is to be tried again.
         key: ChildKey,
@@ -77,6 +84,11 @@ pub enum Command<I> {
     RestartChild(I),
     /// Forgets a child that has no process.
     DeleteChild(I),
+    /// Changes to these flags and children: `code_change/3` with what `init/1` returns now.
+    ///
+    /// Children that are known keep their processes and get their new rules; new ones are added without a process,
+    /// and not started; those that are not mentioned stay as they are and come last in the start order.
+    Change(Flags, Vec<ChildRules<I>>),
 }
 
 /// A command to a [`Factory`](super::Factory), by the child's process.

@@ -60,7 +60,7 @@ where
         event: FactoryEvent<P, R, F>,
     ) -> Handled<ChildKey, FactoryCommand<P>, P, R, F> {
         let max_children = self.max_children;
-        self.machine.handle(now, event, |machine, command, out| match command {
+        self.machine.handle(now, event, |machine, _, command, out| match command {
             FactoryCommand::StartChild(template) => {
                 if max_children.is_some_and(|max| machine.roster.len() >= max) {
                     out.push(Effect::Reply(Err(CommandError::MaxChildren)));

@@ -25,8 +25,8 @@
 //! | effect | answer |
 //! |---|---|
 //! | [`Start`](Effect::Start) | [`Started`](Event::Started), [`Ignored`](Event::Ignored) or [`StartFailed`](Event::StartFailed) |
-//! | [`Stop`](Effect::Stop) | [`Stopped`](Event::Stopped) |
-//! | [`StopAll`](Effect::StopAll) | one [`Stopped`](Event::Stopped) for each, in any order |
+//! | [`Stop`](Effect::Stop) | [`Stopped`](Event::Stopped) or [`Unresponsive`](Event::Unresponsive) |
+//! | [`StopAll`](Effect::StopAll) | one of these for each, in any order |
 //!
 //! Everything else waits in the mailbox, as it does in Erlang while a supervisor starts or stops a child; what is
 //! fed all the same comes back as [`OutOfTurn`].
@@ -98,6 +98,9 @@
 //! | rest for one | begins at the child that *failed*, which may be a later one than the child that crashed |
 //! | one for all | stops all that run, also those that were just started, and starts all |
 //!
+//! A child with a [`Backoff`] has its restarts put off: they count, the others of a group are stopped, and the child is
+//! restarting, until a message comes [after some time](Effect::RetryAfter). Erlang does not know this.
+//!
 //! # Giving up
 //!
 //! More than [`intensity`](Flags::intensity) restarts within the [`period`](Flags::period), by the clock of
@@ -116,6 +119,14 @@
 //! See [`Shutdown`] for how, and [`Shutdown::accepts`] for which reasons are then taken in silence. A child that
 //! ends with any other is reported; what it was stopped for goes on all the same.
 //!
+//! # A child that does not end
+//!
+//! Erlang ends any process; a shell may know some that it cannot. Such a child is [unresponsive](Presence::Unresponsive), and
+//! reported once. Commands that would start, stop or forget it are refused. A group that is being restarted with it has
+//! been stopped as far as that goes, and its pivot is restarting until the last of these has ended, which counts nothing. Its
+//! end is that of a child that was stopped: it is reported, and leads to no restart and no shutdown. A
+//! supervisor that ends does not wait for it.
+//!
 //! # Commands
 //!
 //! | [`Command`] | unknown id | running | restarting | without a process |
@@ -128,6 +139,8 @@
 //! A temporary child that is terminated is forgotten. A new child whose start fails is forgotten, without a report,
 //! as is a temporary one that chooses to be ignored; others are then kept without a process.
 //!
+//! [`Change`](Command::Change) is Erlang's `code_change/3`: other flags, and other rules for the children that are known.
+//!
 //! # The supervisor's own end
 //!
 //! | what ends it | how it exits |
@@ -138,10 +151,9 @@
 //!
 //! # What is not here
 //!
-//! Who the parent is, what a process is and how it dies, names, logging, and restart back-off, which Erlang does not
-//! know either. Changing a supervisor's flags and children in flight (`code_change`) is not offered: there is no
-//! second version of a Rust program to change to.
+//! Who the parent is, what a process is and how it dies, names, and logging.
 
+mod backoff;
 mod child;
 mod effect;
 mod error;
@@ -160,8 +172,9 @@ mod window;
 mod tests;
 
 pub use self::{
+    backoff::Backoff,
     child::{Child, ChildKey, ChildRules, ChildType, Counts, Presence, Template},
-    effect::{Answer, Effect, Ending, Handled, Report, Stop},
+    effect::{Answer, Effect, Ending, Handled, Rekeyed, Report, Stop},
     error::{Awaiting, CommandError, FlagsError, OutOfTurn, RulesError, SetupError},
     event::{Command, Event, FactoryCommand},
     factory::{Factory, FactoryEffect, FactoryEvent},

@@ -3,10 +3,12 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::Hash,
+    mem,
     ops::RangeBounds,
+    time::Duration,
 };
 
-use super::{Child, ChildKey, ChildRules, Presence};
+use super::{Child, ChildKey, ChildRules, Presence, Rekeyed};
 
 /// The children of one machine.
 ///
@@ -16,10 +18,12 @@ use super::{Child, ChildKey, ChildRules, Presence};
 pub(super) struct Roster<I, P> {
     children: BTreeMap<ChildKey, Child<I, P>>,
     by_id: HashMap<I, ChildKey>,
-    /// Running children by their process, restarting ones by their last.
+    /// Running and unresponsive children by their process, restarting ones by their last.
     by_pid: HashMap<P, ChildKey>,
     /// How many significant children are running or restarting.
     significant: usize,
+    /// The restarting children whose restart has been counted and is not before this time.
+    put_off: BTreeMap<ChildKey, Duration>,
     next: u64,
 }
 
@@ -30,6 +34,7 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
             by_id: HashMap::new(),
             by_pid: HashMap::new(),
             significant: 0,
+            put_off: BTreeMap::new(),
             next: 0,
         }
     }
@@ -61,9 +66,10 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         let Some(child) = self.children.get_mut(&key) else { return };
         let before = std::mem::replace(&mut child.presence, presence);
         if child.rules.significant {
-            self.significant += usize::from(!matches!(presence, Presence::Undefined));
-            self.significant -= usize::from(!matches!(before, Presence::Undefined));
+            self.significant += usize::from(is_there(presence));
+            self.significant -= usize::from(is_there(before));
         }
+        self.put_off.remove(&key);
         if let Some(pid) = before.last() {
             // A start function may hand out a process that is another child's already: that one owns it now.
             if self.by_pid.get(&pid) == Some(&key) {
@@ -73,6 +79,43 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         if let Some(pid) = presence.last() {
             self.by_pid.insert(pid, key);
         }
+    }
+
+    /// The child is restarting, by a restart that has been counted, and that is not to be before this time.
+    pub(super) fn put_off(&mut self, key: ChildKey, last: Option<P>, until: Duration) {
+        self.place(key, Presence::Restarting { last });
+        self.put_off.insert(key, until);
+    }
+
+    /// Those whose restart has been counted, and the times before which it is not to be.
+    pub(super) fn waiting(&self) -> &BTreeMap<ChildKey, Duration> {
+        &self.put_off
+    }
+
+    /// Gives the children these rules, and all of them keys in the new start order. Those of whom nothing is said come last.
+    pub(super) fn change(&mut self, rules: Vec<ChildRules<I>>) -> Vec<Rekeyed> {
+        let Self { mut children, by_id, put_off, next, .. } = mem::replace(self, Self::new());
+        self.next = next;
+        let given: Vec<_> = rules
+            .into_iter()
+            .map(|rules| (by_id.get(&rules.id).and_then(|key| children.remove(key)), rules))
+            .collect();
+        let kept = children.into_values().map(|child| {
+            let rules = child.rules.clone();
+            (Some(child), rules)
+        });
+        let mut rekeyed = Vec::new();
+        for (child, rules) in given.into_iter().chain(kept) {
+            let key = self.add(rules);
+            if let Some(child) = &child {
+                self.place(key, child.presence);
+                if let Some(until) = put_off.get(&child.key) {
+                    self.put_off.insert(key, *until);
+                }
+            }
+            rekeyed.push(Rekeyed { key, before: child.map(|child| child.key) });
+        }
+        rekeyed
     }
 
     pub(super) fn get(&self, key: ChildKey) -> Option<&Child<I, P>> {
@@ -112,5 +155,13 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
 
     pub(super) fn significant(&self) -> usize {
         self.significant
+    }
+}
+
+/// Whether a significant child with this presence counts as one that is left. One that was told to end does not.
+fn is_there<P>(presence: Presence<P>) -> bool {
+    match presence {
+        Presence::Running(_) | Presence::Restarting { .. } => true,
+        Presence::Undefined | Presence::Unresponsive(_) => false,
     }
 }

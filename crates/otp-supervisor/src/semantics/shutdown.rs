@@ -24,6 +24,12 @@ impl Shutdown {
     /// Erlang's default for workers: five seconds.
     pub const WORKER: Self = Self::After(Duration::from_secs(5));
 
+    /// How long a child that was killed is waited for: five seconds. One that has not ended by then is
+    /// [unresponsive](super::Presence::Unresponsive).
+    ///
+    /// A process ends where it awaits, which for all but a busy loop or a blocked thread is at once.
+    pub const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
     /// Whether a child that was stopped this way, and ended so, did as it was told.
     ///
     /// Any other end earns a `shutdown_error` report; the supervisor goes on all the same.

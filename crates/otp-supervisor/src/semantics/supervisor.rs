@@ -1,6 +1,6 @@
 //! The static supervisor: children with names, in a fixed order.
 
-use std::{hash::Hash, time::Duration};
+use std::{collections::HashSet, hash::Hash, time::Duration};
 
 use super::{
     Awaiting, Child, ChildKey, ChildRules, Command, CommandError, Counts, Effect, Event, Flags, Handled,
@@ -41,14 +41,11 @@ where
         flags: Flags,
         children: impl IntoIterator<Item = ChildRules<I>>,
     ) -> Result<Self, SetupError<I>> {
+        let children: Vec<_> = children.into_iter().collect();
+        check(&flags, &children)?;
         let Flags { strategy, intensity, period, auto_shutdown } = flags;
-        check_period(period)?;
         let mut machine = Machine::new(Kind::Static, strategy, auto_shutdown, Window::new(intensity, period));
         for rules in children {
-            rules.check(Some(auto_shutdown))?;
-            if machine.roster.named(&rules.id).is_some() {
-                return Err(RulesError::Duplicate(rules.id).into());
-            }
             machine.roster.add(rules);
         }
         Ok(Self { machine })
@@ -66,7 +63,7 @@ where
         now: Duration,
         event: SupervisorEvent<I, P, R, F>,
     ) -> Handled<I, Command<I>, P, R, F> {
-        self.machine.handle(now, event, |machine, command, out| match command {
+        self.machine.handle(now, event, |machine, now, command, out| match command {
             Command::StartChild(rules) => start_child(machine, rules, out),
             Command::TerminateChild(id) => match known(machine, &id) {
                 Ok((key, _)) => machine.terminate(key, out),
@@ -79,6 +76,15 @@ where
             Command::DeleteChild(id) => match absent(machine, &id) {
                 Ok(key) => machine.delete(key, out),
                 Err(error) => out.push(Effect::Reply(Err(error))),
+            },
+            Command::Change(flags, rules) => match check(&flags, &rules) {
+                Ok(()) => machine.change(now, flags, rules, out),
+                Err(SetupError::Flags(error)) => {
+                    out.push(Effect::Reply(Err(CommandError::InvalidFlags(error))));
+                }
+                Err(SetupError::Rules(error)) => {
+                    out.push(Effect::Reply(Err(CommandError::InvalidRules(error))));
+                }
             },
         })
     }
@@ -126,6 +132,19 @@ where
     }
 }
 
+/// What is wrong with these flags and children together, if anything.
+fn check<I: Clone + Eq + Hash>(flags: &Flags, children: &[ChildRules<I>]) -> Result<(), SetupError<I>> {
+    check_period(flags.period)?;
+    let mut ids = HashSet::new();
+    for rules in children {
+        rules.check(Some(flags.auto_shutdown))?;
+        if !ids.insert(&rules.id) {
+            return Err(RulesError::Duplicate(rules.id.clone()).into());
+        }
+    }
+    Ok(())
+}
+
 fn start_child<I, P, R, F>(
     machine: &mut Machine<I, P, R, F>,
     rules: ChildRules<I>,
@@ -141,6 +160,7 @@ fn start_child<I, P, R, F>(
         (Ok(()), None) => return machine.start_added(rules, out),
         (Ok(()), Some(child)) => match child.presence {
             Presence::Running(pid) => CommandError::AlreadyStarted(pid),
+            Presence::Unresponsive(pid) => CommandError::Unresponsive(pid),
             Presence::Undefined | Presence::Restarting { .. } => CommandError::AlreadyPresent,
         },
     };
@@ -168,5 +188,6 @@ where
         (key, Presence::Undefined) => Ok(key),
         (_, Presence::Running(_)) => Err(CommandError::Running),
         (_, Presence::Restarting { .. }) => Err(CommandError::Restarting),
+        (_, Presence::Unresponsive(pid)) => Err(CommandError::Unresponsive(pid)),
     }
 }

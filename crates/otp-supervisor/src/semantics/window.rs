@@ -37,6 +37,12 @@ impl Window {
         Self { intensity, period, restarts: VecDeque::new() }
     }
 
+    /// The same restarts, with other limits from here on.
+    pub fn change(&mut self, intensity: u32, period: Duration) {
+        self.intensity = intensity;
+        self.period = period;
+    }
+
     /// Counts one restart at `now`, if it is allowed; if it is not, the supervisor gives up.
     ///
     /// `now` is the time since an arbitrary but constant instant. A clock that steps back

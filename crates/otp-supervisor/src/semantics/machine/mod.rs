@@ -9,12 +9,12 @@
 mod starting;
 mod stopping;
 
-use std::{hash::Hash, mem, time::Duration};
+use std::{collections::BTreeMap, hash::Hash, mem, time::Duration};
 
 use self::{starting::Starting, stopping::Stopping};
 use super::{
-    AutoShutdown, Awaiting, Child, ChildKey, Effect, Ending, Event, Handled, OutOfTurn, Presence, Reason,
-    Report, Restart, Strategy, Window, roster::Roster,
+    Answer, AutoShutdown, Awaiting, ChildKey, ChildRules, Effect, Ending, Event, Flags, Handled, OutOfTurn,
+    Presence, Reason, Report, Restart, Strategy, Window, backoff::Streak, roster::Roster,
 };
 
 pub(super) type Effects<I, P, R, F> = Vec<Effect<I, P, R, F>>;
@@ -45,6 +45,8 @@ pub(super) struct Machine<I, P, R, F> {
     kind: Kind,
     strategy: Strategy,
     window: Window,
+    /// Of the children whose restarts are put off.
+    streaks: BTreeMap<ChildKey, Streak>,
     turn: Turn<I, P, R, F>,
 }
 
@@ -70,6 +72,8 @@ enum Turn<I, P, R, F> {
 struct Revival<P> {
     pivot: ChildKey,
     last: Option<P>,
+    /// Nothing is started before this time.
+    due: Duration,
 }
 
 impl<I, P, R, F> Machine<I, P, R, F>
@@ -80,7 +84,15 @@ where
     F: Clone,
 {
     pub(super) fn new(kind: Kind, strategy: Strategy, auto_shutdown: AutoShutdown, window: Window) -> Self {
-        Self { roster: Roster::new(), kind, strategy, auto_shutdown, window, turn: Turn::Unborn }
+        Self {
+            roster: Roster::new(),
+            kind,
+            strategy,
+            auto_shutdown,
+            window,
+            streaks: BTreeMap::new(),
+            turn: Turn::Unborn,
+        }
     }
 
     pub(super) fn awaiting(&self) -> Awaiting {
@@ -99,7 +111,7 @@ where
         &mut self,
         now: Duration,
         event: Event<C, P, R, F>,
-        serve: impl FnOnce(&mut Self, C, &mut Effects<I, P, R, F>),
+        serve: impl FnOnce(&mut Self, Duration, C, &mut Effects<I, P, R, F>),
     ) -> Handled<I, C, P, R, F> {
         let mut out = Vec::new();
         match (mem::replace(&mut self.turn, Turn::Idle), event) {
@@ -107,24 +119,30 @@ where
 
             (Turn::Idle, Event::Exited { pid, reason }) => self.exited(now, pid, reason, &mut out),
             (Turn::Idle, Event::Retry { key }) => self.retry(now, key, &mut out),
-            (Turn::Idle, Event::Command(command)) => serve(self, command, &mut out),
-            (Turn::Idle, Event::ShutDown { reason }) => self.end(Ending::Asked(reason), &mut out),
+            (Turn::Idle, Event::Command(command)) => serve(self, now, command, &mut out),
+            (Turn::Idle, Event::ShutDown { reason }) => self.end(now, Ending::Asked(reason), &mut out),
 
             (Turn::Starting(key, why), Event::Started { key: it, pid }) if it == key => {
-                self.started(key, why, pid, &mut out);
+                self.started(now, key, why, pid, &mut out);
             }
             (Turn::Starting(key, why), Event::Ignored { key: it }) if it == key => {
                 self.ignored(key, why, &mut out);
             }
             (Turn::Starting(key, why), Event::StartFailed { key: it, error }) if it == key => {
-                self.start_failed(key, why, error, &mut out);
+                self.start_failed(now, key, why, error, &mut out);
             }
 
             (Turn::Stopping(key, why), Event::Stopped { key: it, reason }) if it == key => {
-                self.stopped(key, why, reason, &mut out);
+                self.stopped(now, key, why, reason, &mut out);
+            }
+            (Turn::Stopping(key, why), Event::Unresponsive { key: it }) if it == key => {
+                self.unresponsive(now, key, why, &mut out);
             }
             (Turn::StoppingAll(all), Event::Stopped { key, reason }) if self.roster.get(key).is_some() => {
                 self.one_stopped(key, all, reason, &mut out);
+            }
+            (Turn::StoppingAll(all), Event::Unresponsive { key }) if self.roster.get(key).is_some() => {
+                self.one_unresponsive(key, all, &mut out);
             }
 
             (turn, event) => {
@@ -138,8 +156,10 @@ where
     /// A child ended by itself. The exit of anyone else, also of a child's former process, means nothing.
     fn exited(&mut self, now: Duration, pid: P, reason: R, out: &mut Effects<I, P, R, F>) {
         let Some(child) = self.roster.of(pid) else { return };
-        if child.presence != Presence::Running(pid) {
-            return;
+        match child.presence {
+            Presence::Running(_) => {}
+            Presence::Unresponsive(_) => return self.gone(child.key, reason, out),
+            Presence::Undefined | Presence::Restarting { .. } => return,
         }
         let (key, restart, significant) = (child.key, child.rules.restart, child.rules.significant);
         let kind = reason.kind();
@@ -151,17 +171,30 @@ where
         } else {
             self.vacate(key, out);
             if significant && self.auto_shutdown.fires(self.roster.significant()) {
-                self.end(Ending::Shutdown, out);
+                self.end(now, Ending::Shutdown, out);
             }
         }
     }
 
     /// The time has come for another attempt, unless someone has taken the child out of that state since.
     fn retry(&mut self, now: Duration, key: ChildKey, out: &mut Effects<I, P, R, F>) {
-        let restarting = |child: &Child<I, P>| matches!(child.presence, Presence::Restarting { .. });
-        if self.roster.get(key).is_some_and(restarting) {
-            self.revive(now, key, out);
+        let Some(Presence::Restarting { last }) = self.roster.get(key).map(|child| child.presence) else {
+            return;
+        };
+        match self.roster.waiting().get(&key) {
+            None => self.revive(now, key, out),
+            // Another retry is on its way for then.
+            Some(due) if *due > now => {}
+            Some(due) => self.restart(now, Revival { pivot: key, last, due: *due }, out),
         }
+    }
+
+    /// A child that would not end has ended. Those whose restart has waited for it are tried again.
+    fn gone(&mut self, key: ChildKey, reason: R, out: &mut Effects<I, P, R, F>) {
+        let Some(child) = self.roster.get(key).cloned() else { return };
+        out.push(Effect::Report(Report::ShutdownError { reason, child, count: 1 }));
+        self.vacate(key, out);
+        out.extend(self.roster.waiting().keys().map(|key| Effect::Retry { key: *key }));
     }
 
     /// Restarts a child, alone or with its group, or gives up. Each attempt counts one, however many it concerns.
@@ -170,23 +203,75 @@ where
         if !self.window.admit(now) {
             out.push(Effect::Report(Report::GaveUp { child: child.clone() }));
             self.vacate(pivot, out);
-            return self.end(Ending::Shutdown, out);
+            return self.end(now, Ending::Shutdown, out);
         }
-        let revival = Revival { pivot, last: child.presence.last() };
+        let (last, backoff) = (child.presence.last(), child.rules.backoff);
+        let delay = backoff.map(|backoff| self.streaks.entry(pivot).or_default().restart(backoff, now));
+        let due = delay.map_or(now, |delay| now.saturating_add(delay));
+        self.restart(now, Revival { pivot, last, due }, out);
+    }
+
+    /// Carries out a restart that has been counted.
+    fn restart(&mut self, now: Duration, revival: Revival<P>, out: &mut Effects<I, P, R, F>) {
         match self.strategy {
-            Strategy::OneForOne => self.start(pivot, Starting::Revival(revival), out),
+            Strategy::OneForOne if revival.due > now => self.put_off(now, revival, out),
+            Strategy::OneForOne => self.start(revival.pivot, Starting::Revival(revival), out),
             Strategy::OneForAll | Strategy::RestForOne => {
                 // From here on the crashed child is one of those that have nothing to be stopped.
-                self.vacate(pivot, out);
-                self.stop_down(None, Stopping::Revival(revival), out);
+                self.vacate(revival.pivot, out);
+                self.stop_down(now, None, Stopping::Revival(revival), out);
             }
         }
     }
 
+    /// Leaves a restart for later: when it is due, and nobody is left who does not end.
+    fn put_off(&mut self, now: Duration, revival: Revival<P>, out: &mut Effects<I, P, R, F>) {
+        let Revival { pivot, last, due } = revival;
+        self.roster.put_off(pivot, last, due);
+        if due > now {
+            out.push(Effect::RetryAfter { key: pivot, delay: due - now });
+        }
+    }
+
+    /// Changes to other flags and children, which have been checked, to answer a command.
+    pub(in crate::semantics) fn change(
+        &mut self,
+        now: Duration,
+        flags: Flags,
+        rules: Vec<ChildRules<I>>,
+        out: &mut Effects<I, P, R, F>,
+    ) {
+        let Flags { strategy, intensity, period, auto_shutdown } = flags;
+        self.strategy = strategy;
+        self.auto_shutdown = auto_shutdown;
+        self.window.change(intensity, period);
+        let rekeyed = self.roster.change(rules);
+        let mut streaks = mem::take(&mut self.streaks);
+        let mut retries = Vec::new();
+        for child in &rekeyed {
+            let streak = child.before.and_then(|before| streaks.remove(&before));
+            if let Some(streak) = streak {
+                self.streaks.insert(child.key, streak);
+            }
+            // The retries that are on their way do not know the new keys.
+            let presence = self.roster.get(child.key).map(|child| child.presence);
+            match (presence, self.roster.waiting().get(&child.key)) {
+                (Some(Presence::Restarting { .. }), None) => retries.push(Effect::Retry { key: child.key }),
+                (_, Some(due)) if *due > now => {
+                    retries.push(Effect::RetryAfter { key: child.key, delay: *due - now });
+                }
+                _ => {}
+            }
+        }
+        out.push(Effect::Rekey(rekeyed));
+        out.append(&mut retries);
+        out.push(Effect::Reply(Ok(Answer::Done)));
+    }
+
     /// Stops everyone and exits.
-    fn end(&mut self, ending: Ending<I, R, F>, out: &mut Effects<I, P, R, F>) {
+    fn end(&mut self, now: Duration, ending: Ending<I, R, F>, out: &mut Effects<I, P, R, F>) {
         match self.kind {
-            Kind::Static => self.stop_down(None, Stopping::Ending(ending), out),
+            Kind::Static => self.stop_down(now, None, Stopping::Ending(ending), out),
             Kind::Factory => self.stop_all(ending, out),
         }
     }
@@ -203,6 +288,7 @@ where
 
     fn forget(&mut self, key: ChildKey, out: &mut Effects<I, P, R, F>) {
         self.roster.remove(key);
+        self.streaks.remove(&key);
         out.push(Effect::Forget { key });
     }
 }

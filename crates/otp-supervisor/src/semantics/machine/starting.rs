@@ -1,6 +1,6 @@
 //! Starting: the walk up the start order at boot and in a group restart, and single starts.
 
-use std::{hash::Hash, ops::Bound};
+use std::{hash::Hash, ops::Bound, time::Duration};
 
 use super::{Effects, Kind, Machine, Revival, Turn};
 use crate::semantics::{
@@ -62,8 +62,18 @@ where
         }
     }
 
-    pub(super) fn started(&mut self, key: ChildKey, why: Starting<P>, pid: P, out: &mut Effects<I, P, R, F>) {
+    pub(super) fn started(
+        &mut self,
+        now: Duration,
+        key: ChildKey,
+        why: Starting<P>,
+        pid: P,
+        out: &mut Effects<I, P, R, F>,
+    ) {
         self.roster.place(key, Presence::Running(pid));
+        if let Some(streak) = self.streaks.get_mut(&key) {
+            streak.runs(now);
+        }
         if let (Kind::Static, Some(child)) = (self.kind, self.roster.get(key)) {
             out.push(Effect::Report(Report::Progress { child: child.clone() }));
         }
@@ -77,6 +87,7 @@ where
 
     pub(super) fn start_failed(
         &mut self,
+        now: Duration,
         key: ChildKey,
         why: Starting<P>,
         error: F,
@@ -87,9 +98,9 @@ where
                 let Some(child) = self.roster.get(key).cloned() else { return };
                 let ending = Ending::FailedToStartChild { id: child.rules.id.clone(), error: error.clone() };
                 out.push(Effect::Report(Report::StartError { error, child }));
-                self.end(ending, out);
+                self.end(now, ending, out);
             }
-            Starting::Revival(Revival { pivot, last }) => {
+            Starting::Revival(Revival { pivot, last, .. }) => {
                 let Some(child) = self.roster.get(key).cloned() else { return };
                 out.push(Effect::Report(Report::StartError { error, child }));
                 // Not a loop: a supervisor that cannot restart a child must still hear that it is to shut down.

@@ -1,9 +1,11 @@
 //! Stopping: the walk down the start order, the stop of all at once, and single stops.
 
-use std::{hash::Hash, ops::Bound};
+use std::{hash::Hash, ops::Bound, time::Duration};
 
 use super::{Effects, Machine, Revival, Turn, starting::Starting};
-use crate::semantics::{Answer, Child, ChildKey, Effect, Ending, Presence, Reason, Report, Stop, Strategy};
+use crate::semantics::{
+    Answer, Child, ChildKey, CommandError, Effect, Ending, Presence, Reason, Report, Stop, Strategy,
+};
 
 /// Why a child is being stopped; it decides what follows.
 #[derive(Clone, Debug)]
@@ -37,9 +39,11 @@ where
 {
     /// Takes a child's process away to answer a command; there may be none.
     pub(in crate::semantics) fn terminate(&mut self, key: ChildKey, out: &mut Effects<I, P, R, F>) {
-        match self.roster.get(key).and_then(order) {
-            Some(stop) => self.stop(stop, Stopping::Asked, out),
-            None => self.terminated(key, out),
+        let Some(child) = self.roster.get(key) else { return };
+        match (order(child), child.presence) {
+            (Some(stop), _) => self.stop(stop, Stopping::Asked, out),
+            (None, Presence::Unresponsive(pid)) => refuse_for(pid, out),
+            (None, _) => self.terminated(key, out),
         }
     }
 
@@ -63,6 +67,7 @@ where
     /// concerned. When there is none left, what the stopping was for comes next.
     pub(super) fn stop_down(
         &mut self,
+        now: Duration,
         below: Option<ChildKey>,
         why: Stopping<I, P, R, F>,
         out: &mut Effects<I, P, R, F>,
@@ -76,21 +81,58 @@ where
             if let Some(stop) = order(child) {
                 return self.stop(stop, why, out);
             }
+            let key = child.key;
+            below = Bound::Excluded(key);
             // A sibling that was about to be retried is started with its group now; the retry will not find it
             // restarting, and do nothing.
-            let key = child.key;
-            self.roster.place(key, Presence::Undefined);
-            below = Bound::Excluded(key);
+            if let Presence::Restarting { .. } = child.presence {
+                self.roster.place(key, Presence::Undefined);
+            }
         }
         match why {
+            // Nobody is started beside a process that should be gone: neither its twin, nor who depends on it.
+            Stopping::Revival(revival) if revival.due > now || self.is_stuck(lowest) => {
+                self.put_off(now, revival, out);
+            }
             Stopping::Revival(revival) => self.start_up(lowest, Starting::Revival(revival), out),
             Stopping::Ending(ending) => self.exit(ending, out),
             Stopping::Asked => {}
         }
     }
 
+    /// Whether a child above this bound does not end.
+    fn is_stuck(&self, lowest: Bound<ChildKey>) -> bool {
+        let stuck = |child: &Child<I, P>| matches!(child.presence, Presence::Unresponsive(_));
+        self.roster.range((lowest, Bound::Unbounded)).any(stuck)
+    }
+
+    /// A child was killed and does not end. What it was stopped for goes on as far as it can without it.
+    pub(super) fn unresponsive(
+        &mut self,
+        now: Duration,
+        key: ChildKey,
+        why: Stopping<I, P, R, F>,
+        out: &mut Effects<I, P, R, F>,
+    ) {
+        let Some(pid) = self.give_up_on(key, out) else { return };
+        match why {
+            Stopping::Asked => refuse_for(pid, out),
+            Stopping::Revival(_) | Stopping::Ending(_) => self.stop_down(now, Some(key), why, out),
+        }
+    }
+
+    /// Reports that a child does not end, and keeps it as one of those.
+    fn give_up_on(&mut self, key: ChildKey, out: &mut Effects<I, P, R, F>) -> Option<P> {
+        let pid = self.roster.get(key)?.presence.last()?;
+        self.roster.place(key, Presence::Unresponsive(pid));
+        let child = self.roster.get(key)?.clone();
+        out.push(Effect::Report(Report::Unresponsive { child }));
+        Some(pid)
+    }
+
     pub(super) fn stopped(
         &mut self,
+        now: Duration,
         key: ChildKey,
         why: Stopping<I, P, R, F>,
         reason: R,
@@ -105,7 +147,7 @@ where
             Stopping::Revival(_) | Stopping::Ending(_) => {
                 // A temporary child is gone with this, so a group restart does not bring it back.
                 self.vacate(key, out);
-                self.stop_down(Some(key), why, out);
+                self.stop_down(now, Some(key), why, out);
             }
         }
     }
@@ -137,6 +179,22 @@ where
         if !child.rules.shutdown.accepts(child.rules.restart, reason.kind()) {
             all.note(reason, child);
         }
+        self.one_less(all, out);
+    }
+
+    /// One of those that are being stopped at once does not end: it is not waited for.
+    pub(super) fn one_unresponsive(
+        &mut self,
+        key: ChildKey,
+        all: All<I, P, R, F>,
+        out: &mut Effects<I, P, R, F>,
+    ) {
+        self.give_up_on(key, out);
+        self.roster.remove(key);
+        self.one_less(all, out);
+    }
+
+    fn one_less(&mut self, all: All<I, P, R, F>, out: &mut Effects<I, P, R, F>) {
         if self.roster.len() > 0 {
             self.turn = Turn::StoppingAll(all);
             return;
@@ -167,6 +225,11 @@ impl<I, P, R: PartialEq, F> All<I, P, R, F> {
 fn order<I, P: Copy>(child: &Child<I, P>) -> Option<Stop<P>> {
     match child.presence {
         Presence::Running(pid) => Some(Stop { key: child.key, pid, shutdown: child.rules.shutdown }),
-        Presence::Undefined | Presence::Restarting { .. } => None,
+        Presence::Undefined | Presence::Restarting { .. } | Presence::Unresponsive(_) => None,
     }
+}
+
+/// Answers a command that a process is in the way of which does not end.
+fn refuse_for<I, P, R, F>(pid: P, out: &mut Effects<I, P, R, F>) {
+    out.push(Effect::Reply(Err(CommandError::Unresponsive(pid))));
 }

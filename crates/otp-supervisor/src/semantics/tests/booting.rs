@@ -85,6 +85,7 @@ fn sup_11_defaults_are_filled_in() {
             significant: false,
             shutdown: Shutdown::After(std::time::Duration::from_secs(5)),
             child_type: ChildType::Worker,
+            backoff: None,
         }
     );
     assert_eq!(Flags::default().intensity, 1);

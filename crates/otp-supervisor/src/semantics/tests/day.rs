@@ -1,7 +1,7 @@
 //! A day in the life of a machine: a shell without processes, whose world is a script.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt::Debug,
     time::Duration,
 };
@@ -99,6 +99,8 @@ pub(super) struct Day<M: Machine> {
     mailbox: VecDeque<Event<M::Command, Pid, Why, Name>>,
     starts: HashMap<String, VecDeque<Outcome>>,
     manners: HashMap<String, Why>,
+    stuck: HashSet<String>,
+    timers: BTreeMap<Duration, ChildKey>,
     pids: HashMap<String, Pid>,
     names: HashMap<ChildKey, String>,
     dead: HashMap<Pid, Why>,
@@ -116,6 +118,8 @@ impl<M: Machine> Day<M> {
             mailbox: VecDeque::new(),
             starts: HashMap::new(),
             manners: HashMap::new(),
+            stuck: HashSet::new(),
+            timers: BTreeMap::new(),
             pids: HashMap::new(),
             names: HashMap::new(),
             dead: HashMap::new(),
@@ -136,6 +140,18 @@ impl<M: Machine> Day<M> {
     pub(super) fn ends(&mut self, name: &str, why: Why) -> &mut Self {
         self.manners.insert(name.to_owned(), why);
         self
+    }
+
+    /// A child cannot be killed.
+    pub(super) fn is_stuck(&mut self, name: &str) -> &mut Self {
+        self.stuck.insert(name.to_owned());
+        self
+    }
+
+    /// A child that could not be killed has ended after all.
+    pub(super) fn is_gone(&mut self, name: &str) -> &mut Self {
+        self.stuck.remove(name);
+        self.exit(name, Why::Killed)
     }
 
     /// The process a child has, or had last.
@@ -189,11 +205,14 @@ impl<M: Machine> Day<M> {
                 assert!(answers.is_empty(), "an awaited effect is the last one");
                 self.carry_out(effect, &mut answers);
             }
-            // All answers but the last have no effect, or the parallel stop would not wait for the rest.
+            // All answers but the last are only reported, or the parallel stop would not wait for the rest.
             while answers.len() > 1 {
                 let answer = answers.pop_front().expect("there are more");
-                let effects = self.machine.feed(self.now, answer);
-                assert_eq!(effects.unwrap_or_else(|_| panic!("refused")).len(), 0);
+                let effects = self.machine.feed(self.now, answer).unwrap_or_else(|_| panic!("refused"));
+                for effect in effects {
+                    let Effect::Report(report) = effect else { panic!("nothing follows from it") };
+                    self.report(report);
+                }
             }
             next = answers.pop_front();
         }
@@ -213,7 +232,11 @@ impl<M: Machine> Day<M> {
 
     pub(super) fn later(&mut self, by: Duration) -> &mut Self {
         self.now += by;
-        self
+        let later = self.timers.split_off(&(self.now + Duration::from_nanos(1)));
+        for key in std::mem::replace(&mut self.timers, later).into_values() {
+            self.post(Event::Retry { key });
+        }
+        self.settle()
     }
 
     /// What was done since the last look.
@@ -265,6 +288,20 @@ impl<M: Machine> Day<M> {
                 self.log.push(format!("retry {}", self.name(key)));
                 self.mailbox.push_back(Event::Retry { key });
             }
+            Effect::RetryAfter { key, delay } => {
+                self.log.push(format!("retry {} in {delay:?}", self.name(key)));
+                self.timers.insert(self.now + delay, key);
+            }
+            Effect::Rekey(children) => {
+                let names = children.iter().map(|child| (self.name(child.key), child.key, child.before));
+                let names: Vec<_> = names.collect();
+                let mut shown = Vec::new();
+                for (name, key, before) in names {
+                    shown.push(before.map_or_else(|| format!("+{name}"), |_| name.clone()));
+                    self.names.insert(key, name);
+                }
+                self.log.push(format!("rekey {}", shown.join(" ")));
+            }
             Effect::Forget { key } => self.log.push(format!("forget {}", self.name(key))),
             Effect::Reply(reply) => self.replies.push(reply),
             Effect::Report(report) => self.report(report),
@@ -290,6 +327,7 @@ impl<M: Machine> Day<M> {
             Report::ShutdownError { reason, child, count } => {
                 format!("shutdown_error {:?} {reason:?} x{count}", child.rules.id)
             }
+            Report::Unresponsive { child } => format!("unresponsive {:?}", child.rules.id),
             Report::GaveUp { child } => format!("gave_up {:?}", child.rules.id),
         };
         self.log.push(line.replace('"', ""));
@@ -297,6 +335,9 @@ impl<M: Machine> Day<M> {
 
     /// Ends a process and says how it truly ended; a pending exit is swallowed.
     fn stop(&mut self, stop: Stop<Pid>) -> Event<M::Command, Pid, Why, Name> {
+        if self.stuck.contains(&self.name(stop.key)) {
+            return Event::Unresponsive { key: stop.key };
+        }
         let default = match stop.shutdown {
             Shutdown::BrutalKill => Why::Killed,
             Shutdown::After(_) | Shutdown::Infinity => Why::Shutdown,
@@ -333,9 +374,9 @@ impl Day<Static> {
         }
     }
 
-    /// The children in start order: `a2` runs as process 2, `b-` has none, `c~` is restarting.
+    /// The children in start order: `a2` runs as process 2, `b-` has none, `c~` is restarting, `d!3` does not end.
     pub(super) fn children(&self) -> String {
-        use crate::semantics::Presence::{Restarting, Running, Undefined};
+        use crate::semantics::Presence::{Restarting, Running, Undefined, Unresponsive};
         let shown: Vec<_> = self
             .machine
             .which_children()
@@ -344,6 +385,7 @@ impl Day<Static> {
                 Undefined => format!("{}-", child.rules.id),
                 Running(pid) => format!("{}{pid}", child.rules.id),
                 Restarting { .. } => format!("{}~", child.rules.id),
+                Unresponsive(pid) => format!("{}!{pid}", child.rules.id),
             })
             .collect();
         shown.join(" ")
@@ -364,7 +406,7 @@ impl Day<Dynamic> {
 
     /// The children as pids, oldest first; `~` is restarting.
     pub(super) fn children(&self) -> String {
-        use crate::semantics::Presence::{Restarting, Running, Undefined};
+        use crate::semantics::Presence::{Restarting, Running, Undefined, Unresponsive};
         let shown: Vec<_> = self
             .machine
             .which_children()
@@ -373,6 +415,7 @@ impl Day<Dynamic> {
                 Undefined => "-".to_owned(),
                 Running(pid) => pid.to_string(),
                 Restarting { .. } => "~".to_owned(),
+                Unresponsive(pid) => format!("!{pid}"),
             })
             .collect();
         shown.join(" ")

@@ -177,14 +177,23 @@ fn a_child_that_ignores_its_restart_is_forgotten() {
 }
 
 #[test]
-fn supa_16_and_17_restarting_children() {
+fn supa_16_restarting_children_are_counted_as_inactive() {
+    let counts = Counts { specs: 1, active: 1, supervisors: 0, workers: 3 };
+    assert_eq!(two_of_three_restarting().machine.count_children(), counts);
+}
+
+fn two_of_three_restarting() -> Day<Dynamic> {
     let mut day = trio(9, transient());
     day.starts("#0", [Fail; 9]).starts("#1", [Fail; 9]);
     day.dies("#0", Why::Crash).dies("#1", Why::Crash).step().step();
     assert_eq!(day.children(), "~ ~ 3");
-    let counts = Counts { specs: 1, active: 1, supervisors: 0, workers: 3 };
-    assert_eq!(day.machine.count_children(), counts);
+    day
+}
 
+#[test]
+fn supa_17_restarting_children_are_terminated_by_their_old_pids() {
+    let mut day = two_of_three_restarting();
+    let counts = day.machine.count_children();
     for pid in [1, 2] {
         assert_eq!(day.command_now(terminate(pid, false)), Ok(Answer::Done));
     }
