@@ -392,7 +392,9 @@ impl Node {
                     all.push((path, Some(process.nth)));
                     all.extend(process.below.iter().flat_map(Self::list));
                 }
-                Presence::Undefined | Presence::Restarting { .. } | Presence::Unresponsive(_) => all.push((path, None)),
+                Presence::Undefined | Presence::Restarting { .. } | Presence::Unresponsive(_) => {
+                    all.push((path, None))
+                }
             }
         }
         all
@@ -425,7 +427,9 @@ fn does<I>(effect: Effect<I, Pid, ReasonKind, ()>) -> Does {
         Effect::Retry { key } => Does::Retry(key),
         Effect::Forget { .. } | Effect::Ready | Effect::Report(Told::Progress { .. }) => Does::Nothing,
         // Nothing is put off here, and no flags are changed.
-        Effect::RetryAfter { .. } | Effect::Rekey(_) | Effect::Report(Told::Unresponsive { .. }) => panic!("unasked"),
+        Effect::RetryAfter { .. } | Effect::Rekey(_) | Effect::Report(Told::Unresponsive { .. }) => {
+            panic!("unasked")
+        }
         Effect::Reply(reply) => Does::Answer(match reply {
             Ok(Reply::Started(_) | Reply::Done) => Answer::Done,
             Ok(Reply::Ignored) => Answer::Ignored,
