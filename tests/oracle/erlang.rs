@@ -20,18 +20,26 @@ pub(crate) struct Erlang {
 }
 
 impl Erlang {
-    /// Compiles the driver into the target folder and starts a node; `None` where there is no Erlang.
-    pub(crate) fn start() -> Option<Self> {
+    /// Compiles a driver, by its path without `.erl`, into the target folder and starts a node; `None` where there is no
+    /// Erlang.
+    pub(crate) fn start(driver: &str) -> Option<Self> {
         let target = env!("CARGO_TARGET_TMPDIR");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle/primitives.erl");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(driver).with_extension("erl");
+        let module = Path::new(driver).file_name()?;
         let compiled = match Command::new("erlc").arg("-o").arg(target).arg(source).status() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             compiled => compiled.unwrap(),
         };
         assert!(compiled.success(), "the driver does not compile");
         // A smaller boot file starts faster; without a shell, standard input is ours.
-        let arguments = ["-noinput", "-boot", "start_clean", "-pa", target, "-s", "primitives", "main"];
-        let erl = Command::new("erl").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let arguments = ["-noinput", "-boot", "start_clean", "-pa", target, "-s"];
+        let erl = Command::new("erl")
+            .args(arguments)
+            .arg(module)
+            .arg("main")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut child = erl.unwrap();
         let (sender, traces) = channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -37,7 +37,7 @@ const WINDOW: usize = 128;
 
 #[test]
 fn erlang_agrees() {
-    let Some(mut erlang) = Erlang::start() else {
+    let Some(mut erlang) = Erlang::start("oracle/primitives") else {
         assert_ne!(
             env::var("CI").as_deref(),
             Ok("true"),

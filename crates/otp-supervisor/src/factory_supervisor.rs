@@ -447,9 +447,11 @@ impl<A, D> fmt::Debug for Message<A, D> {
     }
 }
 
+pub(crate) type FactoryCore = semantics::Factory<Pid, ExitReason, StartError>;
+
 /// The core, and how children are made.
 pub(crate) struct Children<A, D> {
-    core: semantics::Factory<Pid, ExitReason, StartError>,
+    core: FactoryCore,
     template: Template,
     make: Make<A, D>,
 }
@@ -457,6 +459,11 @@ pub(crate) struct Children<A, D> {
 impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
     type Id = ChildKey;
     type Command = FactoryCommand<Pid>;
+    type Rules = FactoryCore;
+
+    fn rules(&mut self) -> &mut FactoryCore {
+        &mut self.core
+    }
 
     fn handle(
         &mut self,

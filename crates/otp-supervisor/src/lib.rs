@@ -13,6 +13,8 @@ pub mod partition_supervisor;
 pub mod semantics;
 pub mod static_supervisor;
 pub mod supervisor_bridge;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// What children are made of: [`worker`](supervision::worker), [`supervisor`](supervision::supervisor) and
 /// [`process`](supervision::process).

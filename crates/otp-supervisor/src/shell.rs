@@ -41,6 +41,10 @@ impl Reason for ExitReason {
 pub(crate) trait Core: Send + 'static {
     type Id: std::fmt::Display + Send;
     type Command: Send;
+    /// The rules alone: what those see who ask the supervisor for its state.
+    type Rules: 'static;
+
+    fn rules(&mut self) -> &mut Self::Rules;
 
     fn handle(
         &mut self,
@@ -167,11 +171,11 @@ impl<B: Behaviour> Shell<B> {
             if system.is_debugged() {
                 match &received {
                     Ok(Message::Request(request)) => {
-                        system.event(&SystemEvent::of(EventKind::In, request, None), &self.core);
+                        system.event(&SystemEvent::of(EventKind::In, request, None), self.core.rules());
                     }
                     Ok(Message::Exit(exit)) => {
                         let text = format!("the end of {}: {}", exit.pid, exit.reason);
-                        system.event(&SystemEvent::of(EventKind::In, exit, Some(&text)), &self.core);
+                        system.event(&SystemEvent::of(EventKind::In, exit, Some(&text)), self.core.rules());
                     }
                     Ok(Message::Down(_) | Message::System(_) | Message::Unexpected(_)) | Err(_) => {}
                 }
@@ -185,7 +189,7 @@ impl<B: Behaviour> Shell<B> {
                     self.feed(Event::Exited { pid, reason }).await
                 }
                 Ok(Message::Down(down)) => self.down(down).await,
-                Ok(Message::System(message)) => match system.handle(message, &mut self.core, |_| None) {
+                Ok(Message::System(message)) => match system.handle(message, self.core.rules(), |_| None) {
                     After::Continue => None,
                     After::Terminate(reason) => self.feed(Event::ShutDown { reason }).await,
                 },

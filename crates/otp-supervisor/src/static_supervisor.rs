@@ -405,11 +405,16 @@ impl fmt::Debug for Message {
     }
 }
 
-type StaticCore = semantics::Supervisor<ChildId, Pid, ExitReason, StartError>;
+pub(crate) type StaticCore = semantics::Supervisor<ChildId, Pid, ExitReason, StartError>;
 
 impl Core for StaticCore {
     type Id = ChildId;
     type Command = Command<ChildId>;
+    type Rules = Self;
+
+    fn rules(&mut self) -> &mut Self {
+        self
+    }
 
     fn handle(
         &mut self,

@@ -4,7 +4,7 @@ use std::{hash::Hash, time::Duration};
 
 use super::{
     Answer, AutoShutdown, Awaiting, Child, ChildKey, CommandError, Counts, Effect, Event, FactoryCommand,
-    FactoryFlags, FlagsError, Handled, OutOfTurn, Presence, Reason, Strategy, Window,
+    FactoryFlags, Flags, FlagsError, Handled, OutOfTurn, Presence, Reason, Strategy, Window,
     flags::check_period,
     machine::{Kind, Machine},
 };
@@ -94,6 +94,13 @@ where
                 }
             }
         })
+    }
+
+    /// What holds for the factory as a whole.
+    #[must_use]
+    pub fn flags(&self) -> FactoryFlags {
+        let Flags { intensity, period, .. } = self.machine.flags();
+        FactoryFlags { intensity, period, max_children: self.max_children }
     }
 
     /// What the machine can be told next.

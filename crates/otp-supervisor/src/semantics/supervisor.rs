@@ -105,6 +105,12 @@ where
         })
     }
 
+    /// What holds for the supervisor as a whole.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        self.machine.flags()
+    }
+
     /// What the machine can be told next.
     #[must_use]
     pub fn awaiting(&self) -> Awaiting {

@@ -37,6 +37,12 @@ impl Window {
         Self { intensity, period, restarts: VecDeque::new() }
     }
 
+    /// How many restarts are tolerated, and within which period.
+    #[must_use]
+    pub fn limits(&self) -> (u32, Duration) {
+        (self.intensity, self.period)
+    }
+
     /// The same restarts, with other limits from here on.
     pub fn change(&mut self, intensity: u32, period: Duration) {
         self.intensity = intensity;

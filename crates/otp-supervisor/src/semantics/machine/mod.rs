@@ -95,6 +95,12 @@ where
         }
     }
 
+    /// What holds for the supervisor as a whole.
+    pub(super) fn flags(&self) -> Flags {
+        let (intensity, period) = self.window.limits();
+        Flags { strategy: self.strategy, intensity, period, auto_shutdown: self.auto_shutdown }
+    }
+
     pub(super) fn awaiting(&self) -> Awaiting {
         match &self.turn {
             Turn::Unborn => Awaiting::Boot,

@@ -1,0 +1,103 @@
+//! What can be done to a tree, and what happens in it.
+
+use super::{Child, Reason};
+
+/// What is done to one child. Children go by their path: the ids from the root to the child, with `/` between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Its process ends by itself for this reason, or is killed. A supervisor that is not killed stops its children
+    /// first, as it does when a system message tells it to end.
+    Exit(String, Reason),
+    /// Somebody calls `start_child` for a child at this path. What it is called in the specification does not count.
+    Start(String, Box<Child>),
+    /// Somebody calls `terminate_child`.
+    Terminate(String),
+    /// Somebody calls `restart_child`.
+    Restart(String),
+    /// Somebody calls `delete_child`.
+    Delete(String),
+}
+
+impl Deed {
+    /// The child it is done to.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Exit(path, _)
+            | Self::Start(path, _)
+            | Self::Terminate(path)
+            | Self::Restart(path)
+            | Self::Delete(path) => path,
+        }
+    }
+}
+
+/// What came of asking a supervisor for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It was done, and the child runs if it was to run.
+    Done,
+    /// The child did not want to run.
+    Ignored,
+    /// The child could not run.
+    Failed,
+    /// A child with this id runs.
+    AlreadyStarted,
+    /// A child with this id is there, without a process.
+    AlreadyPresent,
+    /// The child runs.
+    Running,
+    /// The child is about to be started again.
+    Restarting,
+    /// There is no such child.
+    NotFound,
+    /// It is significant, but its supervisor does not shut down for anyone.
+    SignificantNever,
+    /// It is significant, but permanent.
+    SignificantPermanent,
+    /// The supervisor was gone before it came to answer.
+    Gone,
+}
+
+/// Something that happened in a tree, to the child at a path, as seen by its supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// Its start function was called, for the how-manyth time.
+    Started(String, usize),
+    /// Its process ended by itself, or at the hands of somebody else than its supervisor.
+    Ended(String, usize, Reason),
+    /// Its process was told to end by its supervisor, and ended so.
+    Stopped(String, usize, Reason),
+    /// Its process ended because its supervisor was killed.
+    Orphaned(String, usize),
+    /// Its supervisor told the log.
+    Reported(String, Report),
+}
+
+impl Happening {
+    /// The child it happened to.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Started(path, _)
+            | Self::Ended(path, ..)
+            | Self::Stopped(path, ..)
+            | Self::Orphaned(path, _)
+            | Self::Reported(path, _) => path,
+        }
+    }
+}
+
+/// What a supervisor tells the log of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It ended by itself and should not have.
+    ChildTerminated(Reason),
+    /// It did not start.
+    StartError,
+    /// It did not end as it was told to, and how many ended so. Where a factory stops all of its children at once, the
+    /// path ends with `*`.
+    ShutdownError(Reason, usize),
+    /// It needed one restart too many.
+    GaveUp,
+}

@@ -1,0 +1,190 @@
+//! Days of faults, drawn.
+
+use std::{ops::Add, time::Duration};
+
+use proptest::{
+    collection::vec,
+    prelude::any,
+    prop_oneof,
+    sample::{Index, select},
+    strategy::{BoxedStrategy, Strategy},
+};
+
+use super::{Body, Deed, Model, Reason, Tree};
+
+/// What may go wrong, and with whom.
+///
+/// ```
+/// use otp_supervisor::testing::Faults;
+///
+/// let faults = Faults::crashes().of(["mailer", "orders/ledger"]) + Faults::kills();
+/// # drop(faults);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Faults(Vec<Fault>);
+
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    reason: Reason,
+    /// Of anyone, if it says nothing.
+    of: Option<Vec<String>>,
+}
+
+impl Faults {
+    /// Processes end with an error, as after a panic. Those that trap exits cannot be made to, and are killed instead, and
+    /// so are supervisors.
+    #[must_use]
+    pub fn crashes() -> Self {
+        Self::new(Reason::Crash)
+    }
+
+    /// Processes are killed, supervisors too.
+    #[must_use]
+    pub fn kills() -> Self {
+        Self::new(Reason::Killed)
+    }
+
+    /// Processes end with `shutdown`, as if they were done. Workers that trap exits cannot be made to, and are killed
+    /// instead; supervisors stop their children first.
+    #[must_use]
+    pub fn shutdowns() -> Self {
+        Self::new(Reason::Shutdown)
+    }
+
+    /// Only of these children. A child goes by its path: the ids from the root to the child, with `/` between. Those of a
+    /// factory are numbered from 0 on.
+    #[must_use]
+    pub fn of(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
+        for fault in &mut self.0 {
+            fault.of = Some(paths.clone());
+        }
+        self
+    }
+
+    fn new(reason: Reason) -> Self {
+        Self(vec![Fault { reason, of: None }])
+    }
+}
+
+impl Add for Faults {
+    type Output = Self;
+
+    /// Either of both.
+    fn add(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+}
+
+/// One moment of a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing happens for so long.
+    Wait(Duration),
+    /// This is done to children of one supervisor, before it looks.
+    Deeds(Vec<Deed>),
+}
+
+impl Model {
+    /// Plays one moment of a day.
+    pub fn play(&mut self, moment: &Moment) {
+        match moment {
+            Moment::Wait(time) => self.wait(*time),
+            Moment::Deeds(deeds) => drop(self.at_once(deeds)),
+        }
+    }
+}
+
+/// Days of faults for a tree that does what the model says: a strategy for those who use proptest and ask the
+/// [`Model`] what comes of a policy.
+///
+/// Up to `at_once` faults come before the supervisor of the children looks. A day shrinks towards fewer moments, fewer
+/// faults at once, and the faults that were named first.
+///
+/// ```
+/// use otp_supervisor::{Strategy, testing::{Child, Faults, Model, Tree, days}};
+/// use proptest::prelude::*;
+///
+/// let tree = Tree::new(Strategy::OneForOne)
+///     .restart_tolerance(20, std::time::Duration::from_secs(5))
+///     .child(Child::worker("ledger"))
+///     .child(Child::worker("mailer"));
+///
+/// proptest!(|(day in days(&tree, &Faults::crashes(), 2))| {
+///     let mut model = Model::new(tree.clone());
+///     day.iter().for_each(|moment| model.play(moment));
+///     prop_assert!(model.ended().is_none(), "so many crashes are tolerated");
+/// });
+/// ```
+///
+/// # Panics
+///
+/// If `at_once` is zero.
+pub fn days(tree: &Tree, faults: &Faults, at_once: usize) -> impl Strategy<Value = Vec<Moment>> + use<> {
+    let tree = tree.clone();
+    drafts(faults, at_once).prop_map(move |drafts| {
+        let mut model = Model::new(tree.clone());
+        let mut day = Vec::new();
+        for draft in drafts {
+            let running: Vec<_> = (model.children().into_iter())
+                .filter(|(_, process, _)| process.is_some())
+                .map(|(path, _, child)| (path, matches!(child.body, Body::Supervisor(_))))
+                .collect();
+            if let Some(moment) = draft.settle(&running) {
+                model.play(&moment);
+                day.push(moment);
+            }
+        }
+        day
+    })
+}
+
+/// A moment before it is known who is meant.
+#[derive(Clone, Debug)]
+pub(super) enum Draft {
+    Wait(Duration),
+    Faults(Vec<(Fault, Index)>),
+}
+
+const MOMENTS: usize = 10;
+
+pub(super) fn drafts(faults: &Faults, at_once: usize) -> BoxedStrategy<Vec<Draft>> {
+    assert!(at_once > 0, "at least one fault comes at once");
+    let fault = (select(faults.0.clone()), any::<Index>());
+    let moment = prop_oneof![
+        3 => vec(fault, 1..=at_once).prop_map(Draft::Faults),
+        1 => select(&[1, 5, 6, 60][..]).prop_map(|seconds| Draft::Wait(Duration::from_secs(seconds))),
+    ];
+    vec(moment, 1..=MOMENTS).boxed()
+}
+
+impl Draft {
+    /// Settles who is meant, among those who run: their paths, and whether they are supervisors. `None` if nobody is left.
+    pub(super) fn settle(&self, running: &[(String, bool)]) -> Option<Moment> {
+        let faults = match self {
+            Self::Wait(time) => return Some(Moment::Wait(*time)),
+            Self::Faults(faults) => faults,
+        };
+        let mut deeds: Vec<Deed> = Vec::new();
+        for (Fault { reason, of }, who) in faults {
+            let meant: Vec<_> = running
+                .iter()
+                .filter(|(path, _)| of.as_ref().is_none_or(|of| of.contains(path)))
+                .filter(|(path, _)| deeds.iter().all(|deed| deed.path() != path))
+                .filter(|(path, _)| deeds.first().is_none_or(|first| above(first.path()) == above(path)))
+                .collect();
+            if meant.is_empty() {
+                continue;
+            }
+            let (path, supervisor) = meant[who.index(meant.len())];
+            let reason = if *supervisor && *reason == Reason::Crash { Reason::Killed } else { *reason };
+            deeds.push(Deed::Exit(path.clone(), reason));
+        }
+        (!deeds.is_empty()).then_some(Moment::Deeds(deeds))
+    }
+}
+
+fn above(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(above, _)| above)
+}

@@ -1,0 +1,240 @@
+//! A real tree: what it looks like, and what is done to it.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    pin::Pin,
+    time::Duration,
+};
+
+use erlang_process::{self as process, ExitReason, Monitor, Node, NotAProcess, Pid};
+use tokio::time::sleep;
+
+use super::{Body, Child, Deed, Kind, Manner, Moment, Reason, Tree};
+use crate::{
+    Presence, factory_supervisor::FactoryCore, semantics::ChildRules, static_supervisor::StaticCore,
+};
+
+/// More than any tree takes to answer, under a paused clock.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often one looks whether a tree has come to rest, before it is said that it never does.
+const LOOKS: usize = 1_000;
+
+/// A tree at rest.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    /// As it is written down.
+    pub(super) tree: Tree,
+    /// The children in start order, each with those below it after it: the path, the process, and whether it is a
+    /// supervisor.
+    pub(super) children: Vec<(String, Option<Pid>, bool)>,
+}
+
+/// A running tree, and who of it was seen alive last.
+pub(super) struct Stage {
+    root: Pid,
+    watch: Monitor,
+    ended: Option<Reason>,
+    pids: BTreeMap<String, Pid>,
+}
+
+impl Stage {
+    pub(super) fn new(root: Pid) -> Result<Self, NotAProcess> {
+        Ok(Self { root, watch: process::monitor(root)?, ended: None, pids: BTreeMap::new() })
+    }
+
+    /// Waits until the tree has come to rest, and looks at it, or returns how it has ended.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong if it does not come to rest.
+    pub(super) async fn rest(&mut self) -> Result<Result<View, Reason>, String> {
+        let mut left = Vec::new();
+        for _ in 0..LOOKS {
+            // A timer fires when nothing else can run.
+            sleep(Duration::from_millis(1)).await;
+            let view = if process::is_alive(self.root) {
+                let Some((tree, children)) = look(self.root, String::new()).await else { continue };
+                Ok(View { tree, children })
+            } else {
+                Err(self.ended().await)
+            };
+            let listed: HashSet<Pid> =
+                view.iter().flat_map(|view| &view.children).filter_map(|(_, pid, _)| *pid).collect();
+            left = self
+                .pids
+                .iter()
+                .filter(|(_, pid)| !listed.contains(pid) && process::is_alive(**pid))
+                .collect();
+            if left.is_empty() {
+                let running = view.iter().flat_map(|view| &view.children);
+                self.pids = running.filter_map(|(path, pid, _)| Some((path.clone(), (*pid)?))).collect();
+                return Ok(view);
+            }
+        }
+        Err(match left.first() {
+            Some((path, pid)) => {
+                format!("{path}, the process {pid}, is left over: no supervisor has it any more")
+            }
+            None => "the tree does not come to rest: it restarts for ever, or a supervisor does not answer"
+                .to_owned(),
+        })
+    }
+
+    async fn ended(&mut self) -> Reason {
+        if self.ended.is_none() {
+            self.ended = self.watch.down().await.ok().map(|down| match down.reason {
+                ExitReason::Normal => Reason::Normal,
+                ExitReason::Shutdown => Reason::Shutdown,
+                ExitReason::ShutdownWith(_) => Reason::ShutdownWith,
+                ExitReason::Killed => Reason::Killed,
+                _ => Reason::Crash,
+            });
+        }
+        self.ended.unwrap_or(Reason::Killed)
+    }
+
+    /// Does what a moment says. Returns what could be done of it.
+    pub(super) async fn play(&self, moment: &Moment) -> Moment {
+        let deeds = match moment {
+            Moment::Wait(time) => {
+                sleep(*time).await;
+                return moment.clone();
+            }
+            Moment::Deeds(deeds) => deeds,
+        };
+        let above = deeds.first().and_then(|deed| deed.path().rsplit_once('/'));
+        let supervisor = above.map_or(Some(self.root), |(above, _)| self.pids.get(above).copied());
+        let held = supervisor.filter(|_| deeds.len() > 1);
+        if let Some(supervisor) = held {
+            drop(otp_system::suspend(supervisor, LONG).await);
+        }
+        let mut done = Vec::new();
+        for deed in deeds {
+            if let Deed::Exit(path, reason) = deed
+                && let Some(pid) = self.pids.get(path)
+            {
+                done.push(Deed::Exit(path.clone(), exit(*pid, *reason).await));
+            }
+        }
+        if let Some(supervisor) = held {
+            drop(otp_system::resume(supervisor, LONG).await);
+        }
+        Moment::Deeds(done)
+    }
+}
+
+/// Makes a process end. Returns the reason that it really ends with.
+async fn exit(pid: Pid, reason: Reason) -> Reason {
+    let supervisor = is_supervisor(pid).await;
+    let trapping = Node::current().info(pid).is_some_and(|info| info.trapping_exits);
+    let as_told = match reason {
+        Reason::Crash if !trapping => {
+            process::send_exit(pid, ExitReason::error("a fault"));
+            true
+        }
+        Reason::Shutdown if supervisor => {
+            otp_system::terminate(pid, ExitReason::Shutdown, LONG).await.is_ok()
+        }
+        Reason::Shutdown if !trapping => {
+            process::send_exit(pid, ExitReason::Shutdown);
+            true
+        }
+        _ => false,
+    };
+    if !as_told {
+        process::kill(pid);
+    }
+    process::join(pid).await;
+    if as_told { reason } else { Reason::Killed }
+}
+
+async fn is_supervisor(pid: Pid) -> bool {
+    otp_system::get_status(pid, Duration::from_millis(1)).await.is_ok_and(|status| {
+        [std::any::type_name::<StaticCore>(), std::any::type_name::<FactoryCore>()]
+            .contains(&status.state_type)
+    })
+}
+
+type Looked = Option<(Tree, Vec<(String, Option<Pid>, bool)>)>;
+
+/// The children of one supervisor.
+struct Known {
+    kind: Kind,
+    intensity: u32,
+    period: Duration,
+    children: Vec<(Child, Presence<Pid>)>,
+}
+
+/// Asks a supervisor, and those below it, what they are; `None` if something is still to be done.
+fn look(pid: Pid, path: String) -> Pin<Box<dyn Future<Output = Looked> + Send>> {
+    Box::pin(async move {
+        let Known { kind, intensity, period, children: known } = ask(pid).await?;
+        let mut tree = Tree { kind, intensity, period, children: Vec::new() };
+        let mut all = Vec::new();
+        for (mut child, presence) in known {
+            let path = if path.is_empty() { child.id.clone() } else { format!("{path}/{}", child.id) };
+            match presence {
+                Presence::Undefined => all.push((path, None, false)),
+                Presence::Running(pid) if process::is_alive(pid) => {
+                    if is_supervisor(pid).await {
+                        let (below, children) = look(pid, path.clone()).await?;
+                        child.body = Body::Supervisor(below);
+                        all.push((path, Some(pid), true));
+                        all.extend(children);
+                    } else {
+                        all.push((path, Some(pid), false));
+                    }
+                }
+                _ => return None,
+            }
+            tree.children.push(child);
+        }
+        Some((tree, all))
+    })
+}
+
+async fn ask(pid: Pid) -> Option<Known> {
+    let is_static = otp_system::get_state(pid, LONG, |rules: &StaticCore| {
+        let flags = rules.flags();
+        Known {
+            kind: Kind::Static { strategy: flags.strategy, auto_shutdown: flags.auto_shutdown },
+            intensity: flags.intensity,
+            period: flags.period,
+            children: rules
+                .which_children()
+                .rev()
+                .map(|known| (child(&known.rules), known.presence))
+                .collect(),
+        }
+    });
+    if let Ok(known) = is_static.await {
+        return Some(known);
+    }
+    let is_factory = otp_system::get_state(pid, LONG, |rules: &FactoryCore| {
+        let flags = rules.flags();
+        Known {
+            // What new children are like is each one's own matter.
+            kind: Kind::Factory { template: Box::new(Child::worker("any")) },
+            intensity: flags.intensity,
+            period: flags.period,
+            children: rules
+                .which_children()
+                .rev()
+                .map(|known| (child(&known.rules), known.presence))
+                .collect(),
+        }
+    });
+    is_factory.await.ok()
+}
+
+fn child<I: std::fmt::Display>(rules: &ChildRules<I>) -> Child {
+    Child {
+        id: rules.id.to_string().trim_start_matches('#').to_owned(),
+        restart: rules.restart,
+        significant: rules.significant,
+        shutdown: rules.shutdown,
+        starts: Vec::new(),
+        body: Body::Worker(Manner::Obeys),
+    }
+}

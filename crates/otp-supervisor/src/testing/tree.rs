@@ -1,0 +1,189 @@
+//! What a tree is made of, as far as supervision is concerned.
+
+use std::time::Duration;
+
+use crate::{AutoShutdown, Restart, Shutdown, Strategy};
+
+/// A supervisor and all that is below it, written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// Which kind of supervisor it is.
+    pub kind: Kind,
+    /// How many restarts within one period are tolerated.
+    pub intensity: u32,
+    /// The period of the restart intensity.
+    pub period: Duration,
+    /// The children, in start order. A factory starts with none.
+    pub children: Vec<Child>,
+}
+
+/// The two kinds of supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A supervisor of children that have names and an order.
+    Static {
+        /// Who is restarted along with a child.
+        strategy: Strategy,
+        /// Whether the end of significant children ends the supervisor.
+        auto_shutdown: AutoShutdown,
+    },
+    /// A supervisor of children that come and go.
+    Factory {
+        /// What each child is like; its id is of no meaning.
+        template: Box<Child>,
+    },
+}
+
+/// A child, written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// What it is called among its siblings. Must not contain a `/`.
+    pub id: String,
+    /// When it is started again.
+    pub restart: Restart,
+    /// Whether its end counts for automatic shutdown.
+    pub significant: bool,
+    /// How it is asked to end. A supervisor has all the time that it needs, unless it is killed at once.
+    pub shutdown: Shutdown,
+    /// How its starts come out, one after the other. Whatever is not written down succeeds.
+    pub starts: Vec<Start>,
+    /// What runs in it.
+    pub body: Body,
+}
+
+/// How one start of a child comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It runs.
+    Up,
+    /// It cannot run.
+    Fails,
+    /// It does not want to run.
+    Ignores,
+}
+
+/// What runs in a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A process that does the work, and how it takes it to be asked to end.
+    Worker(Manner),
+    /// A supervisor.
+    Supervisor(Tree),
+}
+
+/// What a worker does when it is asked to end. A kill asks nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// It ends, with the reason that it was asked with.
+    Obeys,
+    /// It ends with a reason of its own.
+    EndsWith(Reason),
+    /// It does not end, and has to be killed when its time is over. That must not be
+    /// [`Shutdown::Infinity`].
+    Hangs,
+}
+
+/// Why a process ends: the reasons that supervision tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// `normal`
+    Normal,
+    /// `shutdown`
+    Shutdown,
+    /// `{shutdown, _}`
+    ShutdownWith,
+    /// `killed`
+    Killed,
+    /// Anything else: a crash.
+    Crash,
+}
+
+impl Tree {
+    /// A static supervisor without children, with the strategy and Erlang's defaults otherwise: one restart in five
+    /// seconds, no automatic shutdown.
+    #[must_use]
+    pub fn new(strategy: Strategy) -> Self {
+        let kind = Kind::Static { strategy, auto_shutdown: AutoShutdown::Never };
+        Self { kind, intensity: 1, period: Duration::from_secs(5), children: Vec::new() }
+    }
+
+    /// A factory of children like this one, with Erlang's defaults otherwise.
+    #[must_use]
+    pub fn factory(template: Child) -> Self {
+        Self { kind: Kind::Factory { template: Box::new(template) }, ..Self::new(Strategy::OneForOne) }
+    }
+
+    /// This tree with another tolerance.
+    #[must_use]
+    pub fn restart_tolerance(self, intensity: u32, period: Duration) -> Self {
+        Self { intensity, period, ..self }
+    }
+
+    /// This tree with another automatic shutdown. Factories have none, and stay as they are.
+    #[must_use]
+    pub fn auto_shutdown(mut self, automatic: AutoShutdown) -> Self {
+        if let Kind::Static { auto_shutdown, .. } = &mut self.kind {
+            *auto_shutdown = automatic;
+        }
+        self
+    }
+
+    /// This tree with one more child, at the end.
+    #[must_use]
+    pub fn child(mut self, child: Child) -> Self {
+        self.children.push(child);
+        self
+    }
+}
+
+impl Child {
+    /// A permanent worker that obeys, with five seconds to end.
+    #[must_use]
+    pub fn worker(id: impl Into<String>) -> Self {
+        Self::new(id, Shutdown::WORKER, Body::Worker(Manner::Obeys))
+    }
+
+    /// A permanent supervisor of this tree, with all the time that it needs.
+    #[must_use]
+    pub fn supervisor(id: impl Into<String>, tree: Tree) -> Self {
+        Self::new(id, Shutdown::Infinity, Body::Supervisor(tree))
+    }
+
+    fn new(id: impl Into<String>, shutdown: Shutdown, body: Body) -> Self {
+        let (restart, significant) = (Restart::Permanent, false);
+        Self { id: id.into(), restart, significant, shutdown, starts: Vec::new(), body }
+    }
+
+    /// This child with another restart type.
+    #[must_use]
+    pub fn restart(self, restart: Restart) -> Self {
+        Self { restart, ..self }
+    }
+
+    /// This child as a significant one, or as one that is not.
+    #[must_use]
+    pub fn significant(self, significant: bool) -> Self {
+        Self { significant, ..self }
+    }
+
+    /// This child with another way to be stopped.
+    #[must_use]
+    pub fn shutdown(self, shutdown: Shutdown) -> Self {
+        Self { shutdown, ..self }
+    }
+
+    /// This child with starts that come out like this.
+    #[must_use]
+    pub fn starts(self, starts: impl Into<Vec<Start>>) -> Self {
+        Self { starts: starts.into(), ..self }
+    }
+
+    /// This worker with other manners. A supervisor's manners are known, and it stays as it is.
+    #[must_use]
+    pub fn manner(mut self, other: Manner) -> Self {
+        if let Body::Worker(manner) = &mut self.body {
+            *manner = other;
+        }
+        self
+    }
+}
