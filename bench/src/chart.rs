@@ -15,14 +15,22 @@ use crate::{
 const LABELS: f64 = 190.0;
 const PLOT: f64 = 560.0;
 const FIGURES: f64 = 70.0;
-const HEAD: f64 = 64.0;
+const HEAD: f64 = 78.0;
 const LINE: f64 = 22.0;
 
 /// The ends of the scale. What lies beyond is drawn at its end.
 const LEAST: f64 = 1.0 / 32.0;
-const MOST: f64 = 4.0;
-const TICKS: &[(f64, &str)] =
-    &[(0.0625, "1/16"), (0.125, "1/8"), (0.25, "1/4"), (0.5, "1/2"), (1.0, "1"), (2.0, "2"), (4.0, "4")];
+const MOST: f64 = 8.0;
+const TICKS: &[(f64, &str)] = &[
+    (0.0625, "1/16"),
+    (0.125, "1/8"),
+    (0.25, "1/4"),
+    (0.5, "1/2"),
+    (1.0, "1"),
+    (2.0, "2"),
+    (4.0, "4"),
+    (8.0, "8"),
+];
 
 const TEXT: &str = "#808080";
 const GRID: &str = "#80808050";
@@ -97,7 +105,8 @@ fn legend(svg: &mut String) {
         line(svg, &format!("<text x=\"{}\" y=\"20\">{}</text>", x + 10.0, system.name));
         x += 80.0;
     }
-    line(svg, &format!("<text x=\"{x}\" y=\"20\">× bare tokio; right is better</text>"));
+    let meaning = "How many times bare tokio, fewer bytes as more: right is better";
+    line(svg, &format!("<text x=\"{LABELS}\" y=\"40\">{meaning}</text>"));
 }
 
 /// A system's mark.

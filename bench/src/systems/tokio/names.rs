@@ -57,7 +57,7 @@ pub(super) async fn send(count: u64, producers: u64) -> f64 {
     .await
 }
 
-//// Tasks with names, and the count of those that have not had all of their messages.
+/// Tasks with names, and the count of those that have not had all of their messages.
 fn registry(messages: u64) -> (Registry, Arc<Countdown>) {
     let waiting = Countdown::from(NAMES);
     let registry = names().iter().map(|name| {
