@@ -61,6 +61,6 @@ fn it_watches_until_it_is_asked_to_stop() {
     }
     let asked = Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap();
     assert!(asked.success());
-    assert!(log.any(|line| line.contains("stopping")));
+    assert!(log.any(|line| line.contains("last seen up=1 down=1")));
     assert_eq!(watching.wait().unwrap().code(), Some(0));
 }

@@ -1,37 +1,47 @@
 //! The board: what is known of each site.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use erlang_process::{Name, Reply, Subject};
-use otp_actor::{self as actor, StartError, Started};
+use erlang_process::{ExitReason, Name, NotAProcess, Subject, trap_exits};
+use otp_actor::{self as actor, Initialised, StartError, Started};
 
 use crate::check::Outcome;
 
 /// Where the board is found, whoever runs it at the time.
-pub(crate) const BOARD: Name<Message> = Name::fixed("board");
+pub(crate) const BOARD: Name<Report> = Name::fixed("board");
+
+/// A site was checked.
+pub(crate) struct Report {
+    pub(crate) site: String,
+    pub(crate) outcome: Outcome,
+}
 
 /// What is known, by site.
-pub(crate) type Board = BTreeMap<String, Outcome>;
+type Board = BTreeMap<String, Outcome>;
 
-pub(crate) enum Message {
-    /// A site was checked.
-    Report(String, Outcome),
-    /// All that is known.
-    All(Reply<Board>),
+pub(crate) async fn start() -> Result<Started<Subject<Report>>, StartError> {
+    let init = async |own: Subject<Report>| {
+        // So that it is asked to end, and can say what it knew.
+        trap_exits(true)?;
+        Ok::<_, NotAProcess>(Initialised::new(Board::new()).returning(own))
+    };
+    actor::with_initialiser(Duration::from_secs(1), init)
+        .on_message(note)
+        .on_terminate(summarize)
+        .named(BOARD)
+        .start()
+        .await
 }
 
-pub(crate) async fn start() -> Result<Started<Subject<Message>>, StartError> {
-    actor::new(Board::new()).on_message(handle).named(BOARD).start().await
-}
-
-fn handle(board: &mut Board, message: Message) {
-    match message {
-        Message::Report(site, outcome) => {
-            let before = board.insert(site.clone(), outcome.clone());
-            if before.is_none_or(|before| before.is_up() != outcome.is_up()) {
-                tracing::info!(%site, %outcome, "checked");
-            }
-        }
-        Message::All(reply) => reply.send(board.clone()),
+/// Only what has changed is news.
+fn note(board: &mut Board, Report { site, outcome }: Report) {
+    if board.get(&site).is_none_or(|before| before.is_up() != outcome.is_up()) {
+        tracing::info!(%site, %outcome, "checked");
     }
+    board.insert(site, outcome);
+}
+
+fn summarize(board: &mut Board, _: &ExitReason) {
+    let up = board.values().filter(|outcome| outcome.is_up()).count();
+    tracing::info!(up, down = board.len() - up, "last seen");
 }

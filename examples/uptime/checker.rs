@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::interval;
 
 use crate::{
-    board::{BOARD, Message},
+    board::{BOARD, Report},
     check::Check,
 };
 
@@ -17,6 +17,6 @@ pub(crate) async fn run(site: String, check: Check) {
     loop {
         ticks.tick().await;
         let outcome = check(site.clone()).await;
-        BOARD.subject().send(Message::Report(site.clone(), outcome));
+        BOARD.subject().send(Report { site: site.clone(), outcome });
     }
 }

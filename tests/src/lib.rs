@@ -3,4 +3,4 @@
 //! The README's example, as a test:
 #![doc = include_str!("../../README.md")]
 
-mod guide;
+mod docs;
