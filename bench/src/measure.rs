@@ -16,8 +16,8 @@ use tokio::{
 };
 
 use crate::{
-    row::{self, Row, Threads, Work},
-    systems::{self, System},
+    row::{self, Row, Threads},
+    systems::{self, Sample, System},
 };
 
 /// What a system reached in each round.
@@ -41,17 +41,16 @@ impl Samples {
     }
 }
 
-/// Takes a row's samples of all systems that do it.
+/// Takes a row's samples of all systems that do it, each in a fresh process of this program, where no other
+/// sample has left its memory.
 pub(crate) fn rounds(row: &Row, rounds: usize) -> Vec<Samples> {
     let mut values = vec![Vec::new(); systems::ALL.len()];
     for round in 0..rounds {
         // Whoever goes first finds another machine than who goes last: they take turns.
         for turn in 0..systems::ALL.len() {
             let system = (round + turn) % systems::ALL.len();
-            values[system].extend(match row.work {
-                Work::Idle { .. } => sample_in_child(row, &systems::ALL[system]),
-                _ => sample(row, &systems::ALL[system]),
-            });
+            let sample = in_child(&["--sample", row.name, systems::ALL[system].name]);
+            values[system].extend(sample.map(|value| number(&value)));
         }
     }
     let samples = systems::ALL.iter().zip(values).filter(|(_, values)| !values.is_empty());
@@ -65,24 +64,29 @@ pub(crate) fn rounds(row: &Row, rounds: usize) -> Vec<Samples> {
 
 /// Takes one sample, on a runtime of its own; `None` if the system does not do the row.
 pub(crate) fn sample(row: &Row, system: &System) -> Option<f64> {
-    let sample = (system.sample)(row.work)?;
-    Some(runtime(row.threads).block_on(sample))
+    Some(match (system.sample)(row)? {
+        Sample::Tokio(work) => runtime(row.threads).block_on(work),
+        Sample::Elsewhere(work) => work(),
+    })
 }
 
-/// Takes one sample in a fresh process of this program, where no other sample has left its memory.
-fn sample_in_child(row: &Row, system: &System) -> Option<f64> {
+/// What this program prints with these arguments; `None` if it says that there is no such work.
+pub(crate) fn in_child(arguments: &[&str]) -> Option<String> {
     let program = env::current_exe().expect("a program knows its path");
-    let output = Command::new(program).args(["--sample", row.name, system.name]).output();
-    let output = output.expect("the program can start itself");
+    let output = Command::new(program).args(arguments).output().expect("the program can start itself");
     match output.status.code() {
-        Some(0) => String::from_utf8_lossy(&output.stdout).trim().parse().ok(),
-        // It says that the system does not do the row.
+        Some(0) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
         Some(2) => None,
-        _ => panic!("{} failed: {}", row.name, String::from_utf8_lossy(&output.stderr)),
+        _ => panic!("{arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr)),
     }
 }
 
-fn runtime(threads: Threads) -> Runtime {
+/// The number that a sample has printed.
+pub(crate) fn number(printed: &str) -> f64 {
+    printed.trim().parse().expect("a sample prints a number")
+}
+
+pub(crate) fn runtime(threads: Threads) -> Runtime {
     let mut builder = match threads {
         Threads::Current => Builder::new_current_thread(),
         Threads::Two => Builder::new_multi_thread(),
@@ -146,9 +150,10 @@ pub(crate) fn names() -> &'static [&'static str] {
 }
 
 /// Every item once, scattered, from this place on.
-pub(crate) fn scattered<T>(all: &[T], start: usize) -> impl Iterator<Item = &T> {
+pub(crate) fn scattered<T>(all: &[T], start: u64) -> impl Iterator<Item = &T> {
     // A prime that divides the length of none.
     const STRIDE: usize = 7_919;
+    let start = usize::try_from(start).expect("a place in memory");
     (0..all.len()).map(move |step| &all[(start + step * STRIDE) % all.len()])
 }
 

@@ -2,3 +2,5 @@
 //!
 //! The README's example, as a test:
 #![doc = include_str!("../../README.md")]
+
+mod docs;

@@ -2,19 +2,16 @@ use erlang_process::{Subject, spawn_subject};
 use tokio::time::Instant;
 
 use super::in_process;
-use crate::{
-    measure::rate,
-    row::{FAN, FAN_ROUNDS},
-};
+use crate::{measure::rate, row::FAN};
 
-pub(super) async fn run() -> f64 {
+pub(super) async fn run(count: u64) -> f64 {
     let (result, value) = tokio::sync::oneshot::channel();
-    in_process(async {
+    in_process(async move {
         spawn_subject(|answers: Subject<u64>| async move {
             let others: Vec<_> = (0..FAN).map(|_| other(answers.clone())).collect();
 
             let start = Instant::now();
-            for round in 0..FAN_ROUNDS {
+            for round in 0..count / (2 * FAN) {
                 for other in &others {
                     other.send(round);
                 }
@@ -22,7 +19,7 @@ pub(super) async fn run() -> f64 {
                     assert_eq!(answers.receive_forever().await, Ok(round));
                 }
             }
-            let _ = result.send(rate(2 * FAN * FAN_ROUNDS, start));
+            let _ = result.send(rate(count, start));
         });
     })
     .await;

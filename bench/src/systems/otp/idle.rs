@@ -1,15 +1,12 @@
 use erlang_process::{Subject, spawn_subject};
 
-use crate::{
-    measure::{Countdown, bytes_each, resident_bytes},
-    row::IDLE,
-};
+use crate::measure::{Countdown, bytes_each, resident_bytes};
 
 /// Processes without links when run outside any process, linked ones when run in one.
-pub(super) async fn run() -> f64 {
-    let waiting = Countdown::from(IDLE);
+pub(super) async fn run(count: u64) -> f64 {
+    let waiting = Countdown::from(count);
     let before = resident_bytes();
-    for _ in 0..IDLE {
+    for _ in 0..count {
         let waiting = waiting.clone();
         spawn_subject(|subject: Subject<u64>| async move {
             waiting.one_less();
@@ -18,5 +15,5 @@ pub(super) async fn run() -> f64 {
         });
     }
     waiting.zero().await;
-    bytes_each(IDLE, before)
+    bytes_each(count, before)
 }

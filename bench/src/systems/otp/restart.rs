@@ -11,18 +11,18 @@ use tokio::{sync::Notify, time::Instant};
 use super::in_process;
 use crate::{
     measure::{planned_panic, rate},
-    row::{Failure, RESTARTS},
+    row::Failure,
 };
 
 /// A supervisor whose one child ends as often as it is measured, and then stays.
-pub(super) async fn run(by: Failure) -> f64 {
+pub(super) async fn run(count: u64, by: Failure) -> f64 {
     capture_panics();
     in_process(async move {
         let restarted = Arc::new(Notify::new());
         let starts = Arc::new(AtomicU64::new(0));
         let child = {
             let restarted = restarted.clone();
-            supervision::process(move || child(by, starts.clone(), restarted.clone()))
+            supervision::process(move || child(by, count, starts.clone(), restarted.clone()))
         };
         let start = Instant::now();
         let tree = supervisor::new(Strategy::OneForOne)
@@ -32,7 +32,7 @@ pub(super) async fn run(by: Failure) -> f64 {
             .await
             .expect("the child starts");
         restarted.notified().await;
-        let rate = rate(RESTARTS, start);
+        let rate = rate(count, start);
         erlang_process::unlink(tree.pid).expect("a process measures");
         tree.data.stop().await.expect("the supervisor stops");
         rate
@@ -40,8 +40,13 @@ pub(super) async fn run(by: Failure) -> f64 {
     .await
 }
 
-async fn child(by: Failure, starts: Arc<AtomicU64>, restarted: Arc<Notify>) -> Result<(), ExitReason> {
-    if starts.fetch_add(1, Ordering::Relaxed) == RESTARTS {
+async fn child(
+    by: Failure,
+    count: u64,
+    starts: Arc<AtomicU64>,
+    restarted: Arc<Notify>,
+) -> Result<(), ExitReason> {
+    if starts.fetch_add(1, Ordering::Relaxed) == count {
         restarted.notify_one();
         std::future::pending::<()>().await;
     }

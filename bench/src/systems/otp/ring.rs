@@ -6,13 +6,13 @@ use tokio::time::Instant;
 use super::in_process;
 use crate::{
     measure::{Countdown, rate},
-    row::{HOPS, RING},
+    row::RING,
 };
 
 /// The processes of the ring, known when all are there. A token is how many hops it has yet to go.
 type Ring = Arc<OnceLock<Vec<Subject<u64>>>>;
 
-pub(super) async fn run(tokens: u64) -> f64 {
+pub(super) async fn run(count: u64, tokens: u64) -> f64 {
     in_process(async move {
         let (ring, running) = (Ring::default(), Countdown::from(tokens));
         let members = (0..RING).map(|place| member(place, ring.clone(), running.clone())).collect();
@@ -20,10 +20,10 @@ pub(super) async fn run(tokens: u64) -> f64 {
 
         let start = Instant::now();
         for (_, member) in (0..tokens).zip(members) {
-            member.send(HOPS / tokens);
+            member.send(count / tokens);
         }
         running.zero().await;
-        rate(HOPS, start)
+        rate(count, start)
     })
     .await
 }

@@ -9,34 +9,34 @@ use tokio::{
 };
 
 use super::in_task;
-use crate::{measure::rate, row::CALLS};
+use crate::measure::rate;
 
 type Request = (u64, oneshot::Sender<u64>);
 
-pub(super) async fn run() -> f64 {
+pub(super) async fn run(count: u64) -> f64 {
     let server = server();
     in_task(async move {
         let start = Instant::now();
-        for number in 0..CALLS {
+        for number in 0..count {
             let (reply, answer) = oneshot::channel();
             server.send((number, reply)).expect("the server runs");
             assert_eq!(answer.await, Ok(number + 1));
         }
-        rate(CALLS, start)
+        rate(count, start)
     })
     .await
 }
 
-pub(super) async fn run_with_timeout() -> f64 {
+pub(super) async fn run_with_timeout(count: u64) -> f64 {
     let server = server();
     in_task(async move {
         let start = Instant::now();
-        for number in 0..CALLS {
+        for number in 0..count {
             let (reply, answer) = oneshot::channel();
             server.send((number, reply)).expect("the server runs");
             assert_eq!(timeout(Duration::from_secs(5), answer).await, Ok(Ok(number + 1)));
         }
-        rate(CALLS, start)
+        rate(count, start)
     })
     .await
 }

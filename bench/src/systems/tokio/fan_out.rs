@@ -1,13 +1,10 @@
 use tokio::{sync::mpsc, time::Instant};
 
 use super::in_task;
-use crate::{
-    measure::rate,
-    row::{FAN, FAN_ROUNDS},
-};
+use crate::{measure::rate, row::FAN};
 
-pub(super) async fn run() -> f64 {
-    in_task(async {
+pub(super) async fn run(count: u64) -> f64 {
+    in_task(async move {
         let (address, mut answers) = mpsc::unbounded_channel();
         let others: Vec<_> = (0..FAN)
             .map(|_| {
@@ -23,7 +20,7 @@ pub(super) async fn run() -> f64 {
             .collect();
 
         let start = Instant::now();
-        for round in 0..FAN_ROUNDS {
+        for round in 0..count / (2 * FAN) {
             for other in &others {
                 other.send(round).expect("the others run");
             }
@@ -31,7 +28,7 @@ pub(super) async fn run() -> f64 {
                 assert_eq!(answers.recv().await, Some(round));
             }
         }
-        rate(2 * FAN * FAN_ROUNDS, start)
+        rate(count, start)
     })
     .await
 }

@@ -1,14 +1,11 @@
 use tokio::sync::mpsc;
 
-use crate::{
-    measure::{Countdown, bytes_each, resident_bytes},
-    row::IDLE,
-};
+use crate::measure::{Countdown, bytes_each, resident_bytes};
 
-pub(super) async fn run() -> f64 {
-    let waiting = Countdown::from(IDLE);
+pub(super) async fn run(count: u64) -> f64 {
+    let waiting = Countdown::from(count);
     let before = resident_bytes();
-    for _ in 0..IDLE {
+    for _ in 0..count {
         let (address, mut mailbox) = mpsc::unbounded_channel::<u64>();
         // Without an address the task would end. Nobody uses it, so that it need not be kept anywhere.
         std::mem::forget(address);
@@ -19,5 +16,5 @@ pub(super) async fn run() -> f64 {
         });
     }
     waiting.zero().await;
-    bytes_each(IDLE, before)
+    bytes_each(count, before)
 }

@@ -3,17 +3,17 @@ use tokio::{sync::mpsc, time::Instant};
 use super::in_task;
 use crate::{
     measure::{planned_panic, rate},
-    row::{Failure, RESTARTS},
+    row::Failure,
 };
 
-pub(super) async fn run(by: Failure) -> f64 {
+pub(super) async fn run(count: u64, by: Failure) -> f64 {
     in_task(async move {
         let start = Instant::now();
-        for _ in 0..RESTARTS {
+        for _ in 0..count {
             let ended = tokio::spawn(child(by)).await;
             assert!(!matches!(ended, Ok(Ok(()))));
         }
-        rate(RESTARTS, start)
+        rate(count, start)
     })
     .await
 }

@@ -5,13 +5,13 @@ use tokio::{sync::mpsc, time::Instant};
 use super::in_task;
 use crate::{
     measure::{Countdown, rate},
-    row::{HOPS, RING},
+    row::RING,
 };
 
 /// The tasks of the ring, known when all are there. A token is how many hops it has yet to go.
 type Ring = Arc<OnceLock<Vec<mpsc::UnboundedSender<u64>>>>;
 
-pub(super) async fn run(tokens: u64) -> f64 {
+pub(super) async fn run(count: u64, tokens: u64) -> f64 {
     in_task(async move {
         let (ring, running) = (Ring::default(), Countdown::from(tokens));
         let members = (0..RING).map(|place| member(place, ring.clone(), running.clone())).collect();
@@ -19,10 +19,10 @@ pub(super) async fn run(tokens: u64) -> f64 {
 
         let start = Instant::now();
         for (_, member) in (0..tokens).zip(members) {
-            member.send(HOPS / tokens).expect("the ring runs");
+            member.send(count / tokens).expect("the ring runs");
         }
         running.zero().await;
-        rate(HOPS, start)
+        rate(count, start)
     })
     .await
 }
