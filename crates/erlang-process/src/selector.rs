@@ -422,7 +422,7 @@ impl<T: 'static> Pattern for Selector<T> {
         }
         match (key, &mut self.exits, &mut self.monitors, &mut self.other) {
             (Key::Exit(_), Some(mapper), _, _) | (Key::Down(_), _, Some(mapper), _) => mapper(message),
-            (_, _, _, Some(other)) => Some(other(Unexpected { key, message })),
+            (_, _, _, Some(other)) => Some(other(Unexpected::new(key, message))),
             _ => None,
         }
     }
@@ -440,17 +440,37 @@ impl<T> fmt::Debug for Selector<T> {
     }
 }
 
-/// A message that a selector has no function for, see [`Selector::select_other`].
+/// A message that a selector has no function for, see [`Selector::select_other`], or that is not to the subject of a
+/// [`receive_any`](Subject::receive_any).
 pub struct Unexpected<'a> {
     key: Key,
     message: &'a mut dyn Any,
 }
 
-impl Unexpected<'_> {
+impl<'a> Unexpected<'a> {
+    pub(crate) fn new(key: Key, message: &'a mut dyn Any) -> Self {
+        Self { key, message }
+    }
+
     /// Takes the message, if it is an `M`: a message to a subject or a name of that type, one that was sent
     /// to the pid, an [`ExitMessage`], or a [`Down`].
     pub fn take<M: 'static>(&mut self) -> Option<M> {
         take(self.message)
+    }
+
+    /// Takes the message, if it is an `M` that was sent to the pid itself, see [`Selector::select_raw`].
+    pub fn take_raw<M: 'static>(&mut self) -> Option<M> {
+        if self.key == Key::Raw(TypeId::of::<M>()) { self.take() } else { None }
+    }
+
+    /// Takes the message, if it is an exit that the process [traps](crate::trap_exits).
+    pub fn take_exit(&mut self) -> Option<ExitMessage> {
+        if matches!(self.key, Key::Exit(_)) { self.take() } else { None }
+    }
+
+    /// Takes the message, if it is the end of a process that this one [monitors](crate::monitor()).
+    pub fn take_down(&mut self) -> Option<Down> {
+        if matches!(self.key, Key::Down(_)) { self.take() } else { None }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     process::NotAProcess,
     receive::{Pattern, Receive, ReceiveError},
     scope::{self, Scope},
-    selector::take,
+    selector::{Unexpected, take},
     sync::Arc,
 };
 
@@ -177,6 +177,60 @@ impl<M: Send + 'static> Subject<M> {
         Receive::new(FromSubject(self))
     }
 
+    /// Waits for the oldest message in the mailbox, whatever it is, for as long as `timeout`; [`Duration::MAX`] waits for
+    /// ever. What was sent to this subject becomes a `T` by `own`, anything else by `other`.
+    ///
+    /// This is for servers, which take everything as it comes, and see to what they do not expect. It does what a
+    /// [`Selector`](crate::Selector) of this subject with [`select_other`](crate::Selector::select_other) does, and there is
+    /// none to be made and kept.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use erlang_process::{self as process, ExitMessage, Subject};
+    ///
+    /// enum Event { Job(u32), Exit(ExitMessage), Stray(String) }
+    ///
+    /// async fn worker(jobs: Subject<u32>) -> Result<(), process::ReceiveError> {
+    ///     process::trap_exits(true)?;
+    ///     loop {
+    ///         let received = jobs.receive_any(Duration::MAX, Event::Job, |mut other| match other.take_exit() {
+    ///             Some(exit) => Event::Exit(exit),
+    ///             None => Event::Stray(other.to_string()),
+    ///         });
+    ///         match received.await? {
+    ///             Event::Job(number) => drop(number),
+    ///             Event::Exit(_) => return Ok(()),
+    ///             Event::Stray(what) => drop(what),
+    ///         }
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let jobs = process::spawn_subject(worker);
+    /// # jobs.send(1);
+    /// # let pid = jobs.pid().unwrap();
+    /// # process::send_exit(pid, process::ExitReason::Shutdown);
+    /// # assert_eq!(process::join(pid).await, process::ExitReason::Normal);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: a message is taken only in the poll that returns it.
+    ///
+    /// Counterpart: `receive Any -> ... end`, the loop of `gen_server`.
+    pub async fn receive_any<T>(
+        &self,
+        timeout: Duration,
+        own: impl FnMut(M) -> T,
+        other: impl FnMut(Unexpected<'_>) -> T,
+    ) -> Result<T, ReceiveError> {
+        Receive::new(Anything { subject: self, own, other }).within(timeout).await
+    }
+
     /// The process that gets what is sent now; `None` if nobody holds the subject's name.
     ///
     /// Counterpart: `process.subject_owner` in Gleam.
@@ -327,6 +381,46 @@ impl<M: Send + 'static> Pattern for FromSubject<'_, M> {
 
     fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<M> {
         take(message)
+    }
+}
+
+/// The pattern of a receive of whatever comes.
+struct Anything<'a, M, F, G> {
+    subject: &'a Subject<M>,
+    own: F,
+    other: G,
+}
+
+/// The functions are called, and not pinned.
+impl<M, F, G> Unpin for Anything<'_, M, F, G> {}
+
+impl<M, T, F, G> Pattern for Anything<'_, M, F, G>
+where
+    M: Send + 'static,
+    F: FnMut(M) -> T,
+    G: FnMut(Unexpected<'_>) -> T,
+{
+    type Output = T;
+
+    fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
+        self.subject.check_owner(scope)
+    }
+
+    fn wants(&self, _: Key, _: TypeId) -> bool {
+        true
+    }
+
+    #[inline]
+    fn take_next(&mut self, waker: &Waker) -> Taken<T> {
+        self.subject.take_next(waker).map(&mut self.own)
+    }
+
+    fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
+        if self.subject.is_key(key, own) {
+            take(message).map(&mut self.own)
+        } else {
+            Some((self.other)(Unexpected::new(key, message)))
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{any::type_name, future::poll_fn, pin::pin, time::Duration};
 
-use erlang_process::{ExitMessage, ExitReason, Pid, ReceiveError, Selector, Subject, catch, replies_sent};
+use erlang_process::{
+    ExitMessage, ExitReason, Pid, ReceiveError, Selector, Subject, Unexpected, catch, replies_sent,
+};
 use otp_system::{After, DebugOptions, Event, EventKind, Mode, System, SystemMessage};
 use tokio::time::Instant;
 
@@ -54,13 +56,11 @@ where
 {
     let Ready { mut state, selector, action } = ready;
     let Setup { parent, callbacks, debug } = setup;
-    let messages = selector.unwrap_or_else(|| Selector::new().select(&subject, |message| message));
-    let mut running = running(messages, parent);
-    let mut suspended = essential(parent);
+    let mut mail = Mail { subject, parent, selector: selector.map(|selector| running(selector, parent)) };
     let mut system = System::new("actor", parent).debugging(debug);
     let mut waiting = action.into_waiting();
     let end = loop {
-        let (message, kind) = match take(&mut running, &mut suspended, system.mode(), &mut waiting).await {
+        let (message, kind) = match mail.take(system.mode(), &mut waiting).await {
             Ok((Taken::Message(message), kind)) => (message, kind),
             Ok((Taken::System(message), _)) => {
                 let describe = |state: &S| callbacks.as_ref().and_then(|callbacks| callbacks.state(state));
@@ -94,7 +94,7 @@ where
                 if let Some(rare) = rare {
                     let Rare { selector, reply } = *rare;
                     if let Some(messages) = selector {
-                        running = self::running(messages, parent);
+                        mail.selector = Some(running(messages, parent));
                     }
                     if let Some(reply) = reply {
                         reply();
@@ -143,32 +143,69 @@ async fn terminate<S: 'static, M>(
     reason
 }
 
-/// Waits for what the actor handles next, and says what kind of event that is.
-async fn take<M: Send + 'static>(
-    running: &mut Selector<Taken<M>>,
-    suspended: &mut Selector<Taken<M>>,
-    mode: Mode,
-    waiting: &mut Waiting<M>,
-) -> Result<(Taken<M>, EventKind), ReceiveError> {
-    let received = match (mode, &*waiting) {
-        (Mode::Suspended, _) => suspended.receive_forever().await,
-        (Mode::Running, Waiting::Forever) => running.receive_forever().await,
-        (Mode::Running, Waiting::Continue(_)) => Err(ReceiveError::Timeout),
-        (Mode::Running, Waiting::Idle(after, _)) => running.receive(*after).await,
-        (Mode::Running, Waiting::Until(at, _)) => {
-            running.receive(at.saturating_duration_since(Instant::now())).await
+/// Where an actor's messages come from.
+struct Mail<M> {
+    subject: Subject<M>,
+    parent: Option<Pid>,
+    /// In place of the subject, where the author has one.
+    selector: Option<Box<Selector<Taken<M>>>>,
+}
+
+impl<M: Send + 'static> Mail<M> {
+    /// Waits for what the actor handles next, and says what kind of event that is.
+    async fn take(
+        &mut self,
+        mode: Mode,
+        waiting: &mut Waiting<M>,
+    ) -> Result<(Taken<M>, EventKind), ReceiveError> {
+        let parent = self.parent;
+        if mode == Mode::Suspended {
+            let mut essential = Box::new(essential(parent));
+            return Ok((essential.receive_forever().await?, EventKind::In));
         }
-    };
-    match received {
-        Ok(taken) => Ok((taken, EventKind::In)),
-        Err(ReceiveError::Timeout) => match std::mem::replace(waiting, Waiting::Forever) {
-            Waiting::Continue(message) => Ok((Taken::Message(message), EventKind::Continue)),
-            Waiting::Idle(_, message) | Waiting::Until(_, message) => {
-                Ok((Taken::Message(message), EventKind::In))
+        let timeout = match waiting {
+            Waiting::Forever => Duration::MAX,
+            Waiting::Idle(after, _) => *after,
+            Waiting::Until(at, _) => at.saturating_duration_since(Instant::now()),
+            Waiting::Continue(_) => return waiting.over(),
+        };
+        let received = match &mut self.selector {
+            None => {
+                self.subject.receive_any(timeout, Taken::Message, |other| Taken::other(other, parent)).await
             }
-            Waiting::Forever => Err(ReceiveError::Timeout),
-        },
-        Err(error) => Err(error),
+            Some(selector) => selector.receive(timeout).await,
+        };
+        match received {
+            Ok(taken) => Ok((taken, EventKind::In)),
+            Err(ReceiveError::Timeout) => waiting.over(),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<M> Waiting<M> {
+    /// Nothing has come in time.
+    #[cold]
+    fn over(&mut self) -> Result<(Taken<M>, EventKind), ReceiveError> {
+        match std::mem::replace(self, Self::Forever) {
+            Self::Continue(message) => Ok((Taken::Message(message), EventKind::Continue)),
+            Self::Idle(_, message) | Self::Until(_, message) => Ok((Taken::Message(message), EventKind::In)),
+            Self::Forever => Err(ReceiveError::Timeout),
+        }
+    }
+}
+
+impl<M> Taken<M> {
+    /// What was not sent to the actor's own subject.
+    #[cold]
+    fn other(mut message: Unexpected<'_>, parent: Option<Pid>) -> Self {
+        if let Some(system) = message.take_raw() {
+            return Self::System(system);
+        }
+        match message.take_exit() {
+            Some(exit) if Some(exit.pid) == parent => Self::ParentExit(exit.reason),
+            _ => Self::Unexpected(message.to_string()),
+        }
     }
 }
 
@@ -211,7 +248,7 @@ fn tell_of_replies<S: 'static>(system: &mut System, state: &S, replies: u64) {
     }
 }
 
-/// What an actor takes in every mode.
+/// What an actor takes in every mode, whatever else its author has selected.
 fn essential<M: 'static>(parent: Option<Pid>) -> Selector<Taken<M>> {
     let essential = Selector::new().select_raw(Taken::System);
     match parent {
@@ -222,10 +259,8 @@ fn essential<M: 'static>(parent: Option<Pid>) -> Selector<Taken<M>> {
     }
 }
 
-/// What an actor takes while it runs.
-fn running<M: Send + 'static>(messages: Selector<M>, parent: Option<Pid>) -> Selector<Taken<M>> {
-    Selector::new()
-        .select_other(|message| Taken::Unexpected(message.to_string()))
-        .merge(messages.map(Taken::Message))
-        .merge(essential(parent))
+/// What an actor with a selector of its own takes while it runs.
+fn running<M: Send + 'static>(messages: Selector<M>, parent: Option<Pid>) -> Box<Selector<Taken<M>>> {
+    let other = Selector::new().select_other(|message| Taken::Unexpected(message.to_string()));
+    Box::new(other.merge(messages.map(Taken::Message)).merge(essential(parent)))
 }

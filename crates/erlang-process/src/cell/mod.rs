@@ -53,12 +53,13 @@ pub(crate) struct Head {
     turns: AtomicU64,
     /// How many messages the process has taken out of its mailbox. Written by the process only.
     pub(crate) handled: AtomicU64,
-    pub(crate) pid: Pid,
     pub(crate) node: Node,
     pub(crate) ancestors: Option<Arc<[Pid]>>,
     pub(crate) initial_call: fn() -> &'static str,
     /// Wakes the process's task. Set by the first poll.
     waker: OnceLock<Waker>,
+    // 12 bytes and three.
+    pub(crate) pid: Pid,
     bounded: bool,
     /// Raised under the lock, read by each poll: whether there is anything to do but run.
     flags: AtomicU8,
@@ -510,5 +511,17 @@ impl Cell<dyn AnyQueue> {
             return None;
         }
         self.with(|control, _| control.exit_reason().cloned())
+    }
+}
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle)), target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_small_and_keeps_its_writers_apart() {
+        // The two counts of the `Arc` come on top.
+        assert_eq!(size_of::<OwnCell<u64>>(), 184);
+        assert!(std::mem::offset_of!(Head, flags) - std::mem::offset_of!(Head, handled) >= 64);
     }
 }
