@@ -69,8 +69,8 @@ pub use crate::{
         send_with_priority,
     },
     process::{
-        ExitMessage, NotAProcess, after_exit, catch, current, exit, is_alive, join, kill, run, send_exit,
-        set_label, trap_exits,
+        ExitMessage, NotAProcess, after_exit, catch, current, exit, is_alive, join, kill, rescue, run,
+        send_exit, set_label, trap_exits,
     },
     reason::{ExitReason, IntoExitReason, Panic, SharedError},
     receive::{ReceiveError, flush_messages},

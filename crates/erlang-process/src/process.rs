@@ -483,14 +483,34 @@ pub(crate) fn acknowledge(head: &Head, owed: Vec<(Pid, u64)>) {
 /// Counterpart: `catch`.
 pub async fn catch<F: Future>(future: F) -> Result<F::Output, ExitReason> {
     let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+    poll_fn(|cx| match rescue(|| future.as_mut().poll(cx)) {
         Ok(poll) => poll.map(Ok),
-        Err(payload) => match reason_of(payload) {
-            Ending::Own(reason) => Poll::Ready(Err(reason)),
-            Ending::Signalled | Ending::Dropped => resume_unwind(Box::new(SignalUnwind)),
-        },
+        Err(reason) => Poll::Ready(Err(reason)),
     })
     .await
+}
+
+/// As [`catch`], of code that does not await.
+///
+/// ```
+/// use erlang_process::rescue;
+///
+/// assert_eq!(rescue(|| 7), Ok(7));
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// let reason = rescue(|| panic!("oh no")).unwrap_err();
+/// assert_eq!(reason.to_string(), "panicked: oh no");
+/// ```
+///
+/// # Errors
+///
+/// The reason that the process would have ended with.
+///
+/// Counterpart: `catch`, `exception.rescue` in Gleam.
+pub fn rescue<T>(work: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| match reason_of(payload) {
+        Ending::Own(reason) => reason,
+        Ending::Signalled | Ending::Dropped => resume_unwind(Box::new(SignalUnwind)),
+    })
 }
 
 fn reason_of(payload: Box<dyn Any + Send>) -> Ending {

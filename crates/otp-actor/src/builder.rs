@@ -1,6 +1,6 @@
 //! Building an actor.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use erlang_process::{
     ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
@@ -10,9 +10,9 @@ use otp_system::DebugOptions;
 use crate::{
     callbacks::{AsyncTerminate, Callbacks, terminate},
     handler::{AsyncFnHandler, AsyncHandler, FnHandler, Handler},
-    init::{Init, Initialiser, State},
+    init::{BoxError, Init, Initialised, Initialiser, State},
     next::IntoNext,
-    server::{self, Setup},
+    server::Server,
     start::{InitAck, StartError, Started, handshake},
 };
 
@@ -312,7 +312,9 @@ where
             };
             let Some(ready) = ready else { return ExitReason::Normal };
             let parent = Node::current().info(pid).and_then(|info| info.parent);
-            server::run(own, ready, handler, Setup { parent, callbacks, debug }).await
+            let mut server = Server::new(own, parent, handler, callbacks, debug);
+            let mut state = server.begin(ready);
+            server.run(&mut state).await
         }
     }
 
@@ -327,26 +329,61 @@ where
             Some(name) => spawn.named(name),
             None => spawn,
         };
-        let body = move |own: Subject<M>, ack: InitAck<I::Data>| async move {
+        let body = move |own: Subject<M>, ack: InitAck<I::Data>| {
             let address = name.map_or_else(|| own.clone(), Name::subject);
-            let initialised = match init.init(address).await {
-                Ok(initialised) => initialised,
-                Err(error) => {
-                    ack.failed(error);
+            let mut server = Server::new(own, ack.parent(), handler, callbacks, debug);
+            let mut life = Life::Init(init, address);
+            async move {
+                let Life::Init(init, address) = mem::replace(&mut life, Life::Over) else {
                     return ExitReason::Normal;
+                };
+                if let Err(reason) = life.begin(&mut server, init.init(address).await, ack) {
+                    return reason;
                 }
-            };
-            let (Some(ready), Some(data)) = (initialised.ready, initialised.data) else {
-                ack.ignore();
-                return ExitReason::Normal;
-            };
-            let parent = ack.parent();
-            if let Err(reason) = ack.ready(data) {
-                return reason;
+                match &mut life {
+                    Life::Running(state) => server.run(state).await,
+                    Life::Init(..) | Life::Over => ExitReason::Normal,
+                }
             }
-            server::run(own, ready, handler, Setup { parent, callbacks, debug }).await
         };
         handshake(spawn, init_timeout, body, monitored)
+    }
+}
+
+/// What an actor has in the place of its state.
+enum Life<I, S, M> {
+    /// What makes it, and the actor's address.
+    Init(I, Subject<M>),
+    Running(S),
+    Over,
+}
+
+impl<I, S, M> Life<I, S, M>
+where
+    S: Send + 'static,
+    M: Send + 'static,
+    I: Init<S, M>,
+{
+    /// Runs with what the initialiser has made, and tells the starter. An error is the reason to end with.
+    fn begin<H: Handler<S, M>>(
+        &mut self,
+        server: &mut Server<S, M, H>,
+        made: Result<Initialised<S, M, I::Data>, BoxError>,
+        ack: InitAck<I::Data>,
+    ) -> Result<(), ExitReason> {
+        let initialised = match made {
+            Ok(initialised) => initialised,
+            Err(error) => {
+                ack.failed(error);
+                return Err(ExitReason::Normal);
+            }
+        };
+        let (Some(ready), Some(data)) = (initialised.ready, initialised.data) else {
+            ack.ignore();
+            return Err(ExitReason::Normal);
+        };
+        *self = Self::Running(server.begin(ready));
+        ack.ready(data)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The loop of an actor.
 
-use std::{any::type_name, future::poll_fn, pin::pin, time::Duration};
+use std::{any::type_name, future::poll_fn, mem, pin::pin, task::Poll, time::Duration};
 
 use erlang_process::{
-    ExitMessage, ExitReason, Pid, ReceiveError, Selector, Subject, Unexpected, catch, replies_sent,
+    ExitMessage, ExitReason, Pid, ReceiveError, Selector, Subject, Unexpected, catch, replies_sent, rescue,
 };
 use otp_system::{After, DebugOptions, Event, EventKind, Mode, System, SystemMessage};
 use tokio::time::Instant;
@@ -19,6 +19,11 @@ use crate::{
 /// Everything that an actor takes out of its mailbox.
 enum Taken<M> {
     Message(M),
+    Aside(Aside),
+}
+
+/// What its handler does not see.
+enum Aside {
     System(SystemMessage),
     /// The end of the parent, where the actor traps exits: it ends with it.
     ParentExit(ExitReason),
@@ -35,80 +40,165 @@ enum Waiting<M> {
     Continue(M),
 }
 
-/// What an actor is made of, beside its state and its handler.
-pub(crate) struct Setup<S, M> {
-    pub(crate) parent: Option<Pid>,
-    pub(crate) callbacks: Option<Box<Callbacks<S, M>>>,
-    pub(crate) debug: DebugOptions,
+/// An actor, but for its state.
+///
+/// Its future borrows it, and everything that is not needed while a message is awaited or handled is apart: a future has
+/// room for all that it holds across an await, and for what it was given besides.
+pub(crate) struct Server<S, M, H> {
+    handler: H,
+    callbacks: Option<Box<Callbacks<S, M>>>,
+    system: System,
+    mail: Mail<M>,
+    waiting: Waiting<M>,
 }
 
-/// Handles messages until the actor ends; the reason is returned.
-pub(crate) async fn run<S, M, H>(
-    subject: Subject<M>,
-    ready: Ready<S, M>,
-    mut handler: H,
-    setup: Setup<S, M>,
-) -> ExitReason
+impl<S, M, H> Server<S, M, H>
 where
     S: Send + 'static,
     M: Send + 'static,
     H: Handler<S, M>,
 {
-    let Ready { mut state, selector, action } = ready;
-    let Setup { parent, callbacks, debug } = setup;
-    let mut mail = Mail { subject, parent, selector: selector.map(|selector| running(selector, parent)) };
-    let mut system = System::new("actor", parent).debugging(debug);
-    let mut waiting = action.into_waiting();
-    let end = loop {
-        let (message, kind) = match mail.take(system.mode(), &mut waiting).await {
-            Ok((Taken::Message(message), kind)) => (message, kind),
-            Ok((Taken::System(message), _)) => {
-                let describe = |state: &S| callbacks.as_ref().and_then(|callbacks| callbacks.state(state));
-                match system.handle(message, &mut state, describe) {
-                    After::Continue => continue,
-                    After::Terminate(reason) => break End { reason, message: None, reply: None },
+    pub(crate) fn new(
+        subject: Subject<M>,
+        parent: Option<Pid>,
+        handler: H,
+        callbacks: Option<Box<Callbacks<S, M>>>,
+        debug: DebugOptions,
+    ) -> Self {
+        let system = System::new("actor", parent).debugging(debug);
+        Self {
+            handler,
+            callbacks,
+            system,
+            mail: Mail { subject, parent, selector: None },
+            waiting: Waiting::Forever,
+        }
+    }
+
+    /// Takes in what the initialiser has made. Returns the state.
+    pub(crate) fn begin(&mut self, ready: Ready<S, M>) -> S {
+        let Ready { state, selector, action } = ready;
+        if let Some(messages) = selector {
+            self.mail.select(messages);
+        }
+        self.waiting = action.into_waiting();
+        state
+    }
+
+    /// Handles messages until the actor ends; the reason is returned.
+    pub(crate) async fn run(&mut self, state: &mut S) -> ExitReason {
+        let end = loop {
+            let (message, kind) = match self.mail.take(self.system.mode(), &mut self.waiting).await {
+                Ok((Taken::Message(message), kind)) => (message, kind),
+                Ok((Taken::Aside(aside), _)) => match self.aside(aside, state) {
+                    Some(end) => break end,
+                    None => continue,
+                },
+                Err(error) => break End::of(ExitReason::error(error)),
+            };
+            let (message, debugged) = self.told(message, kind, state);
+            let (handled, replies) = {
+                let mut handling = pin!(self.handler.handle(state, message));
+                let mut replies = 0;
+                let handled = poll_fn(|cx| {
+                    let before = replies_sent();
+                    let polled = rescue(|| handling.as_mut().poll(cx));
+                    replies += replies_sent().wrapping_sub(before);
+                    match polled {
+                        Ok(step) => step.map(Ok),
+                        Err(reason) => Poll::Ready(Err(reason)),
+                    }
+                })
+                .await;
+                (handled, replies)
+            };
+            if debugged {
+                tell_of_replies(&mut self.system, state, replies);
+            }
+            if let Some(end) = self.done(handled) {
+                break end;
+            }
+        };
+        Box::pin(self.terminate(end, state)).await
+    }
+
+    /// Sees to what is no message; `Some` if the actor has come to its end.
+    fn aside(&mut self, aside: Aside, state: &mut S) -> Option<End> {
+        match aside {
+            Aside::System(message) => {
+                let callbacks = self.callbacks.as_ref();
+                let describe = |state: &S| callbacks.and_then(|callbacks| callbacks.state(state));
+                match self.system.handle(message, state, describe) {
+                    After::Continue => None,
+                    After::Terminate(reason) => Some(End::of(reason)),
                 }
             }
-            Ok((Taken::ParentExit(reason), _)) => break End { reason, message: None, reply: None },
-            Ok((Taken::Unexpected(message), _)) => {
-                waiting = Waiting::Forever;
+            Aside::ParentExit(reason) => Some(End::of(reason)),
+            Aside::Unexpected(message) => {
+                self.waiting = Waiting::Forever;
                 report::unexpected(&message);
-                continue;
+                None
             }
-            Err(error) => break End { reason: ExitReason::error(error), message: None, reply: None },
-        };
+        }
+    }
 
-        let mut replies = None;
-        if system.is_debugged() {
-            replies = Some(0);
-            let text = callbacks.as_ref().and_then(|callbacks| callbacks.message(&message));
-            system.event(&Event::of(kind, &message, text.as_deref()), &state);
+    /// Tells of a message to whoever debugs the actor; whether anybody does.
+    #[inline]
+    fn told(&mut self, message: M, kind: EventKind, state: &S) -> (M, bool) {
+        let debugged = self.system.is_debugged();
+        if debugged {
+            let text = self.callbacks.as_ref().and_then(|callbacks| callbacks.message(&message));
+            self.system.event(&Event::of(kind, &message, text.as_deref()), state);
         }
-        let handled = catch(counting(&mut replies, handler.handle(&mut state, message))).await;
-        if let Some(replies) = replies {
-            tell_of_replies(&mut system, &state, replies);
-        }
+        (message, debugged)
+    }
+
+    /// Does what the handler has said; `Some` if the actor has come to its end.
+    #[inline]
+    fn done(&mut self, handled: Result<Step<M>, ExitReason>) -> Option<End> {
+        let message = Some(type_name::<M>());
         match handled {
             Ok(Step { next: Next::Continue, action, rare }) => {
-                waiting = action.into_waiting();
+                self.waiting = action.into_waiting();
                 if let Some(rare) = rare {
-                    let Rare { selector, reply } = *rare;
-                    if let Some(messages) = selector {
-                        mail.selector = Some(running(messages, parent));
-                    }
-                    if let Some(reply) = reply {
-                        reply();
-                    }
+                    self.done_besides(*rare);
                 }
+                None
             }
             Ok(Step { next: Next::Stop(reason), rare, .. }) => {
-                let reply = rare.and_then(|rare| rare.reply);
-                break End { reason, message: Some(type_name::<M>()), reply };
+                Some(End { reason, message, reply: rare.and_then(|rare| rare.reply) })
             }
-            Err(reason) => break End { reason, message: Some(type_name::<M>()), reply: None },
+            Err(reason) => Some(End { reason, message, reply: None }),
         }
-    };
-    terminate(end, &mut state, callbacks, system).await
+    }
+
+    #[cold]
+    fn done_besides(&mut self, rare: Rare<M>) {
+        if let Some(messages) = rare.selector {
+            self.mail.select(messages);
+        }
+        if let Some(reply) = rare.reply {
+            reply();
+        }
+    }
+
+    /// Lets the author clean up, tells of an end that is a failure, and returns the reason that counts.
+    async fn terminate(&mut self, end: End, state: &mut S) -> ExitReason {
+        let End { mut reason, message, reply } = end;
+        let callbacks = self.callbacks.take().map(|callbacks| *callbacks).unwrap_or_default();
+        if let Some(terminate) = &callbacks.terminate {
+            // Called inside the future: it may panic before it has made one.
+            let terminated = catch(async { terminate(state, &reason).await }).await;
+            if let Err(failed) = terminated {
+                reason = failed;
+            }
+        }
+        if let Some(reply) = reply {
+            reply();
+        }
+        report::crash(&reason, message, || callbacks.state(state), || self.system.logged());
+        reason
+    }
 }
 
 /// How an actor comes to its end.
@@ -120,27 +210,11 @@ struct End {
     reply: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// Lets the author clean up, tells of an end that is a failure, and returns the reason that counts.
-async fn terminate<S: 'static, M>(
-    end: End,
-    state: &mut S,
-    callbacks: Option<Box<Callbacks<S, M>>>,
-    system: System,
-) -> ExitReason {
-    let End { mut reason, message, reply } = end;
-    let callbacks = callbacks.map(|callbacks| *callbacks).unwrap_or_default();
-    if let Some(terminate) = &callbacks.terminate {
-        // Called inside the future: it may panic before it has made one.
-        let terminated = catch(async { terminate(state, &reason).await }).await;
-        if let Err(failed) = terminated {
-            reason = failed;
-        }
+impl End {
+    /// Not by a message.
+    fn of(reason: ExitReason) -> Self {
+        Self { reason, message: None, reply: None }
     }
-    if let Some(reply) = reply {
-        reply();
-    }
-    report::crash(&reason, message, || callbacks.state(state), || system.logged());
-    reason
 }
 
 /// Where an actor's messages come from.
@@ -152,6 +226,11 @@ struct Mail<M> {
 }
 
 impl<M: Send + 'static> Mail<M> {
+    /// From now on by these.
+    fn select(&mut self, messages: Selector<M>) {
+        self.selector = Some(running(messages, self.parent));
+    }
+
     /// Waits for what the actor handles next, and says what kind of event that is.
     async fn take(
         &mut self,
@@ -187,7 +266,7 @@ impl<M> Waiting<M> {
     /// Nothing has come in time.
     #[cold]
     fn over(&mut self) -> Result<(Taken<M>, EventKind), ReceiveError> {
-        match std::mem::replace(self, Self::Forever) {
+        match mem::replace(self, Self::Forever) {
             Self::Continue(message) => Ok((Taken::Message(message), EventKind::Continue)),
             Self::Idle(_, message) | Self::Until(_, message) => Ok((Taken::Message(message), EventKind::In)),
             Self::Forever => Err(ReceiveError::Timeout),
@@ -200,12 +279,12 @@ impl<M> Taken<M> {
     #[cold]
     fn other(mut message: Unexpected<'_>, parent: Option<Pid>) -> Self {
         if let Some(system) = message.take_raw() {
-            return Self::System(system);
+            return Self::Aside(Aside::System(system));
         }
-        match message.take_exit() {
-            Some(exit) if Some(exit.pid) == parent => Self::ParentExit(exit.reason),
-            _ => Self::Unexpected(message.to_string()),
-        }
+        Self::Aside(match message.take_exit() {
+            Some(exit) if Some(exit.pid) == parent => Aside::ParentExit(exit.reason),
+            _ => Aside::Unexpected(message.to_string()),
+        })
     }
 }
 
@@ -225,21 +304,6 @@ impl<M> Action<M> {
     }
 }
 
-/// Counts the replies that are sent while the future is polled, if there is a count.
-async fn counting<F: Future>(count: &mut Option<u64>, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| match count {
-        None => future.as_mut().poll(cx),
-        Some(count) => {
-            let before = replies_sent();
-            let polled = future.as_mut().poll(cx);
-            *count += replies_sent().wrapping_sub(before);
-            polled
-        }
-    })
-    .await
-}
-
 #[cold]
 fn tell_of_replies<S: 'static>(system: &mut System, state: &S, replies: u64) {
     let kind = if replies == 0 { EventKind::NoReply } else { EventKind::Out };
@@ -250,17 +314,16 @@ fn tell_of_replies<S: 'static>(system: &mut System, state: &S, replies: u64) {
 
 /// What an actor takes in every mode, whatever else its author has selected.
 fn essential<M: 'static>(parent: Option<Pid>) -> Selector<Taken<M>> {
-    let essential = Selector::new().select_raw(Taken::System);
+    let essential = Selector::new().select_raw(|message| Taken::Aside(Aside::System(message)));
     match parent {
-        Some(parent) => {
-            essential.select_trapped_exit_of(parent, |exit: ExitMessage| Taken::ParentExit(exit.reason))
-        }
+        Some(parent) => essential
+            .select_trapped_exit_of(parent, |exit: ExitMessage| Taken::Aside(Aside::ParentExit(exit.reason))),
         None => essential,
     }
 }
 
 /// What an actor with a selector of its own takes while it runs.
 fn running<M: Send + 'static>(messages: Selector<M>, parent: Option<Pid>) -> Box<Selector<Taken<M>>> {
-    let other = Selector::new().select_other(|message| Taken::Unexpected(message.to_string()));
+    let other = Selector::new().select_other(|message| Taken::Aside(Aside::Unexpected(message.to_string())));
     Box::new(other.merge(messages.map(Taken::Message)).merge(essential(parent)))
 }
