@@ -4,13 +4,14 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    error::Error,
     path::PathBuf,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use erlang_process::{Down, ExitReason, Name, Pid, ReceiveError, Reply, Selector, Spawn, Subject, monitor};
 use otp_actor::{StartError, Started};
-use redb::{Database, Error, ReadableTable, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
 
 pub(crate) const STORE: Name<Message> = Name::fixed("store");
 
@@ -19,8 +20,8 @@ pub(crate) enum Message {
     Add(String, Reply<u64>),
     /// This process wants to work; the answer comes when there is something to do.
     Take(Pid, Reply<Job>),
-    Done(u64),
-    Failed(u64, String),
+    /// What became of a job; answered when it is on the disk.
+    Ended(u64, Result<(), String>, Reply<()>),
     /// Jobs are given out, or not.
     Open(bool),
 }
@@ -36,6 +37,9 @@ const JOBS: TableDefinition<'_, u64, (&str, u32, u64)> = TableDefinition::new("j
 const BURIED: TableDefinition<'_, u64, (&str, &str)> = TableDefinition::new("buried");
 
 const ATTEMPTS: u32 = 5;
+
+/// What the database has to say when it cannot go on. The store ends with it, and is started again.
+type Failure = Box<dyn Error + Send + Sync>;
 
 /// Opens the database, which is created if it is not there, and starts the process.
 pub(crate) async fn start(
@@ -70,7 +74,7 @@ enum Event {
 }
 
 impl Store {
-    fn open(database: Database, back_off: Duration) -> Result<Self, Error> {
+    fn open(database: Database, back_off: Duration) -> Result<Self, Failure> {
         let transaction = database.begin_write()?;
         let mut due = BTreeSet::new();
         let mut last = 0;
@@ -96,7 +100,7 @@ impl Store {
         })
     }
 
-    fn run(mut self, own: &Subject<Message>) -> Result<(), Error> {
+    fn run(mut self, own: &Subject<Message>) -> Result<(), Failure> {
         let mut events = Selector::new().select(own, Event::Message).select_monitors(Event::Down);
         loop {
             self.give_out()?;
@@ -110,7 +114,7 @@ impl Store {
         }
     }
 
-    fn handle(&mut self, message: Message) -> Result<(), Error> {
+    fn handle(&mut self, message: Message) -> Result<(), Failure> {
         match message {
             Message::Add(command, reply) => {
                 self.last += 1;
@@ -124,11 +128,13 @@ impl Store {
                 }
                 self.idle.push_back((worker, reply));
             }
-            Message::Done(number) => {
-                self.remove(number)?;
-                tracing::info!(number, "done");
+            Message::Ended(number, outcome, reply) => {
+                match outcome {
+                    Ok(()) => self.done(number)?,
+                    Err(why) => self.failed(number, &why)?,
+                }
+                reply.send(());
             }
-            Message::Failed(number, why) => self.failed(number, &why)?,
             Message::Open(open) => {
                 self.open = open;
                 tracing::info!(waiting = self.due.len(), "{}", if open { "open" } else { "draining" });
@@ -138,7 +144,7 @@ impl Store {
     }
 
     /// Hands what is due to those that wait.
-    fn give_out(&mut self) -> Result<(), Error> {
+    fn give_out(&mut self) -> Result<(), Failure> {
         while self.open
             && let Some((due, number)) = self.due.first().copied()
             && due <= now()
@@ -164,7 +170,7 @@ impl Store {
     }
 
     /// A worker is gone: what it had is to be done by another.
-    fn take_back(&mut self, down: &Down) -> Result<(), Error> {
+    fn take_back(&mut self, down: &Down) -> Result<(), Failure> {
         let Some(worker) = down.pid() else { return Ok(()) };
         self.watched.remove(&worker);
         self.idle.retain(|(idle, _)| *idle != worker);
@@ -175,7 +181,13 @@ impl Store {
         Ok(())
     }
 
-    fn failed(&mut self, number: u64, why: &str) -> Result<(), Error> {
+    fn done(&mut self, number: u64) -> Result<(), Failure> {
+        self.remove(number)?;
+        tracing::info!(number, "done");
+        Ok(())
+    }
+
+    fn failed(&mut self, number: u64, why: &str) -> Result<(), Failure> {
         self.taken.remove(&number);
         let Some((command, failures)) = self.get(number)? else { return Ok(()) };
         let failures = failures + 1;
@@ -188,12 +200,12 @@ impl Store {
         self.put(number, &command, failures, now() + milliseconds(pause))
     }
 
-    fn get(&self, number: u64) -> Result<Option<(String, u32)>, Error> {
+    fn get(&self, number: u64) -> Result<Option<(String, u32)>, Failure> {
         let jobs = self.database.begin_read()?.open_table(JOBS)?;
         Ok(jobs.get(number)?.map(|job| (job.value().0.to_owned(), job.value().1)))
     }
 
-    fn put(&mut self, number: u64, command: &str, failures: u32, due: u64) -> Result<(), Error> {
+    fn put(&mut self, number: u64, command: &str, failures: u32, due: u64) -> Result<(), Failure> {
         let transaction = self.database.begin_write()?;
         transaction.open_table(JOBS)?.insert(number, (command, failures, due))?;
         transaction.commit()?;
@@ -201,14 +213,14 @@ impl Store {
         Ok(())
     }
 
-    fn remove(&mut self, number: u64) -> Result<(), Error> {
+    fn remove(&mut self, number: u64) -> Result<(), Failure> {
         self.taken.remove(&number);
         let transaction = self.database.begin_write()?;
         transaction.open_table(JOBS)?.remove(number)?;
         Ok(transaction.commit()?)
     }
 
-    fn bury(&self, number: u64, command: &str, why: &str) -> Result<(), Error> {
+    fn bury(&self, number: u64, command: &str, why: &str) -> Result<(), Failure> {
         let transaction = self.database.begin_write()?;
         transaction.open_table(JOBS)?.remove(number)?;
         transaction.open_table(BURIED)?.insert(number, (command, why))?;

@@ -20,10 +20,10 @@ pub(crate) async fn work() -> Result<(), ExitReason> {
             job = store.call(Duration::MAX, |reply| Message::Take(own, reply)) => job,
         };
         let Job { number, command } = job.map_err(ExitReason::error)?;
-        store.send(match run(&command).await {
-            Ok(()) => Message::Done(number),
-            Err(why) => Message::Failed(number, why),
-        });
+        let outcome = run(&command).await;
+        // Not before this is known may the worker end.
+        let noted = store.call(Duration::MAX, |reply| Message::Ended(number, outcome, reply)).await;
+        noted.map_err(ExitReason::error)?;
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader, Lines, Write},
     path::PathBuf,
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, Stdio},
 };
 
 /// A folder that is removed at the end.
@@ -33,6 +33,7 @@ impl Drop for Folder {
 
 struct Jobs {
     program: Child,
+    answers: Lines<BufReader<ChildStdout>>,
     log: Lines<BufReader<ChildStderr>>,
 }
 
@@ -45,14 +46,18 @@ impl Jobs {
         assert!(path.exists(), "not built: run by `cargo test -p otp-examples`, which builds the examples");
         let mut command = Command::new(path);
         command.args([&folder.file("queue.redb"), "1", "1"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut program = command.spawn().unwrap();
         let log = BufReader::new(program.stderr.take().unwrap()).lines();
-        Self { program, log }
+        let answers = BufReader::new(program.stdout.take().unwrap()).lines();
+        Self { program, answers, log }
     }
 
+    /// Returns when the job is queued.
     fn add(&mut self, line: &str) {
         writeln!(self.program.stdin.as_mut().unwrap(), "{line}").unwrap();
+        let answer = self.answers.next().unwrap().unwrap();
+        assert!(answer.starts_with("queued "), "{answer}");
     }
 
     /// Reads the log up to the first line that says all this.
@@ -125,13 +130,17 @@ fn to_stop_is_to_drain() {
 #[test]
 fn what_is_queued_outlives_a_crash_of_the_program() {
     let folder = Folder::new("crash");
-    let (started, done) = (folder.file("started"), folder.file("done"));
-    assert!(Command::new("mkfifo").arg(&started).status().unwrap().success());
+    let (started, never, done) = (folder.file("started"), folder.file("never"), folder.file("done"));
+    for pipe in [&started, &never] {
+        assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    }
     let mut jobs = Jobs::start(&folder);
-    jobs.add(&format!("echo > {started}; test -e {done} || read never; true"));
+    jobs.add(&format!("echo > {started}; test -e {done} || read line < {never}"));
     fs::read_to_string(&started).unwrap();
     jobs.signal("-KILL");
     jobs.program.wait().unwrap();
+    // Nobody is there to hear how the command ends.
+    fs::write(&never, "").unwrap();
 
     fs::write(&done, "").unwrap();
     let mut jobs = Jobs::start(&folder);
