@@ -31,6 +31,7 @@ type Sample = Pin<Box<dyn Future<Output = f64>>>;
 
 const TO_A_MILLION: &[u64] = &[1_000, 10_000, 100_000, 1_000_000];
 const TO_A_HUNDRED_THOUSAND: &[u64] = &[10, 100, 1_000, 10_000, 100_000];
+const RELATIONS: &[u64] = &[1, 10, 100, 1_000, 10_000, 100_000];
 const DEPTHS: &[u64] = &[0, 1_000, 10_000, 100_000, 1_000_000];
 
 /// All series, in the order of the table.
@@ -42,12 +43,12 @@ pub(crate) const ALL: &[Series] = &[
     time("call by a process with a full mailbox", DEPTHS, |n| Box::pin(mailbox::call(n))),
     time("selective receive, a message passed over", TO_A_MILLION, |n| Box::pin(mailbox::scan(n))),
     time("selective receive, an arrival while it waits", DEPTHS, |n| Box::pin(mailbox::arrivals(n))),
-    time("link", TO_A_HUNDRED_THOUSAND, |n| Box::pin(relations::link(n))),
-    time("unlink", TO_A_HUNDRED_THOUSAND, |n| Box::pin(relations::unlink(n))),
-    time("exit signal to one of many links", TO_A_HUNDRED_THOUSAND, |n| Box::pin(relations::exit(n))),
-    time("monitor", TO_A_HUNDRED_THOUSAND, |n| Box::pin(relations::monitor(n))),
-    time("demonitor", TO_A_HUNDRED_THOUSAND, |n| Box::pin(relations::demonitor(n))),
-    time("notice of an end, many monitored", TO_A_HUNDRED_THOUSAND, |n| Box::pin(relations::down(n))),
+    time("link", RELATIONS, |n| Box::pin(relations::link(n))),
+    time("unlink", RELATIONS, |n| Box::pin(relations::unlink(n))),
+    time("exit signal to one of many links", RELATIONS, |n| Box::pin(relations::exit(n))),
+    time("monitor", RELATIONS, |n| Box::pin(relations::monitor(n))),
+    time("demonitor", RELATIONS, |n| Box::pin(relations::demonitor(n))),
+    time("notice of an end, many monitored", RELATIONS, |n| Box::pin(relations::down(n))),
     time("register a name", TO_A_MILLION, |n| Box::pin(names::register(n))),
     time("look a name up", TO_A_MILLION, |n| Box::pin(names::look_up(n))),
     time("supervisor start, a child", TO_A_HUNDRED_THOUSAND, |n| Box::pin(supervisors::start(n))),

@@ -4,22 +4,25 @@ use tokio::time::Instant;
 use super::{nanoseconds_each, processes::spawn_idle};
 use crate::{measure::scattered, systems::otp::in_process};
 
+const MORE: u64 = 1_000;
+
 pub(super) async fn register(count: u64) -> f64 {
-    let (names, pids) = unregistered(count).await;
+    let (before, more) = (unregistered(0, count).await, unregistered(count, MORE).await);
     in_process(async move {
+        register_all(&before);
         let start = Instant::now();
-        register_all(&names, &pids);
-        nanoseconds_each(count, start)
+        register_all(&more);
+        nanoseconds_each(MORE, start)
     })
     .await
 }
 
 pub(super) async fn look_up(count: u64) -> f64 {
-    let (names, pids) = unregistered(count).await;
+    let named = unregistered(0, count).await;
     in_process(async move {
-        register_all(&names, &pids);
+        register_all(&named);
         let start = Instant::now();
-        for name in scattered(&names, 0) {
+        for (name, _) in scattered(&named, 0) {
             assert!(whereis(*name).is_some());
         }
         nanoseconds_each(count, start)
@@ -27,16 +30,15 @@ pub(super) async fn look_up(count: u64) -> f64 {
     .await
 }
 
-type Names = Vec<Name<u64>>;
-
-async fn unregistered(count: u64) -> (Names, Vec<Pid>) {
-    let names = (0..count).map(|number| Name::fixed(format!("worker {number}").leak())).collect();
-    let pids = spawn_idle(count).await.iter().filter_map(Subject::pid).collect();
-    (names, pids)
+/// Processes, each with the name that it is to have.
+async fn unregistered(first: u64, count: u64) -> Vec<(Name<u64>, Pid)> {
+    let names = (first..first + count).map(|number| Name::fixed(format!("worker {number}").leak()));
+    let processes = spawn_idle(count).await;
+    names.zip(processes.iter().filter_map(Subject::pid)).collect()
 }
 
-fn register_all(names: &Names, pids: &[Pid]) {
-    for (name, pid) in names.iter().zip(pids) {
+fn register_all(named: &[(Name<u64>, Pid)]) {
+    for (name, pid) in named {
         erlang_process::register(*pid, *name).expect("the name is free");
     }
 }
