@@ -222,13 +222,17 @@ impl<M: Send + 'static> Subject<M> {
     /// Dropping the future loses nothing: a message is taken only in the poll that returns it.
     ///
     /// Counterpart: `receive Any -> ... end`, the loop of `gen_server`.
-    pub async fn receive_any<T>(
+    pub fn receive_any<T, F, G>(
         &self,
         timeout: Duration,
-        own: impl FnMut(M) -> T,
-        other: impl FnMut(Unexpected<'_>) -> T,
-    ) -> Result<T, ReceiveError> {
-        Receive::new(Anything { subject: self, own, other }).within(timeout).await
+        own: F,
+        other: G,
+    ) -> impl Future<Output = Result<T, ReceiveError>> + use<'_, M, T, F, G>
+    where
+        F: FnMut(M) -> T,
+        G: FnMut(Unexpected<'_>) -> T,
+    {
+        Receive::new(Anything { subject: self, own, other }).within(timeout)
     }
 
     /// The process that gets what is sent now; `None` if nobody holds the subject's name.

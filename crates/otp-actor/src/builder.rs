@@ -332,9 +332,9 @@ where
         let body = move |own: Subject<M>, ack: InitAck<I::Data>| {
             let address = name.map_or_else(|| own.clone(), Name::subject);
             let mut server = Server::new(own, ack.parent(), handler, callbacks, debug);
-            let mut life = Life::Init(init, address);
+            let mut life = Life::Init(init, address, ack);
             async move {
-                let Life::Init(init, address) = mem::replace(&mut life, Life::Over) else {
+                let Life::Init(init, address, ack) = mem::replace(&mut life, Life::Over) else {
                     return ExitReason::Normal;
                 };
                 if let Err(reason) = life.begin(&mut server, init.init(address).await, ack) {
@@ -351,14 +351,14 @@ where
 }
 
 /// What an actor has in the place of its state.
-enum Life<I, S, M> {
-    /// What makes it, and the actor's address.
-    Init(I, Subject<M>),
+enum Life<I, S, M, D> {
+    /// What makes it, the actor's address, and who waits.
+    Init(I, Subject<M>, InitAck<D>),
     Running(S),
     Over,
 }
 
-impl<I, S, M> Life<I, S, M>
+impl<I, S, M> Life<I, S, M, I::Data>
 where
     S: Send + 'static,
     M: Send + 'static,

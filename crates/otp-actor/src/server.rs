@@ -48,7 +48,9 @@ pub(crate) struct Server<S, M, H> {
     handler: H,
     callbacks: Option<Box<Callbacks<S, M>>>,
     system: System,
-    mail: Mail<M>,
+    subject: Subject<M>,
+    /// In place of the subject, where the author has one.
+    selector: Option<Box<Selector<Taken<M>>>>,
     waiting: Waiting<M>,
 }
 
@@ -66,21 +68,13 @@ where
         debug: DebugOptions,
     ) -> Self {
         let system = System::new("actor", parent).debugging(debug);
-        Self {
-            handler,
-            callbacks,
-            system,
-            mail: Mail { subject, parent, selector: None },
-            waiting: Waiting::Forever,
-        }
+        Self { handler, callbacks, system, subject, selector: None, waiting: Waiting::Forever }
     }
 
     /// Takes in what the initialiser has made. Returns the state.
     pub(crate) fn begin(&mut self, ready: Ready<S, M>) -> S {
         let Ready { state, selector, action } = ready;
-        if let Some(messages) = selector {
-            self.mail.select(messages);
-        }
+        self.selector = selector.map(|messages| running(messages, self.system.parent()));
         self.waiting = action.into_waiting();
         state
     }
@@ -88,7 +82,7 @@ where
     /// Handles messages until the actor ends; the reason is returned.
     pub(crate) async fn run(&mut self, state: &mut S) -> ExitReason {
         let end = loop {
-            let (message, kind) = match self.mail.take(self.system.mode(), &mut self.waiting).await {
+            let (message, kind) = match self.take().await {
                 Ok((Taken::Message(message), kind)) => (message, kind),
                 Ok((Taken::Aside(aside), _)) => match self.aside(aside, state) {
                     Some(end) => break end,
@@ -120,6 +114,33 @@ where
             }
         };
         Box::pin(self.terminate(end, state)).await
+    }
+
+    /// Waits for what the actor handles next, and says what kind of event that is.
+    async fn take(&mut self) -> Result<(Taken<M>, EventKind), ReceiveError> {
+        let Self { system, subject, selector, waiting, .. } = self;
+        if system.mode() == Mode::Suspended {
+            let mut essential = Box::new(essential(system.parent()));
+            return Ok((essential.receive_forever().await?, EventKind::In));
+        }
+        let timeout = match waiting {
+            Waiting::Forever => Duration::MAX,
+            Waiting::Idle(after, _) => *after,
+            Waiting::Until(at, _) => at.saturating_duration_since(Instant::now()),
+            Waiting::Continue(_) => return waiting.over(),
+        };
+        let received = match selector {
+            None => {
+                let parent = system.parent();
+                subject.receive_any(timeout, Taken::Message, move |other| Taken::other(other, parent)).await
+            }
+            Some(selector) => selector.receive(timeout).await,
+        };
+        match received {
+            Ok(taken) => Ok((taken, EventKind::In)),
+            Err(ReceiveError::Timeout) => waiting.over(),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sees to what is no message; `Some` if the actor has come to its end.
@@ -175,7 +196,7 @@ where
     #[cold]
     fn done_besides(&mut self, rare: Rare<M>) {
         if let Some(messages) = rare.selector {
-            self.mail.select(messages);
+            self.selector = Some(running(messages, self.system.parent()));
         }
         if let Some(reply) = rare.reply {
             reply();
@@ -214,51 +235,6 @@ impl End {
     /// Not by a message.
     fn of(reason: ExitReason) -> Self {
         Self { reason, message: None, reply: None }
-    }
-}
-
-/// Where an actor's messages come from.
-struct Mail<M> {
-    subject: Subject<M>,
-    parent: Option<Pid>,
-    /// In place of the subject, where the author has one.
-    selector: Option<Box<Selector<Taken<M>>>>,
-}
-
-impl<M: Send + 'static> Mail<M> {
-    /// From now on by these.
-    fn select(&mut self, messages: Selector<M>) {
-        self.selector = Some(running(messages, self.parent));
-    }
-
-    /// Waits for what the actor handles next, and says what kind of event that is.
-    async fn take(
-        &mut self,
-        mode: Mode,
-        waiting: &mut Waiting<M>,
-    ) -> Result<(Taken<M>, EventKind), ReceiveError> {
-        let parent = self.parent;
-        if mode == Mode::Suspended {
-            let mut essential = Box::new(essential(parent));
-            return Ok((essential.receive_forever().await?, EventKind::In));
-        }
-        let timeout = match waiting {
-            Waiting::Forever => Duration::MAX,
-            Waiting::Idle(after, _) => *after,
-            Waiting::Until(at, _) => at.saturating_duration_since(Instant::now()),
-            Waiting::Continue(_) => return waiting.over(),
-        };
-        let received = match &mut self.selector {
-            None => {
-                self.subject.receive_any(timeout, Taken::Message, |other| Taken::other(other, parent)).await
-            }
-            Some(selector) => selector.receive(timeout).await,
-        };
-        match received {
-            Ok(taken) => Ok((taken, EventKind::In)),
-            Err(ReceiveError::Timeout) => waiting.over(),
-            Err(error) => Err(error),
-        }
     }
 }
 

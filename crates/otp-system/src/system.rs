@@ -90,6 +90,12 @@ impl System {
         self
     }
 
+    /// Who started the process.
+    #[must_use]
+    pub fn parent(&self) -> Option<Pid> {
+        self.parent
+    }
+
     /// Whether the process should take messages.
     #[must_use]
     #[inline]
