@@ -20,8 +20,8 @@ use crate::{
     child_spec::{FailedToStartChild, Launch},
     report,
     semantics::{
-        self, Answer, ChildKey, CommandError, Effect, Ending, Event, OutOfTurn, Reason, ReasonKind, Rekeyed,
-        Shutdown, Stop,
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Reason, ReasonKind, Rekeyed, Shutdown,
+        Stop, Taken,
     },
 };
 
@@ -47,7 +47,7 @@ pub(crate) trait Core: Send + 'static {
         now: Duration,
         event: Event<Self::Command, Pid, ExitReason, StartError>,
         effects: &mut Vec<Effect<Self::Id, Pid, ExitReason, StartError>>,
-    ) -> Result<(), OutOfTurn<Event<Self::Command, Pid, ExitReason, StartError>>>;
+    ) -> Taken<Self::Command, Pid, ExitReason, StartError>;
 }
 
 /// What tells the kinds of supervisor apart: what they can be asked.

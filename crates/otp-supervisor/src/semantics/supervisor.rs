@@ -4,7 +4,7 @@ use std::{hash::Hash, time::Duration};
 
 use super::{
     Awaiting, Child, ChildKey, ChildRules, Command, CommandError, Counts, Effect, Event, Flags, Handled,
-    OutOfTurn, Presence, Reason, RulesError, SetupError, Window,
+    Presence, Reason, RulesError, SetupError, Taken, Window,
     flags::check_period,
     machine::{Effects, Kind, Machine},
 };
@@ -83,7 +83,7 @@ where
         now: Duration,
         event: SupervisorEvent<I, P, R, F>,
         effects: &mut Vec<Effect<I, P, R, F>>,
-    ) -> Result<(), OutOfTurn<SupervisorEvent<I, P, R, F>>> {
+    ) -> Taken<Command<I>, P, R, F> {
         self.machine.handle(now, event, effects, |machine, now, command, out| match command {
             Command::StartChild(rules) => start_child(machine, rules, out),
             Command::TerminateChild(id) => match known(machine, &id) {
