@@ -9,7 +9,7 @@
 //! # The tree
 //!
 //! ```text
-//! application::run                 SIGINT and SIGTERM stop the tree in order
+//! Application::run                 SIGINT and SIGTERM stop the tree in order
 //! └── supervisor, rest for one
 //!     ├── store                    process with a thread of its own: the database, and who works at what
 //!     ├── workers                  supervisor, one for one
@@ -61,7 +61,7 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     tracing_subscriber::fmt().compact().with_writer(io::stderr).init();
-    match application::run(|| start(options)).await {
+    match application::new(|| start(options)).run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "jobs ends");

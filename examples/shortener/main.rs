@@ -11,7 +11,7 @@
 //! # The tree
 //!
 //! ```text
-//! application::run                 SIGINT and SIGTERM stop the tree in order
+//! Application::run                 SIGINT and SIGTERM stop the tree in order
 //! └── supervisor, rest for one
 //!     ├── links                    actor: what is short for what, and how often it was asked for
 //!     └── server                   process: the port; last to start, first to stop
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
             .add(supervision::worker(move || server::start(port)).id("server").shutdown(patience))
             .start()
     };
-    match application::run(tree).await {
+    match application::new(tree).run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "shortener ends");

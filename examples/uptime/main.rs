@@ -7,7 +7,7 @@
 //! # The tree
 //!
 //! ```text
-//! application::run                 SIGINT and SIGTERM stop the tree in order
+//! Application::run                 SIGINT and SIGTERM stop the tree in order
 //! └── supervisor, rest for one
 //!     ├── board                    actor: what is known of each site
 //!     └── checkers                 supervisor, one for one
@@ -53,7 +53,7 @@ async fn main() -> ExitCode {
 }
 
 async fn watch(sites: Vec<String>) -> ExitCode {
-    match application::run(|| tree::start(sites, connect)).await {
+    match application::new(|| tree::start(sites, connect)).run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "uptime ends");

@@ -64,5 +64,5 @@ fn futures_are_sent() {
     future(|| one.which_children());
     future(|| one.count_children());
     future(|| one.stop());
-    future(|| application::run(|| new().start()));
+    future(|| application::new(|| new().start()).run());
 }
