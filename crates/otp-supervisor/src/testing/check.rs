@@ -360,8 +360,8 @@ impl<D: Clone + Send + Sync + 'static> Day<D> {
             let running: Vec<_> = now
                 .children
                 .iter()
-                .filter(|child| child.1.is_some())
-                .map(|(path, _, it)| (path.clone(), *it))
+                .filter(|seen| seen.pid.is_some())
+                .map(|seen| (seen.path.clone(), seen.is_supervisor()))
                 .collect();
             let Some(moment) = draft.settle(&running) else { continue };
             let time = dawn.elapsed();
@@ -396,7 +396,7 @@ impl<D> World<D> {
     /// Takes in what the tree looks like now.
     fn see(&mut self, view: &Result<View, Reason>) {
         let now = match view {
-            Ok(view) => view.children.iter().map(|(path, pid, _)| (path.clone(), *pid)).collect(),
+            Ok(view) => view.children.iter().map(|seen| (seen.path.clone(), seen.pid)).collect(),
             Err(reason) => {
                 self.ended = Some(*reason);
                 Vec::new()
@@ -468,9 +468,11 @@ fn told(moment: &Moment) -> String {
 /// A model of a tree at rest.
 fn model_of(view: &View) -> Model {
     let mut model = Model::new(view.tree.clone());
-    for (path, pid, _) in &view.children {
-        if pid.is_none() {
-            model.act(&Deed::Terminate(path.clone()));
+    for seen in &view.children {
+        if seen.by_hand {
+            model.act(&Deed::Start(seen.path.clone(), Box::new(seen.child.clone())));
+        } else if seen.pid.is_none() {
+            model.act(&Deed::Terminate(seen.path.clone()));
         }
     }
     model
