@@ -53,10 +53,14 @@ impl fmt::Debug for ChildId {
     }
 }
 
-pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// Starts a child, each time anew, and hands its data to who has asked for them.
+pub(crate) type Start<D> = Box<dyn FnMut(Option<Taker<D>>) -> Launching + Send>;
 
-/// Starts a child, each time anew.
-pub(crate) type Start<D> = Box<dyn FnMut() -> BoxFuture<Result<Started<D>, StartError>> + Send>;
+/// Takes what a start returns.
+pub(crate) type Taker<D> = Box<dyn FnOnce(D) + Send>;
+
+/// A start under way.
+pub(crate) type Launching = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send>>;
 
 /// How a child is started, and how its supervisor treats it. Made by [`worker`], [`supervisor`] or
 /// [`process`].
@@ -97,7 +101,7 @@ pub struct ChildSpec<D = ()> {
 /// ```
 ///
 /// Counterpart: `supervision.worker` in Gleam.
-pub fn worker<D, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
+pub fn worker<D: 'static, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
 where
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
@@ -107,7 +111,7 @@ where
 /// A child that is itself a supervisor, and so gets all the time that it needs to stop its children.
 ///
 /// Counterpart: `supervision.supervisor` in Gleam.
-pub fn supervisor<D, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
+pub fn supervisor<D: 'static, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>
 where
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
@@ -141,14 +145,14 @@ where
     })
 }
 
-impl<D> ChildSpec<D> {
+impl<D: 'static> ChildSpec<D> {
     fn new<F>(child_type: ChildType, mut start: impl FnMut() -> F + Send + 'static) -> Self
     where
         F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
     {
         Self {
             id: None,
-            start: Box::new(move || Box::pin(start())),
+            start: Box::new(move |taker| launching(start(), taker)),
             restart: Restart::Permanent,
             significant: false,
             shutdown: child_type.default_shutdown(),
@@ -213,20 +217,18 @@ impl<D> ChildSpec<D> {
     /// The same child, with what its start returns turned into something else.
     ///
     /// Counterpart: `supervision.map_data` in Gleam.
-    pub fn map_data<E>(self, map: impl Fn(D) -> E + Clone + Send + 'static) -> ChildSpec<E>
-    where
-        D: 'static,
-    {
+    pub fn map_data<E: 'static>(self, map: impl Fn(D) -> E + Clone + Send + 'static) -> ChildSpec<E> {
         let mut start = self.start;
         ChildSpec {
             id: self.id,
-            start: Box::new(move || {
-                let starting = start();
+            start: Box::new(move |taker| {
                 let map = map.clone();
-                Box::pin(async move {
-                    let started = starting.await?;
-                    Ok(Started { pid: started.pid, data: map(started.data) })
-                })
+                start(Some(Box::new(move |data| {
+                    let data = map(data);
+                    if let Some(take) = taker {
+                        take(data);
+                    }
+                })))
             }),
             restart: self.restart,
             significant: self.significant,
@@ -266,8 +268,23 @@ impl<D> fmt::Debug for ChildSpec<D> {
     }
 }
 
+/// One start: its data goes to the taker.
+pub(crate) fn launching<D, F>(starting: F, taker: Option<Taker<D>>) -> Launching
+where
+    D: 'static,
+    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+{
+    Box::pin(async {
+        let Started { pid, data } = starting.await?;
+        if let Some(take) = taker {
+            take(data);
+        }
+        Ok(pid)
+    })
+}
+
 /// Starts a child whose data nobody waits for.
-pub(crate) type Launch = Box<dyn FnMut() -> BoxFuture<Result<Pid, StartError>> + Send>;
+pub(crate) type Launch = Box<dyn FnMut() -> Launching + Send>;
 
 /// A start that hands its data, the first time, to who has asked for the child.
 pub(crate) fn launch<D: Send + 'static>(
@@ -275,15 +292,8 @@ pub(crate) fn launch<D: Send + 'static>(
     mut asked: Option<oneshot::Sender<D>>,
 ) -> Launch {
     Box::new(move || {
-        let starting = start();
-        let asked = asked.take();
-        Box::pin(async move {
-            let started = starting.await?;
-            if let Some(asked) = asked {
-                drop(asked.send(started.data));
-            }
-            Ok(started.pid)
-        })
+        let taker = asked.take().map(|asked| -> Taker<D> { Box::new(|data| drop(asked.send(data))) });
+        start(taker)
     })
 }
 

@@ -41,11 +41,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{BoxFuture, ChildSpec, Launch, Start, launch},
+    child_spec::{ChildSpec, Launch, Start, launch, launching},
     error::{SupervisorError, answered, started},
     semantics::{
-        self, Backoff, ChildKey, ChildType, Counts, Event, FactoryCommand, FactoryFlags, Handled, Restart,
-        Shutdown, Template,
+        self, Backoff, ChildKey, ChildType, Counts, Effect, Event, FactoryCommand, FactoryFlags, OutOfTurn,
+        Restart, Shutdown, Template,
     },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
     supervised::Supervised,
@@ -88,8 +88,8 @@ where
 {
     let make = move |argument| -> Start<D> {
         let mut first = Some(start(argument));
-        Box::new(move || match first.take() {
-            Some(starting) => Box::pin(starting),
+        Box::new(move |taker| match first.take() {
+            Some(starting) => launching(starting, taker),
             None => Box::pin(async { Err(StartError::failed("a temporary child is started once")) }),
         })
     };
@@ -99,7 +99,7 @@ where
 /// Makes the start of a child from its argument.
 type Make<A, D> = Arc<dyn Fn(A) -> Start<D> + Send + Sync>;
 
-fn restartable<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Make<A, D>
+fn restartable<A, D: 'static, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Make<A, D>
 where
     A: Clone + Send + 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
@@ -107,7 +107,7 @@ where
     let start = Arc::new(start);
     Arc::new(move |argument: A| {
         let start = start.clone();
-        Box::new(move || -> BoxFuture<_> { Box::pin(start(argument.clone())) })
+        Box::new(move |taker| launching(start(argument.clone()), taker))
     })
 }
 
@@ -469,8 +469,9 @@ impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
         &mut self,
         now: Duration,
         event: Event<Self::Command, Pid, ExitReason, StartError>,
-    ) -> Handled<ChildKey, Self::Command, Pid, ExitReason, StartError> {
-        self.core.handle(now, event)
+        effects: &mut Vec<Effect<ChildKey, Pid, ExitReason, StartError>>,
+    ) -> Result<(), OutOfTurn<Event<Self::Command, Pid, ExitReason, StartError>>> {
+        self.core.handle_into(now, event, effects)
     }
 }
 

@@ -9,12 +9,11 @@ use crate::semantics::{Child, Presence, Report};
 
 /// Tells what a supervisor has met, as a tracing event.
 pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>) {
-    let supervisor = current().unwrap_or(Pid::OUTSIDE);
     macro_rules! error {
         ($child:ident, $($field:tt)*) => {
             tracing::error!(
                 target: "otp_supervisor::report",
-                %supervisor,
+                supervisor = %this(),
                 child = %$child.rules.id,
                 pid = pid($child).map(tracing::field::display),
                 restart = ?$child.rules.restart,
@@ -25,7 +24,7 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
     match report {
         Report::Progress { child } => tracing::info!(
             target: "otp_supervisor::progress",
-            %supervisor,
+            supervisor = %this(),
             child = %child.rules.id,
             pid = pid(child).map(tracing::field::display),
             "child started"
@@ -40,11 +39,16 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
         }
         Report::GaveUp { child } => tracing::error!(
             target: "otp_supervisor::shutdown",
-            %supervisor,
+            supervisor = %this(),
             child = %child.rules.id,
             "too many restarts: supervisor gives up"
         ),
     }
+}
+
+/// The supervisor.
+fn this() -> Pid {
+    current().unwrap_or(Pid::OUTSIDE)
 }
 
 fn pid<I>(child: &Child<I, Pid>) -> Option<Pid> {
@@ -57,12 +61,10 @@ fn pid<I>(child: &Child<I, Pid>) -> Option<Pid> {
 
 /// What a bridge was started for has ended by itself.
 pub(crate) fn bridge_ended(reason: &ExitReason) {
-    let bridge = current().unwrap_or(Pid::OUTSIDE);
-    tracing::error!(target: "otp_supervisor::report", %bridge, %reason, "what is bridged has ended");
+    tracing::error!(target: "otp_supervisor::report", bridge = %this(), %reason, "what is bridged has ended");
 }
 
 /// A message that no supervisor understands was dropped.
 pub(crate) fn unexpected(message: &str) {
-    let supervisor = current().unwrap_or(Pid::OUTSIDE);
-    tracing::error!(target: "otp_supervisor::report", %supervisor, message, "supervisor dropped an unexpected message");
+    tracing::error!(target: "otp_supervisor::report", supervisor = %this(), message, "supervisor dropped an unexpected message");
 }

@@ -20,7 +20,7 @@ use crate::{
     child_spec::{FailedToStartChild, Launch},
     report,
     semantics::{
-        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Handled, Reason, ReasonKind, Rekeyed,
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, OutOfTurn, Reason, ReasonKind, Rekeyed,
         Shutdown, Stop,
     },
 };
@@ -50,7 +50,8 @@ pub(crate) trait Core: Send + 'static {
         &mut self,
         now: Duration,
         event: Event<Self::Command, Pid, ExitReason, StartError>,
-    ) -> Handled<Self::Id, Self::Command, Pid, ExitReason, StartError>;
+        effects: &mut Vec<Effect<Self::Id, Pid, ExitReason, StartError>>,
+    ) -> Result<(), OutOfTurn<Event<Self::Command, Pid, ExitReason, StartError>>>;
 }
 
 /// What tells the kinds of supervisor apart: what they can be asked.
@@ -86,6 +87,8 @@ pub(crate) struct Child {
 
 pub(crate) struct Shell<B: Behaviour> {
     pub(crate) core: B::Core,
+    /// What is to be done: empty between two messages, and kept for its room.
+    effects: Vec<CoreEffect<B>>,
     children: FxHashMap<ChildKey, Child>,
     subject: Subject<B::Request>,
     /// The starts of the children that the command being served brings: the core has not numbered them yet.
@@ -121,6 +124,7 @@ pub(crate) async fn run<B: Behaviour>(
         children.into_iter().map(|(key, launch)| (key, Child { launch, starts: 0 })).collect();
     let mut shell = Shell::<B> {
         core,
+        effects: Vec::new(),
         numbered: children.len() as u64,
         children,
         subject,
@@ -240,37 +244,39 @@ impl<B: Behaviour> Shell<B> {
     /// Tells the core what has happened and does all that follows from it. A reason means that the
     /// supervisor has come to its end.
     pub(crate) async fn feed(&mut self, event: CoreEvent<B>) -> Option<ExitReason> {
-        let mut effects = VecDeque::new();
+        let mut effects = std::mem::take(&mut self.effects);
         let mut next = Some(event);
-        loop {
-            if let Some(event) = next.take() {
-                match self.core.handle(self.epoch.elapsed(), event) {
-                    Ok(more) => effects.extend(more),
-                    Err(refused) => return Some(ExitReason::error(refused.to_string())),
-                }
+        while let Some(event) = next.take() {
+            if let Err(refused) = self.core.handle(self.epoch.elapsed(), event, &mut effects) {
+                return Some(ExitReason::error(refused.to_string()));
             }
-            match effects.pop_front()? {
-                Effect::Start { key } => next = Some(self.start(key).await),
-                Effect::Stop(stop) => {
-                    let stopped = self::stop(&stop).await;
-                    next = Some(self.stopped(stop, stopped));
-                }
-                Effect::StopAll(stops) => {
-                    for (stop, stopped) in stop_all(stops).await {
-                        let event = self.stopped(stop, stopped);
-                        match self.core.handle(self.epoch.elapsed(), event) {
-                            Ok(more) => effects.extend(more),
-                            Err(refused) => return Some(ExitReason::error(refused.to_string())),
+            let mut several = Vec::new();
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Start { key } => next = Some(self.start(key).await),
+                    Effect::Stop(stop) => {
+                        let stopped = self::stop(&stop).await;
+                        next = Some(self.stopped(stop, stopped));
+                    }
+                    Effect::StopAll(stops) => several = stop_all(stops).await,
+                    effect => {
+                        if let Some(reason) = self.carry_out(effect) {
+                            return Some(reason);
                         }
                     }
                 }
-                effect => {
-                    if let Some(reason) = self.carry_out(effect) {
-                        return Some(reason);
-                    }
+            }
+            // Of these, the last one alone leads to more than reports.
+            for (stop, stopped) in several {
+                if let Some(event) = next.replace(self.stopped(stop, stopped))
+                    && let Err(refused) = self.core.handle(self.epoch.elapsed(), event, &mut effects)
+                {
+                    return Some(ExitReason::error(refused.to_string()));
                 }
             }
         }
+        self.effects = effects;
+        None
     }
 
     /// Does what needs no waiting.

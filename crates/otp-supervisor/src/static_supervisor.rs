@@ -38,7 +38,9 @@ use crate::{
     child_info::ChildInfo,
     child_spec::{ChildId, ChildSpec, Launch, launch},
     error::{SupervisorError, answered, started},
-    semantics::{self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Event, Flags, Handled, Strategy},
+    semantics::{
+        self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Effect, Event, Flags, OutOfTurn, Strategy,
+    },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
     supervised::Supervised,
     supervision,
@@ -418,8 +420,9 @@ impl Core for StaticCore {
         &mut self,
         now: Duration,
         event: Event<Self::Command, Pid, ExitReason, StartError>,
-    ) -> Handled<ChildId, Self::Command, Pid, ExitReason, StartError> {
-        self.handle(now, event)
+        effects: &mut Vec<Effect<ChildId, Pid, ExitReason, StartError>>,
+    ) -> Result<(), OutOfTurn<Event<Self::Command, Pid, ExitReason, StartError>>> {
+        self.handle_into(now, event, effects)
     }
 }
 

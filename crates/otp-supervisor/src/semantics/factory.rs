@@ -4,7 +4,7 @@ use std::{hash::Hash, time::Duration};
 
 use super::{
     Answer, AutoShutdown, Awaiting, Child, ChildKey, CommandError, Counts, Effect, Event, FactoryCommand,
-    FactoryFlags, Flags, FlagsError, Handled, Presence, Reason, Strategy, Window,
+    FactoryFlags, Flags, FlagsError, Handled, OutOfTurn, Presence, Reason, Strategy, Window,
     flags::check_period,
     machine::{Kind, Machine},
 };
@@ -59,8 +59,24 @@ where
         now: Duration,
         event: FactoryEvent<P, R, F>,
     ) -> Handled<ChildKey, FactoryCommand<P>, P, R, F> {
+        let mut effects = Vec::new();
+        self.handle_into(now, event, &mut effects)?;
+        Ok(effects)
+    }
+
+    /// As [`handle`](Self::handle), with the effects put at the end of a list that the shell uses again and again.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    pub fn handle_into(
+        &mut self,
+        now: Duration,
+        event: FactoryEvent<P, R, F>,
+        effects: &mut Vec<Effect<ChildKey, P, R, F>>,
+    ) -> Result<(), OutOfTurn<FactoryEvent<P, R, F>>> {
         let max_children = self.max_children;
-        self.machine.handle(now, event, |machine, _, command, out| match command {
+        self.machine.handle(now, event, effects, |machine, _, command, out| match command {
             FactoryCommand::StartChild(template) => {
                 if max_children.is_some_and(|max| machine.roster.len() >= max) {
                     out.push(Effect::Reply(Err(CommandError::MaxChildren)));

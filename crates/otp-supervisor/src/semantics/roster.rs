@@ -1,12 +1,14 @@
 //! The children of one machine, in start order, and who is who.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     hash::Hash,
     mem,
     ops::RangeBounds,
     time::Duration,
 };
+
+use rustc_hash::FxHashMap;
 
 use super::{Child, ChildKey, ChildRules, Presence, Rekeyed};
 
@@ -19,7 +21,7 @@ pub(super) struct Roster<I, P> {
     children: BTreeMap<ChildKey, Child<I, P>>,
     by_id: HashMap<I, ChildKey>,
     /// Running and unresponsive children by their process, restarting ones by their last.
-    by_pid: HashMap<P, ChildKey>,
+    by_pid: FxHashMap<P, ChildKey>,
     /// How many significant children are running or restarting.
     significant: usize,
     /// The restarting children whose restart has been counted and is not before this time.
@@ -32,7 +34,7 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         Self {
             children: BTreeMap::new(),
             by_id: HashMap::new(),
-            by_pid: HashMap::new(),
+            by_pid: FxHashMap::default(),
             significant: 0,
             put_off: BTreeMap::new(),
             next: 0,
@@ -69,12 +71,17 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
             self.significant += usize::from(is_there(presence));
             self.significant -= usize::from(is_there(before));
         }
-        self.put_off.remove(&key);
-        if let Some(pid) = before.last() {
-            // A start function may hand out a process that is another child's already: that one owns it now.
-            if self.by_pid.get(&pid) == Some(&key) {
-                self.by_pid.remove(&pid);
-            }
+        if !self.put_off.is_empty() {
+            self.put_off.remove(&key);
+        }
+        if before.last() == presence.last() {
+            return;
+        }
+        // A start function may hand out a process that is another child's already: that one owns it now.
+        if let Some(Entry::Occupied(owned)) = before.last().map(|pid| self.by_pid.entry(pid))
+            && *owned.get() == key
+        {
+            owned.remove();
         }
         if let Some(pid) = presence.last() {
             self.by_pid.insert(pid, key);

@@ -4,7 +4,7 @@ use std::{collections::HashSet, hash::Hash, time::Duration};
 
 use super::{
     Awaiting, Child, ChildKey, ChildRules, Command, CommandError, Counts, Effect, Event, Flags, Handled,
-    Presence, Reason, RulesError, SetupError, Window,
+    OutOfTurn, Presence, Reason, RulesError, SetupError, Window,
     flags::check_period,
     machine::{Effects, Kind, Machine},
 };
@@ -63,7 +63,23 @@ where
         now: Duration,
         event: SupervisorEvent<I, P, R, F>,
     ) -> Handled<I, Command<I>, P, R, F> {
-        self.machine.handle(now, event, |machine, now, command, out| match command {
+        let mut effects = Vec::new();
+        self.handle_into(now, event, &mut effects)?;
+        Ok(effects)
+    }
+
+    /// As [`handle`](Self::handle), with the effects put at the end of a list that the shell uses again and again.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    pub fn handle_into(
+        &mut self,
+        now: Duration,
+        event: SupervisorEvent<I, P, R, F>,
+        effects: &mut Vec<Effect<I, P, R, F>>,
+    ) -> Result<(), OutOfTurn<SupervisorEvent<I, P, R, F>>> {
+        self.machine.handle(now, event, effects, |machine, now, command, out| match command {
             Command::StartChild(rules) => start_child(machine, rules, out),
             Command::TerminateChild(id) => match known(machine, &id) {
                 Ok((key, _)) => machine.terminate(key, out),

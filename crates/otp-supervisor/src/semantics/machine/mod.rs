@@ -13,8 +13,8 @@ use std::{collections::BTreeMap, hash::Hash, mem, time::Duration};
 
 use self::{starting::Starting, stopping::Stopping};
 use super::{
-    Answer, AutoShutdown, Awaiting, ChildKey, ChildRules, Effect, Ending, Event, Flags, Handled, OutOfTurn,
-    Presence, Reason, Report, Restart, Strategy, Window, backoff::Streak, roster::Roster,
+    Answer, AutoShutdown, Awaiting, ChildKey, ChildRules, Effect, Ending, Event, Flags, OutOfTurn, Presence,
+    Reason, Report, Restart, Strategy, Window, backoff::Streak, roster::Roster,
 };
 
 pub(super) type Effects<I, P, R, F> = Vec<Effect<I, P, R, F>>;
@@ -117,38 +117,38 @@ where
         &mut self,
         now: Duration,
         event: Event<C, P, R, F>,
+        out: &mut Effects<I, P, R, F>,
         serve: impl FnOnce(&mut Self, Duration, C, &mut Effects<I, P, R, F>),
-    ) -> Handled<I, C, P, R, F> {
-        let mut out = Vec::new();
+    ) -> Result<(), OutOfTurn<Event<C, P, R, F>>> {
         match (mem::replace(&mut self.turn, Turn::Idle), event) {
-            (Turn::Unborn, Event::Boot) => self.boot(&mut out),
+            (Turn::Unborn, Event::Boot) => self.boot(out),
 
-            (Turn::Idle, Event::Exited { pid, reason }) => self.exited(now, pid, reason, &mut out),
-            (Turn::Idle, Event::Retry { key }) => self.retry(now, key, &mut out),
-            (Turn::Idle, Event::Command(command)) => serve(self, now, command, &mut out),
-            (Turn::Idle, Event::ShutDown { reason }) => self.end(now, Ending::Asked(reason), &mut out),
+            (Turn::Idle, Event::Exited { pid, reason }) => self.exited(now, pid, reason, out),
+            (Turn::Idle, Event::Retry { key }) => self.retry(now, key, out),
+            (Turn::Idle, Event::Command(command)) => serve(self, now, command, out),
+            (Turn::Idle, Event::ShutDown { reason }) => self.end(now, Ending::Asked(reason), out),
 
             (Turn::Starting(key, why), Event::Started { key: it, pid }) if it == key => {
-                self.started(now, key, why, pid, &mut out);
+                self.started(now, key, why, pid, out);
             }
             (Turn::Starting(key, why), Event::Ignored { key: it }) if it == key => {
-                self.ignored(key, why, &mut out);
+                self.ignored(key, why, out);
             }
             (Turn::Starting(key, why), Event::StartFailed { key: it, error }) if it == key => {
-                self.start_failed(now, key, why, error, &mut out);
+                self.start_failed(now, key, why, error, out);
             }
 
             (Turn::Stopping(key, why), Event::Stopped { key: it, reason }) if it == key => {
-                self.stopped(now, key, why, reason, &mut out);
+                self.stopped(now, key, why, reason, out);
             }
             (Turn::Stopping(key, why), Event::Unresponsive { key: it }) if it == key => {
-                self.unresponsive(now, key, why, &mut out);
+                self.unresponsive(now, key, why, out);
             }
             (Turn::StoppingAll(all), Event::Stopped { key, reason }) if self.roster.get(key).is_some() => {
-                self.one_stopped(key, all, reason, &mut out);
+                self.one_stopped(key, all, reason, out);
             }
             (Turn::StoppingAll(all), Event::Unresponsive { key }) if self.roster.get(key).is_some() => {
-                self.one_unresponsive(key, all, &mut out);
+                self.one_unresponsive(key, all, out);
             }
 
             (turn, event) => {
@@ -156,7 +156,7 @@ where
                 return Err(OutOfTurn { event, awaiting: self.awaiting() });
             }
         }
-        Ok(out)
+        Ok(())
     }
 
     /// A child ended by itself. The exit of anyone else, also of a child's former process, means nothing.
