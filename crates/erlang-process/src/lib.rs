@@ -36,6 +36,8 @@ mod rt;
 mod scope;
 mod selector;
 mod signal;
+#[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
+pub mod simulate;
 mod slot;
 mod spawn;
 mod subject;
