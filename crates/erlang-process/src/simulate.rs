@@ -36,7 +36,6 @@ use std::{
     future::poll_fn,
     mem,
     pin::Pin,
-    rc::Rc,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
 };
@@ -53,19 +52,22 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 thread_local! {
     /// Where what is spawned on this thread goes, while it simulates.
-    static SPAWNED: RefCell<Option<Rc<RefCell<Vec<Task>>>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Arc<Mutex<Ready>>>> = const { RefCell::new(None) };
 }
 
 /// Takes a task over, if this thread simulates; gives it back if not.
 pub(crate) fn take_over<F: Future<Output = ()> + Send + 'static>(task: F) -> Result<(), F> {
-    let spawned = SPAWNED.try_with(|spawned| spawned.borrow().clone()).ok().flatten();
-    match spawned {
-        Some(spawned) => {
-            spawned.borrow_mut().push(Box::pin(task));
-            Ok(())
-        }
-        None => Err(task),
+    let current = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
+    let Some(ready) = current else { return Err(task) };
+    let driver = {
+        let mut ready = lock(&ready);
+        ready.spawned.push(Box::pin(task));
+        ready.driver.clone()
+    };
+    if let Some(driver) = driver {
+        driver.wake();
     }
+    Ok(())
 }
 
 /// Runs a program as a process of a fresh [`Node`], under the schedule of a seed and a paused clock, and returns what it
@@ -84,9 +86,8 @@ where
     let chance = Chance(Arc::new(Mutex::new(seed)));
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("there is no runtime: {error}"));
-    let spawned = Rc::new(RefCell::new(Vec::new()));
-    let _simulating = Simulating::begin(spawned.clone());
-    let mut schedule = Schedule::new(spawned, chance.clone());
+    let mut schedule = Schedule { tasks: Vec::new(), ready: Arc::default(), chance: chance.clone() };
+    let _simulating = Simulating::begin(schedule.ready.clone());
     let (node, program) = (Node::new(), program(chance));
     let mut outcome = Box::pin(async move { node.run(program).await });
     let ended = runtime.block_on(unconstrained(poll_fn(|cx| {
@@ -184,8 +185,8 @@ impl fmt::Debug for Chance {
 struct Simulating;
 
 impl Simulating {
-    fn begin(spawned: Rc<RefCell<Vec<Task>>>) -> Self {
-        let before = SPAWNED.with(|current| current.borrow_mut().replace(spawned));
+    fn begin(ready: Arc<Mutex<Ready>>) -> Self {
+        let before = CURRENT.with(|current| current.borrow_mut().replace(ready));
         assert!(before.is_none(), "a simulation inside a simulation");
         Self
     }
@@ -193,22 +194,24 @@ impl Simulating {
 
 impl Drop for Simulating {
     fn drop(&mut self) {
-        drop(SPAWNED.try_with(|current| current.borrow_mut().take()));
+        drop(CURRENT.try_with(|current| current.borrow_mut().take()));
     }
 }
 
 /// All tasks of a simulation, of which chance picks one that is ready.
 struct Schedule {
-    spawned: Rc<RefCell<Vec<Task>>>,
-    tasks: Vec<Option<Task>>,
+    /// Each with the one waker that it ever has: processes rely on that.
+    tasks: Vec<Option<(Task, Waker)>>,
     ready: Arc<Mutex<Ready>>,
     chance: Chance,
 }
 
 #[derive(Default)]
 struct Ready {
+    /// What is to be taken in.
+    spawned: Vec<Task>,
     tasks: Vec<usize>,
-    /// Who drives the schedule: it has to be woken when a task is, by a timer, say.
+    /// Who drives the schedule: it has to be woken when there is more for it, by a timer, say.
     driver: Option<Waker>,
 }
 
@@ -237,19 +240,14 @@ impl Wake for TaskWaker {
 }
 
 impl Schedule {
-    fn new(spawned: Rc<RefCell<Vec<Task>>>, chance: Chance) -> Self {
-        Self { spawned, tasks: Vec::new(), ready: Arc::default(), chance }
-    }
-
     /// Polls tasks that are ready, until none is or tokio should have its turn.
     fn run(&mut self, cx: &mut Context<'_>) {
         lock(&self.ready).driver = Some(cx.waker().clone());
         while self.chance.below(TURN) > 0 {
             self.adopt();
             let Some(task) = self.pick() else { return };
-            let waker = Waker::from(Arc::new(TaskWaker { task, ready: self.ready.clone() }));
-            if let Some(running) = &mut self.tasks[task]
-                && running.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+            if let Some((running, waker)) = &mut self.tasks[task]
+                && running.as_mut().poll(&mut Context::from_waker(waker)).is_ready()
             {
                 self.tasks[task] = None;
             }
@@ -259,9 +257,12 @@ impl Schedule {
 
     /// Takes in what was spawned meanwhile; it is ready.
     fn adopt(&mut self) {
-        for task in mem::take(&mut *self.spawned.borrow_mut()) {
-            lock(&self.ready).tasks.push(self.tasks.len());
-            self.tasks.push(Some(task));
+        let spawned = mem::take(&mut lock(&self.ready).spawned);
+        for task in spawned {
+            let number = self.tasks.len();
+            let waker = Waker::from(Arc::new(TaskWaker { task: number, ready: self.ready.clone() }));
+            lock(&self.ready).tasks.push(number);
+            self.tasks.push(Some((task, waker)));
         }
     }
 

@@ -135,3 +135,15 @@ fn a_program_that_fails_says_why() {
     let reason = runtime.block_on(async { process::join(process::spawn_unlinked(async {})).await });
     assert!(matches!(reason, ExitReason::Normal | ExitReason::NoProc));
 }
+
+#[test]
+fn a_process_that_a_tokio_task_spawns_runs_at_once() {
+    let waited = simulate::once(1, |_| async {
+        let before = Instant::now();
+        let node = Node::current();
+        let value = tokio::spawn(async move { node.run(async { 7 }).await }).await.unwrap();
+        assert_eq!(value, Ok(7));
+        before.elapsed()
+    });
+    assert_eq!(waited, Duration::ZERO);
+}
