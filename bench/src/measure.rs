@@ -130,6 +130,12 @@ impl Countdown {
     }
 }
 
+/// How many children a second a tree starts, and stops.
+pub(crate) struct TreeRates {
+    pub(crate) start: f64,
+    pub(crate) stop: f64,
+}
+
 /// Counts one less when it is dropped.
 pub(crate) struct OneLess(pub(crate) Arc<Countdown>);
 

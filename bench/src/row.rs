@@ -58,6 +58,10 @@ pub(crate) enum Work {
     Monitor,
     /// A child that ends [`RESTARTS`] times and is started again.
     Restart { by: Failure },
+    /// A supervisor starts [`CHILDREN`] children, one after the other.
+    Start,
+    /// It stops them in reverse order, and awaits the end of each before it asks the next.
+    Stop,
 }
 
 /// How a child that is to be restarted ends.
@@ -83,6 +87,7 @@ pub(crate) const LOOKUPS: usize = 200;
 pub(crate) const NAMED_SENDS: usize = 200;
 pub(crate) const MONITORED: u64 = 100_000;
 pub(crate) const RESTARTS: u64 = 20_000;
+pub(crate) const CHILDREN: u64 = 10_000;
 
 /// All rows, in the order of the table.
 pub(crate) const ALL: &[Row] = &[
@@ -107,6 +112,8 @@ pub(crate) const ALL: &[Row] = &[
     rate("monitor", Work::Monitor, Bar::Ratio(0.75)),
     rate("restart by error", Work::Restart { by: Failure::Error }, Bar::Ratio(0.4)),
     rate("restart by panic", Work::Restart { by: Failure::Panic }, Bar::Ratio(0.7)),
+    rate("start", Work::Start, Bar::Ratio(0.5)),
+    rate("stop", Work::Stop, Bar::Ratio(0.3)),
 ];
 
 const fn rate(name: &'static str, work: Work, bar: Bar) -> Row {

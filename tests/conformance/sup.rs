@@ -3,19 +3,22 @@
 
 use std::{
     future::pending,
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
+    thread,
     time::Duration,
 };
 
 use erlang_process::{self as process, ExitReason, Name, Pid, Reply, Spawn, Subject};
-use otp_actor::{self as actor, StartError, Started};
+use otp_actor::{self as actor, GenServer, Initialised, StartError, Started};
 use otp_supervisor::{
     AutoShutdown, Backoff, ChildId, ChildInfo, ChildSpec, Presence, Restart, Shutdown, Strategy, Supervised,
     SupervisorError, factory_supervisor,
+    partition_supervisor::{self, Partitions},
     semantics::{FlagsError, RulesError},
     static_supervisor::{self as supervisor, Supervisor},
     supervision,
@@ -30,7 +33,7 @@ use tokio::{
 
 use crate::{
     reports::Reports,
-    support::{self, Drops, LONG, Token, boom, end_of, trapped, until},
+    support::{self, Drops, LONG, Token, boom, end_of, trapped},
 };
 
 /// Runs the body as a process that is told of the ends of its supervisors, and does not end with them.
@@ -422,16 +425,15 @@ impl Stuck {
         self.0.blocks.lock().unwrap().recv().unwrap();
     }
 
+    /// Returns when it has ended, and all have been told and woken: under a paused clock, nobody may wait for another thread.
     fn let_go(&self) {
         self.0.let_go.send(()).unwrap();
+        let runtime = self.0.runtime.lock().unwrap().take();
+        thread::spawn(|| drop(runtime)).join().unwrap();
     }
 
     fn starts(&self) -> usize {
         self.0.starts.load(Ordering::SeqCst)
-    }
-
-    fn end(&self) {
-        self.0.runtime.lock().unwrap().take().unwrap().shutdown_background();
     }
 }
 
@@ -475,13 +477,10 @@ async fn a_child_that_cannot_be_killed_is_reported_and_never_gets_a_twin() {
 
             // When it has ended after all, it can be started.
             stuck.let_go();
-            while child(&tree, "stuck").await.presence != Presence::Undefined {
-                tokio::task::yield_now().await;
-            }
+            assert_eq!(child(&tree, "stuck").await.presence, Presence::Undefined);
             assert!(tree.restart_child("stuck").await.unwrap().is_some());
             assert_eq!(stuck.starts(), 2);
             tree.stop().await.unwrap();
-            stuck.end();
             reports.clear();
         }
     })
@@ -505,12 +504,10 @@ async fn a_group_is_not_restarted_before_its_last_process_has_ended() {
         assert_eq!((stuck.starts(), process::whereis(name)), (1, None));
 
         stuck.let_go();
-        // The clock must not run ahead of the other thread, as it would if everyone here waited.
-        until(|| process::whereis(name).is_some()).await;
+        name.registered_after(first).await;
         assert_eq!(tree.count_children().await.unwrap().active, 3);
         assert_eq!(stuck.starts(), 2);
         tree.stop().await.unwrap();
-        stuck.end();
     })
     .await;
 }
@@ -536,7 +533,6 @@ async fn a_supervisor_ends_without_a_child_that_cannot_be_killed() {
         assert_eq!(begun.elapsed(), SECOND + Shutdown::KILL_PATIENCE);
         assert_eq!((noted.count(), drops.count(), unresponsive(&reports)), (1, 0, 1));
         stuck.let_go();
-        stuck.end();
     })
     .await;
 }
@@ -561,7 +557,6 @@ async fn a_factory_ends_without_children_that_cannot_be_killed() {
         assert_eq!(begun.elapsed(), SECOND + Shutdown::KILL_PATIENCE);
         assert_eq!(unresponsive(&reports), 1);
         stuck.let_go();
-        stuck.end();
     })
     .await;
 }
@@ -626,6 +621,91 @@ async fn builders_are_children_and_are_started_again_from_the_beginning() {
         tree.stop().await.unwrap();
     })
     .await;
+}
+
+struct Doubler(u64);
+
+impl GenServer for Doubler {
+    type Args = u64;
+    type Message = Reply<u64>;
+    type Next = ();
+
+    async fn init(
+        start: u64,
+        _own: Subject<Reply<u64>>,
+    ) -> Result<Initialised<Self, Reply<u64>, ()>, actor::BoxError> {
+        Ok(Initialised::new(Self(start)))
+    }
+
+    async fn handle(&mut self, reply: Reply<u64>) {
+        self.0 *= 2;
+        reply.send(self.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_factories_and_partitions_are_children_too() {
+    alone(async {
+        let (doubler, factory) = (Name::new("doubler"), Name::new("factory"));
+        let partitions = Partitions::<Subject<Reply<u64>>>::new(NonZeroUsize::new(2).unwrap());
+        let doublers = partition_supervisor::new(&partitions, |_| actor::server::<Doubler>(20).supervised());
+        let made = factory_supervisor::worker(|start: u64| actor::server::<Doubler>(start).start());
+        let tree = supervisor::new(Strategy::OneForAll)
+            .add(actor::server::<Doubler>(1).named(doubler).supervised().id("doubler"))
+            .add(made.named(factory).supervised())
+            .add(doublers.supervised());
+        let tree = tree.start().await.unwrap().data;
+        for _ in 0..2 {
+            assert_eq!(doubler.subject().call(LONG, |reply| reply).await, Ok(2));
+            assert_eq!(doubler.subject().call(LONG, |reply| reply).await, Ok(4));
+            let made = factory_supervisor::Supervisor::named(factory).start_child(50).await.unwrap();
+            assert_eq!(made.data.call(LONG, |reply| reply).await, Ok(100));
+            assert_eq!(partitions.nth(1).unwrap().call(LONG, |reply| reply).await, Ok(40));
+            if child(&tree, "doubler").await.restarts == 0 {
+                let before = doubler.registered().await;
+                process::kill(before);
+                process::join(before).await;
+                // Answered when all of them are back.
+                assert_eq!(tree.count_children().await.unwrap().active, 3);
+            }
+        }
+        tree.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_is_taken_out_of_the_mailbox_with_its_link() {
+    alone(async {
+        let child = process::spawn(async { boom() });
+        process::join(child).await;
+        let other = process::spawn(pending::<()>());
+        assert_eq!(process::unlink_flush(child), Ok(Some(boom())));
+        assert_eq!(process::unlink_flush(child), Ok(None));
+        assert_eq!(process::unlink_flush(other), Ok(None));
+        process::kill(other);
+        process::join(other).await;
+        assert_eq!(support::unread(), 0);
+    })
+    .await;
+}
+
+/// On two threads, so that waiting and registering meet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_name_misses_no_registration() {
+    let name = Name::<()>::new("again and again");
+    let hold = || Spawn::new().unlinked().named(name).spawn(pending::<()>()).unwrap();
+    let mut holder = hold();
+    for _ in 0..support::ROUNDS {
+        let waiters: Vec<_> = (0..2).map(|_| tokio::spawn(name.registered_after(holder))).collect();
+        process::kill(holder);
+        let next = hold();
+        for waiter in waiters {
+            assert_eq!(waiter.await.unwrap(), next);
+        }
+        holder = next;
+    }
+    process::kill(holder);
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,7 +58,7 @@ pub use crate::{
     group::{GroupEvent, GroupMonitor, Groups, JoinError, NotJoined},
     info::{Info, Status},
     life::LifeEvent,
-    link::{LinkError, link, unlink},
+    link::{LinkError, link, unlink, unlink_flush},
     monitor::{Down, Monitor, MonitorAlias, demonitor, demonitor_flush, monitor, monitor_with_alias},
     name::{Name, NotRegistered, RegisterError, RegisteredName, register, unregister, whereis},
     node::{InjectError, Node, NodeEvent, TooManyNodes},

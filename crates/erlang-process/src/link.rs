@@ -1,12 +1,17 @@
 //! Links.
 
-use std::fmt;
+use std::{
+    any::{Any, TypeId},
+    fmt,
+};
 
 use crate::{
-    cell::{Link, Process},
+    cell::{Key, Link, Process},
     pid::Pid,
-    process::{NotAProcess, acknowledge},
-    scope,
+    process::{ExitMessage, NotAProcess, acknowledge},
+    reason::ExitReason,
+    receive::{self, Pattern, ReceiveError},
+    scope::{self, Scope},
     signal::Signal,
 };
 
@@ -94,6 +99,38 @@ pub fn unlink(pid: Pid) -> Result<(), NotAProcess> {
         head.node.signal(Some(head.pid), pid, Signal::Unlink(id));
     }
     Ok(())
+}
+
+/// Removes the link between the calling process and another, and takes the other's
+/// [`ExitMessage`](crate::ExitMessage) out of the mailbox, if it is there: none is ever seen of this link. Returns its reason.
+///
+/// # Errors
+///
+/// [`NotAProcess`] outside any process.
+///
+/// Counterpart: `unlink(Pid), receive {'EXIT', Pid, Reason} -> Reason after 0 -> true end` in Erlang.
+pub fn unlink_flush(pid: Pid) -> Result<Option<ExitReason>, NotAProcess> {
+    unlink(pid)?;
+    Ok(receive::drain(&mut ExitOf(pid)).into_iter().next())
+}
+
+/// The exits of one process.
+struct ExitOf(Pid);
+
+impl Pattern for ExitOf {
+    type Output = ExitReason;
+
+    fn check(&self, _: &Scope) -> Result<(), ReceiveError> {
+        Ok(())
+    }
+
+    fn wants(&self, key: Key, _: TypeId) -> bool {
+        key == Key::Exit(self.0)
+    }
+
+    fn take(&mut self, _: Key, _: TypeId, message: &mut dyn Any) -> Option<ExitReason> {
+        Some(message.downcast_mut::<Option<ExitMessage>>()?.take()?.reason)
+    }
 }
 
 /// Why a link was not made.

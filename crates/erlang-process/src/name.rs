@@ -83,7 +83,7 @@ impl<M> Name<M> {
     ///
     /// Counterpart: a loop around `whereis/1` in Erlang.
     pub async fn registered(self) -> Pid {
-        Waiter::new(self.name, None).await
+        Waiter::new(Node::current(), self.name, None).await
     }
 
     /// Waits until another process than `previous` holds this name, on the node of the caller, and returns it: until a
@@ -111,12 +111,12 @@ impl<M> Name<M> {
     ///
     /// Counterpart: a loop around `whereis/1` in Erlang.
     pub async fn registered_after(self, previous: Pid) -> Pid {
-        Waiter::new(self.name, Some(previous)).await
+        Waiter::new(Node::current(), self.name, Some(previous)).await
     }
 }
 
 /// Who waits until a name is registered.
-struct Waiter {
+pub(crate) struct Waiter {
     node: Node,
     name: RegisteredName,
     previous: Option<Pid>,
@@ -124,8 +124,7 @@ struct Waiter {
 }
 
 impl Waiter {
-    fn new(name: RegisteredName, previous: Option<Pid>) -> Self {
-        let node = Node::current();
+    pub(crate) fn new(node: Node, name: RegisteredName, previous: Option<Pid>) -> Self {
         let reference = node.reference();
         Self { node, name, previous, reference }
     }

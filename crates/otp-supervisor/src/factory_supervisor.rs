@@ -44,8 +44,8 @@ use crate::{
     child_spec::{ChildSpec, Launch, Start, launch, launching},
     error::{SupervisorError, answered, started},
     semantics::{
-        self, Backoff, ChildKey, ChildType, Counts, Effect, Event, FactoryCommand, FactoryFlags, OutOfTurn,
-        Restart, Shutdown, Template,
+        self, Backoff, ChildKey, ChildType, Counts, Effect, Event, FactoryCommand, FactoryFlags, Restart,
+        Shutdown, Taken, Template,
     },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
     supervised::Supervised,
@@ -470,7 +470,7 @@ impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
         now: Duration,
         event: Event<Self::Command, Pid, ExitReason, StartError>,
         effects: &mut Vec<Effect<ChildKey, Pid, ExitReason, StartError>>,
-    ) -> Result<(), OutOfTurn<Event<Self::Command, Pid, ExitReason, StartError>>> {
+    ) -> Taken<Self::Command, Pid, ExitReason, StartError> {
         self.core.handle_into(now, event, effects)
     }
 }

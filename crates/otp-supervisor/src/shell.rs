@@ -8,7 +8,7 @@ use std::{
 
 use erlang_process::{
     CallError, Down, ExitMessage, ExitReason, Monitor, Pid, Selector, Subject, catch, kill, monitor,
-    send_exit, timeout, trap_exits, unlink,
+    send_exit, timeout, trap_exits, unlink, unlink_flush,
 };
 use otp_actor::{InitAck, StartError};
 use otp_system::{After, DebugOptions, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
@@ -20,8 +20,8 @@ use crate::{
     child_spec::{FailedToStartChild, Launch},
     report,
     semantics::{
-        self, Answer, ChildKey, CommandError, Effect, Ending, Event, OutOfTurn, Reason, ReasonKind, Rekeyed,
-        Shutdown, Stop,
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Reason, ReasonKind, Rekeyed, Shutdown,
+        Stop, Taken,
     },
 };
 
@@ -51,7 +51,7 @@ pub(crate) trait Core: Send + 'static {
         now: Duration,
         event: Event<Self::Command, Pid, ExitReason, StartError>,
         effects: &mut Vec<Effect<Self::Id, Pid, ExitReason, StartError>>,
-    ) -> Result<(), OutOfTurn<Event<Self::Command, Pid, ExitReason, StartError>>>;
+    ) -> Taken<Self::Command, Pid, ExitReason, StartError>;
 }
 
 /// What tells the kinds of supervisor apart: what they can be asked.
@@ -251,21 +251,23 @@ impl<B: Behaviour> Shell<B> {
                 return Some(ExitReason::error(refused.to_string()));
             }
             let mut several = Vec::new();
-            for effect in effects.drain(..) {
+            for effect in &mut effects {
                 match effect {
-                    Effect::Start { key } => next = Some(self.start(key).await),
+                    Effect::Start { key } => next = Some(self.start(*key).await),
                     Effect::Stop(stop) => {
-                        let stopped = self::stop(&stop).await;
-                        next = Some(self.stopped(stop, stopped));
+                        let stopped = self::stop(stop).await;
+                        next = Some(self.stopped(*stop, stopped));
                     }
-                    Effect::StopAll(stops) => several = stop_all(stops).await,
+                    Effect::StopAll(stops) => several = stop_all(std::mem::take(stops)).await,
+                    Effect::Report(report) => report::report(report),
                     effect => {
-                        if let Some(reason) = self.carry_out(effect) {
+                        if let Some(reason) = self.carry_out(std::mem::replace(effect, Effect::Ready)) {
                             return Some(reason);
                         }
                     }
                 }
             }
+            effects.clear();
             // Of these, the last one alone leads to more than reports.
             for (stop, stopped) in several {
                 if let Some(event) = next.replace(self.stopped(stop, stopped))
@@ -287,14 +289,13 @@ impl<B: Behaviour> Shell<B> {
             Effect::Rekey(children) => self.rekey(children),
             Effect::Forget { key } => drop(self.children.remove(&key)),
             Effect::Reply(outcome) => self.outcome = Some(outcome),
-            Effect::Report(report) => report::report(&report),
             Effect::Ready => {
                 if let Some((ack, handle)) = self.ack.take() {
                     return ack.ready(handle).err();
                 }
             }
             Effect::Exit(ending) => return Some(self.end(ending)),
-            Effect::Start { .. } | Effect::Stop(_) | Effect::StopAll(_) => {}
+            Effect::Start { .. } | Effect::Stop(_) | Effect::StopAll(_) | Effect::Report(_) => {}
         }
         None
     }
@@ -367,7 +368,7 @@ async fn stop(stop: &Stop<Pid>) -> Stopped {
     if let Some(patience) = patience(stop.shutdown)
         && let Ok(down) = timeout(patience, watch.down()).await
     {
-        return Ok(true_reason(stop.pid, down.ok()).await);
+        return Ok(true_reason(stop.pid, down.ok()));
     }
     let down = match stop.shutdown {
         Shutdown::Infinity => watch.down().await,
@@ -380,7 +381,7 @@ async fn stop(stop: &Stop<Pid>) -> Stopped {
             }
         }
     };
-    Ok(true_reason(stop.pid, down.ok()).await)
+    Ok(true_reason(stop.pid, down.ok()))
 }
 
 /// How long a child is waited for before something else is done, if ever.
@@ -421,7 +422,7 @@ async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(Stop<Pid>, Stopped)> {
         let left = limits.peek().map(|Reverse((limit, _))| limit.saturating_sub(start.elapsed()));
         if let Ok(down) = downs.receive(left.unwrap_or(Duration::MAX)).await {
             if let Some(stop) = waiting.remove(&down.monitor) {
-                ended.push((stop, Ok(true_reason(stop.pid, Some(down)).await)));
+                ended.push((stop, Ok(true_reason(stop.pid, Some(down)))));
             }
         } else if let Some(Reverse((limit, watch))) = limits.pop()
             && let Some(stop) = waiting.get_mut(&watch)
@@ -432,7 +433,7 @@ async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(Stop<Pid>, Stopped)> {
             } else {
                 kill(stop.pid);
                 stop.shutdown = Shutdown::BrutalKill;
-                limits.push(Reverse((limit + Shutdown::KILL_PATIENCE, watch)));
+                limits.push(Reverse((limit.saturating_add(Shutdown::KILL_PATIENCE), watch)));
             }
         }
     }
@@ -449,12 +450,11 @@ fn ask_to_end(stop: &Stop<Pid>) {
 
 /// Why a child that is gone has ended, and takes its exit out of the mailbox. Where it was gone before it was
 /// monitored, only the exit knows; it came before the monitor was answered.
-async fn true_reason(pid: Pid, down: Option<Down>) -> ExitReason {
-    let _ = unlink(pid);
-    let exit = Selector::new().select_trapped_exit_of(pid, |exit| exit.reason).receive(Duration::ZERO).await;
+fn true_reason(pid: Pid, down: Option<Down>) -> ExitReason {
+    let exit = unlink_flush(pid).ok().flatten();
     match (down.map(|down| down.reason), exit) {
-        (Some(ExitReason::NoProc) | None, Ok(reason)) => reason,
+        (Some(ExitReason::NoProc) | None, Some(reason)) => reason,
         (Some(reason), _) => reason,
-        (None, Err(_)) => ExitReason::NoProc,
+        (None, None) => ExitReason::NoProc,
     }
 }

@@ -39,7 +39,7 @@ use crate::{
     child_spec::{ChildId, ChildSpec, Launch, launch},
     error::{SupervisorError, answered, started},
     semantics::{
-        self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Effect, Event, Flags, OutOfTurn, Strategy,
+        self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Effect, Event, Flags, Strategy, Taken,
     },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
     supervised::Supervised,
@@ -421,7 +421,7 @@ impl Core for StaticCore {
         now: Duration,
         event: Event<Self::Command, Pid, ExitReason, StartError>,
         effects: &mut Vec<Effect<ChildId, Pid, ExitReason, StartError>>,
-    ) -> Result<(), OutOfTurn<Event<Self::Command, Pid, ExitReason, StartError>>> {
+    ) -> Taken<Self::Command, Pid, ExitReason, StartError> {
         self.handle_into(now, event, effects)
     }
 }

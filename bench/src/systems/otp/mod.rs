@@ -9,6 +9,7 @@ mod restart;
 mod ring;
 mod send;
 mod spawn;
+mod tree;
 
 use super::Sample;
 use crate::row::Work;
@@ -27,8 +28,9 @@ pub(super) fn sample(work: Work) -> Option<Sample> {
         Work::Lookup { lookers } => Box::pin(names::look_up(lookers)),
         Work::NamedSend { producers } => Box::pin(names::send(producers)),
         Work::Monitor => Box::pin(monitor::run()),
-
         Work::Restart { by } => Box::pin(restart::run(by)),
+        Work::Start => Box::pin(async { tree::run().await.start }),
+        Work::Stop => Box::pin(async { tree::run().await.stop }),
     })
 }
 

@@ -10,6 +10,7 @@ mod restart;
 mod ring;
 mod send;
 mod spawn;
+mod tree;
 
 use super::Sample;
 use crate::row::Work;
@@ -28,6 +29,8 @@ pub(super) fn sample(work: Work) -> Option<Sample> {
         Work::NamedSend { producers } => Box::pin(names::send(producers)),
         Work::Monitor => Box::pin(monitor::run()),
         Work::Restart { by } => Box::pin(restart::run(by)),
+        Work::Start => Box::pin(async { tree::run().await.start }),
+        Work::Stop => Box::pin(async { tree::run().await.stop }),
     })
 }
 

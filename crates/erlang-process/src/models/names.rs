@@ -1,7 +1,7 @@
 //! Names against exits, against each other, and while they are sent to.
 
-use super::{World, explore, thread};
-use crate::{ExitReason, Name, RegisterError, Subject};
+use super::{World, explore, puppet::Task, thread};
+use crate::{ExitReason, Name, RegisterError, Subject, name::Waiter};
 
 const NAME: Name<u8> = Name::fixed("the name");
 const OTHER_NAME: Name<u8> = Name::fixed("another name");
@@ -79,6 +79,24 @@ fn who_sees_that_the_holder_is_dead_can_take_its_name() {
         world.saw(if taken { "dead" } else { "alive" });
         b.ends(ExitReason::Shutdown);
         assert_eq!(world.node.registered(), []);
+    });
+}
+
+#[test]
+fn who_waits_for_a_name_is_woken_by_its_registration() {
+    explore(["registered first", "woken"], |world| {
+        let a = world.puppet::<u8>();
+        let pid = a.pid;
+        let registering = thread::spawn({
+            let node = world.node.clone();
+            move || node.register(pid, NAME)
+        });
+        let waiter = Waiter::new(world.node.clone(), NAME.registered_name(), None);
+        let mut waiting = Task::new(async move { assert_eq!(waiter.await, pid) });
+        let met = waiting.poll().is_ready();
+        registering.join().unwrap().unwrap();
+        assert!(met || waiting.is_woken() && waiting.poll().is_ready());
+        world.saw(if met { "registered first" } else { "woken" });
     });
 }
 

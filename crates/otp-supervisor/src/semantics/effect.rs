@@ -63,6 +63,9 @@ pub enum Effect<I, P, R, F> {
 /// What comes of an event: the effects to carry out, or the event itself, if this was not its turn.
 pub type Handled<I, C, P, R, F> = Result<Vec<Effect<I, P, R, F>>, OutOfTurn<Event<C, P, R, F>>>;
 
+/// Whether it was an event's turn: if not, it comes back.
+pub type Taken<C, P, R, F> = Result<(), OutOfTurn<Event<C, P, R, F>>>;
+
 /// An order to stop one child.
 ///
 /// The shell monitors it, sends `shutdown` or `kill`, waits as long as it is told to, kills it after that, and

@@ -4,7 +4,7 @@ use std::{hash::Hash, time::Duration};
 
 use super::{
     Answer, AutoShutdown, Awaiting, Child, ChildKey, CommandError, Counts, Effect, Event, FactoryCommand,
-    FactoryFlags, Flags, FlagsError, Handled, OutOfTurn, Presence, Reason, Strategy, Window,
+    FactoryFlags, Flags, FlagsError, Handled, Presence, Reason, Strategy, Taken, Window,
     flags::check_period,
     machine::{Kind, Machine},
 };
@@ -74,7 +74,7 @@ where
         now: Duration,
         event: FactoryEvent<P, R, F>,
         effects: &mut Vec<Effect<ChildKey, P, R, F>>,
-    ) -> Result<(), OutOfTurn<FactoryEvent<P, R, F>>> {
+    ) -> Taken<FactoryCommand<P>, P, R, F> {
         let max_children = self.max_children;
         self.machine.handle(now, event, effects, |machine, _, command, out| match command {
             FactoryCommand::StartChild(template) => {

@@ -174,7 +174,7 @@ mod tests;
 pub use self::{
     backoff::Backoff,
     child::{Child, ChildKey, ChildRules, ChildType, Counts, Presence, Template},
-    effect::{Answer, Effect, Ending, Handled, Rekeyed, Report, Stop},
+    effect::{Answer, Effect, Ending, Handled, Rekeyed, Report, Stop, Taken},
     error::{Awaiting, CommandError, FlagsError, OutOfTurn, RulesError, SetupError},
     event::{Command, Event, FactoryCommand},
     factory::{Factory, FactoryEffect, FactoryEvent},

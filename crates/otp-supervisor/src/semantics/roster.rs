@@ -41,6 +41,12 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         }
     }
 
+    /// Makes room for so many children more.
+    pub(super) fn reserve(&mut self, children: usize) {
+        self.by_id.reserve(children);
+        self.by_pid.reserve(children);
+    }
+
     /// The key of the next child to be added.
     pub(super) fn next_key(&self) -> ChildKey {
         ChildKey(self.next)

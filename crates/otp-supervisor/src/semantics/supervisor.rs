@@ -1,10 +1,10 @@
 //! The static supervisor: children with names, in a fixed order.
 
-use std::{collections::HashSet, hash::Hash, time::Duration};
+use std::{hash::Hash, time::Duration};
 
 use super::{
     Awaiting, Child, ChildKey, ChildRules, Command, CommandError, Counts, Effect, Event, Flags, Handled,
-    OutOfTurn, Presence, Reason, RulesError, SetupError, Window,
+    Presence, Reason, RulesError, SetupError, Taken, Window,
     flags::check_period,
     machine::{Effects, Kind, Machine},
 };
@@ -41,11 +41,16 @@ where
         flags: Flags,
         children: impl IntoIterator<Item = ChildRules<I>>,
     ) -> Result<Self, SetupError<I>> {
-        let children: Vec<_> = children.into_iter().collect();
-        check(&flags, &children)?;
         let Flags { strategy, intensity, period, auto_shutdown } = flags;
+        check_period(period)?;
         let mut machine = Machine::new(Kind::Static, strategy, auto_shutdown, Window::new(intensity, period));
+        let children = children.into_iter();
+        machine.roster.reserve(children.size_hint().0);
         for rules in children {
+            rules.check(Some(auto_shutdown))?;
+            if machine.roster.named(&rules.id).is_some() {
+                return Err(RulesError::Duplicate(rules.id).into());
+            }
             machine.roster.add(rules);
         }
         Ok(Self { machine })
@@ -78,7 +83,7 @@ where
         now: Duration,
         event: SupervisorEvent<I, P, R, F>,
         effects: &mut Vec<Effect<I, P, R, F>>,
-    ) -> Result<(), OutOfTurn<SupervisorEvent<I, P, R, F>>> {
+    ) -> Taken<Command<I>, P, R, F> {
         self.machine.handle(now, event, effects, |machine, now, command, out| match command {
             Command::StartChild(rules) => start_child(machine, rules, out),
             Command::TerminateChild(id) => match known(machine, &id) {
@@ -93,8 +98,8 @@ where
                 Ok(key) => machine.delete(key, out),
                 Err(error) => out.push(Effect::Reply(Err(error))),
             },
-            Command::Change(flags, rules) => match check(&flags, &rules) {
-                Ok(()) => machine.change(now, flags, rules, out),
+            Command::Change(flags, rules) => match Self::new(flags, rules.iter().cloned()) {
+                Ok(_) => machine.change(now, flags, rules, out),
                 Err(SetupError::Flags(error)) => {
                     out.push(Effect::Reply(Err(CommandError::InvalidFlags(error))));
                 }
@@ -152,19 +157,6 @@ where
         }
         counts
     }
-}
-
-/// What is wrong with these flags and children together, if anything.
-fn check<I: Clone + Eq + Hash>(flags: &Flags, children: &[ChildRules<I>]) -> Result<(), SetupError<I>> {
-    check_period(flags.period)?;
-    let mut ids = HashSet::new();
-    for rules in children {
-        rules.check(Some(flags.auto_shutdown))?;
-        if !ids.insert(&rules.id) {
-            return Err(RulesError::Duplicate(rules.id.clone()).into());
-        }
-    }
-    Ok(())
 }
 
 fn start_child<I, P, R, F>(

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, hash::Hash, mem, time::Duration};
 use self::{starting::Starting, stopping::Stopping};
 use super::{
     Answer, AutoShutdown, Awaiting, ChildKey, ChildRules, Effect, Ending, Event, Flags, OutOfTurn, Presence,
-    Reason, Report, Restart, Strategy, Window, backoff::Streak, roster::Roster,
+    Reason, Report, Restart, Strategy, Taken, Window, backoff::Streak, roster::Roster,
 };
 
 pub(super) type Effects<I, P, R, F> = Vec<Effect<I, P, R, F>>;
@@ -119,7 +119,7 @@ where
         event: Event<C, P, R, F>,
         out: &mut Effects<I, P, R, F>,
         serve: impl FnOnce(&mut Self, Duration, C, &mut Effects<I, P, R, F>),
-    ) -> Result<(), OutOfTurn<Event<C, P, R, F>>> {
+    ) -> Taken<C, P, R, F> {
         match (mem::replace(&mut self.turn, Turn::Idle), event) {
             (Turn::Unborn, Event::Boot) => self.boot(out),
 
