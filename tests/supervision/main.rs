@@ -128,11 +128,11 @@ fn draw(judges: &Judges, cases: u64, against: &str) {
         }
         let Some((tree, scenario, here)) = behind.pop_front() else { break };
         let there = judges.hear_erlang(&scenario);
-        if here.and(there).is_err() {
+        if let Err(told) = here.and(there) {
             judges.seed.set(seed.wrapping_add(case - behind.len() as u64));
             // What else was asked is of no interest now.
             behind.drain(..).for_each(|(_, scenario, _)| drop(judges.hear_erlang(&scenario)));
-            shrink(judges, &mut runner, tree, &scenario);
+            shrink(judges, &mut runner, tree, &scenario, &told);
         }
     }
 }
@@ -147,7 +147,7 @@ impl Judges {
 
     /// What is played in this program.
     fn here(&self, scenario: &Scenario) -> Result<(), String> {
-        compare(scenario, "the rules", &core::play(scenario))?;
+        compare(scenario, "the core", &core::play(scenario))?;
         let (model, ours) = (trace::of_model_seen(scenario), shell::play(scenario, self.seed.get()));
         let ours = trace::without(&ours, &trace::orphans(scenario));
         tell(scenario, "the supervisor", &normal(scenario, &model), &normal(scenario, &ours))
@@ -180,7 +180,7 @@ fn tell(scenario: &Scenario, who: &str, model: &[String], other: &[String]) -> R
     let text = scenario.text();
     let (tree, steps): (Vec<_>, Vec<_>) =
         text.split(';').partition(|line| line.starts_with("tree") || line.starts_with("child"));
-    let mut told = format!("{who} does not agree with the model.\n\n{}\n", tree.join("\n"));
+    let mut told = format!("not what the model says: {who}.\n\n{}\n", tree.join("\n"));
     let steps = std::iter::once("(it starts)").chain(steps);
     for (index, step) in steps.enumerate() {
         told += &format!("{step}\n");
@@ -199,11 +199,15 @@ fn shrink(
     runner: &mut TestRunner,
     tree: impl ValueTree<Value = Draft>,
     first: &Scenario,
+    told: &str,
 ) -> ! {
     let disagree = |scenario: &Scenario| judges.judge(scenario).map_err(TestCaseError::fail);
     let shrunk = runner.run_one(tree, |draft| disagree(&grammar::settle(&draft)));
     let Err(TestError::Fail(_, smallest)) = shrunk else {
-        panic!("a disagreement that does not repeat: somebody is not deterministic in\n{}", file_form(first));
+        panic!(
+            "a disagreement that does not repeat: somebody is not deterministic in\n{}\n{told}",
+            file_form(first)
+        );
     };
     let mut smallest = grammar::settle(&smallest);
     // Steps that are not needed, as it was settled who is meant in the others.
