@@ -136,10 +136,9 @@ impl Nemesis {
         told.collect::<Vec<_>>().join(", ")
     }
 
-    /// A nemesis that does nothing proves nothing.
-    pub(crate) fn did_everything(&self) {
-        let missing = DEEDS.iter().zip(self.done).find(|(_, count)| *count == 0);
-        assert_eq!(missing, None, "never done");
+    /// Whether each deed was done.
+    pub(crate) fn did_everything(&self) -> bool {
+        self.done.iter().all(|count| *count > 0)
     }
 }
 
