@@ -175,6 +175,7 @@ where
     ///
     /// Where it is not, the state is dropped all the same: what has to happen always belongs into its `Drop`. If the
     /// function panics or exits, its reason takes the place of the first.
+    /// It can be called again, because an actor that is supervised is started again.
     ///
     /// Counterpart: `terminate/2` of `gen_server`.
     pub fn on_terminate(mut self, function: impl Fn(&mut S, &ExitReason) + Send + Sync + 'static) -> Self {

@@ -260,6 +260,7 @@ impl<B: Behaviour> Shell<B> {
                     }
                     Effect::StopAll(stops) => several = stop_all(std::mem::take(stops)).await,
                     Effect::Report(report) => report::report(report),
+                    // Taken out; what stands in for it is not looked at again.
                     effect => {
                         if let Some(reason) = self.carry_out(std::mem::replace(effect, Effect::Ready)) {
                             return Some(reason);
