@@ -51,24 +51,17 @@ mod listener;
 mod options;
 mod outbox;
 mod room;
+mod server;
 mod session;
 mod tree;
 mod word;
 
-use std::{env, error::Error, io, process::ExitCode, time::Duration};
+use std::{env, error::Error, io, process::ExitCode};
 
-use otp_actor::{StartError, Started};
-use otp_supervisor::{
-    Strategy, application,
-    static_supervisor::{self as supervisor, Supervisor},
-    supervision,
-};
+use otp_supervisor::application;
 use tracing_subscriber::EnvFilter;
 
-use crate::{
-    listener::Address,
-    options::{Asked, Options},
-};
+use crate::options::Asked;
 
 /// A crash is one line: the report of the process itself. Those of the actor that it was, of its supervisor, and of each
 /// start, are for those who ask for them.
@@ -94,34 +87,13 @@ async fn main() -> ExitCode {
         .with_env_filter(EnvFilter::builder().parse_lossy(filter))
         .init();
 
-    match application::new(|| start(options)).run().await {
+    match application::new(|| server::start(options)).run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("chat: {}", root_cause(&error));
             ExitCode::FAILURE
         }
     }
-}
-
-/// Starts the tree and says where the server listens.
-async fn start(options: Options) -> Result<Started<Supervisor>, StartError> {
-    let Options { host, port, max_clients } = options;
-    let address = Address::new(host, port);
-    let listening = address.clone();
-    let tree = supervisor::new(Strategy::RestForOne)
-        .named(tree::ROOT)
-        .restart_tolerance(5, Duration::from_secs(10))
-        .add(supervision::worker(history::start).id("history"))
-        .add(supervision::worker(directory::start).id("directory"))
-        .add(supervision::supervisor(room::start_factory).id("rooms"))
-        .add(supervision::supervisor(move || session::start_factory(max_clients)).id("sessions"))
-        .add(supervision::worker(move || listener::start(listening.clone())).id("listener"))
-        .start()
-        .await?;
-    if let Some(address) = address.bound() {
-        eprintln!("chat: listening on {address}");
-    }
-    Ok(tree)
 }
 
 /// What was wrong in the first place.

@@ -37,6 +37,8 @@ impl Erlang {
             .args(arguments)
             .arg(module)
             .arg("main")
+            // If the test is stopped, the pipe breaks: that is no crash to be dumped.
+            .env("ERL_CRASH_DUMP_SECONDS", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn();

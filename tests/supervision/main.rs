@@ -21,21 +21,29 @@ mod scenario;
 mod shell;
 mod trace;
 
-use std::{cell::RefCell, collections::VecDeque, env, fs, io::Write, path::Path, time::SystemTime};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    env, fs,
+    io::Write,
+    path::Path,
+    time::SystemTime,
+};
 
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 
-use crate::{erlang::Erlang, grammar::Draft, scenario::Scenario, shell::Shell, trace::normal};
+use crate::{erlang::Erlang, grammar::Draft, scenario::Scenario, trace::normal};
 
 /// How many scenarios Erlang may be behind us: both work at the same time.
 const WINDOW: usize = 64;
 
 /// Who plays scenarios, beside the model and the rules.
 struct Judges {
-    shell: Shell,
+    /// Of the schedules under which the running supervisor plays.
+    seed: Cell<u64>,
     erlang: Option<RefCell<Erlang>>,
 }
 
@@ -53,7 +61,7 @@ fn erlang_agrees() {
         return;
     };
     let release = format!(" against Erlang/OTP {}", erlang.release());
-    let judges = Judges { shell: Shell::new(), erlang: Some(RefCell::new(erlang)) };
+    let judges = Judges { seed: Cell::default(), erlang: Some(RefCell::new(erlang)) };
     replay(&judges);
     enumerate(&judges);
     draw(&judges, number("OTP_ORACLE_CASES").unwrap_or(5_000), &release);
@@ -61,7 +69,7 @@ fn erlang_agrees() {
 
 #[test]
 fn the_supervisor_follows_the_model() {
-    let judges = Judges { shell: Shell::new(), erlang: None };
+    let judges = Judges { seed: Cell::default(), erlang: None };
     replay(&judges);
     enumerate(&judges);
     draw(&judges, number("OTP_MODEL_CASES").unwrap_or(20_000), "");
@@ -109,6 +117,7 @@ fn draw(judges: &Judges, cases: u64, against: &str) {
     for case in 0..cases + WINDOW as u64 {
         if case < cases {
             let tree = drafts.new_tree(&mut runner).unwrap();
+            judges.seed.set(seed.wrapping_add(case));
             let scenario = grammar::settle(&tree.current());
             judges.ask_erlang(&scenario);
             let here = judges.here(&scenario);
@@ -119,10 +128,11 @@ fn draw(judges: &Judges, cases: u64, against: &str) {
         }
         let Some((tree, scenario, here)) = behind.pop_front() else { break };
         let there = judges.hear_erlang(&scenario);
-        if here.and(there).is_err() {
+        if let Err(told) = here.and(there) {
+            judges.seed.set(seed.wrapping_add(case - behind.len() as u64));
             // What else was asked is of no interest now.
             behind.drain(..).for_each(|(_, scenario, _)| drop(judges.hear_erlang(&scenario)));
-            shrink(judges, &mut runner, tree, &scenario);
+            shrink(judges, &mut runner, tree, &scenario, &told);
         }
     }
 }
@@ -137,8 +147,8 @@ impl Judges {
 
     /// What is played in this program.
     fn here(&self, scenario: &Scenario) -> Result<(), String> {
-        compare(scenario, "the rules", &core::play(scenario))?;
-        let (model, ours) = (trace::of_model_seen(scenario), self.shell.play(scenario));
+        compare(scenario, "the core", &core::play(scenario))?;
+        let (model, ours) = (trace::of_model_seen(scenario), shell::play(scenario, self.seed.get()));
         let ours = trace::without(&ours, &trace::orphans(scenario));
         tell(scenario, "the supervisor", &normal(scenario, &model), &normal(scenario, &ours))
     }
@@ -170,7 +180,7 @@ fn tell(scenario: &Scenario, who: &str, model: &[String], other: &[String]) -> R
     let text = scenario.text();
     let (tree, steps): (Vec<_>, Vec<_>) =
         text.split(';').partition(|line| line.starts_with("tree") || line.starts_with("child"));
-    let mut told = format!("{who} does not agree with the model.\n\n{}\n", tree.join("\n"));
+    let mut told = format!("not what the model says: {who}.\n\n{}\n", tree.join("\n"));
     let steps = std::iter::once("(it starts)").chain(steps);
     for (index, step) in steps.enumerate() {
         told += &format!("{step}\n");
@@ -189,11 +199,15 @@ fn shrink(
     runner: &mut TestRunner,
     tree: impl ValueTree<Value = Draft>,
     first: &Scenario,
+    told: &str,
 ) -> ! {
     let disagree = |scenario: &Scenario| judges.judge(scenario).map_err(TestCaseError::fail);
     let shrunk = runner.run_one(tree, |draft| disagree(&grammar::settle(&draft)));
     let Err(TestError::Fail(_, smallest)) = shrunk else {
-        panic!("a disagreement that does not repeat: somebody is not deterministic in\n{}", file_form(first));
+        panic!(
+            "a disagreement that does not repeat: somebody is not deterministic in\n{}\n{told}",
+            file_form(first)
+        );
     };
     let mut smallest = grammar::settle(&smallest);
     // Steps that are not needed, as it was settled who is meant in the others.

@@ -1,4 +1,4 @@
-//! Plays scenarios on running supervisors, under a paused clock.
+//! Plays scenarios on running supervisors, simulated.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -16,13 +16,9 @@ use otp_supervisor::{
     Presence, Restart, SupervisorError, factory_supervisor,
     semantics::RulesError,
     static_supervisor, supervision,
-    testing::{Answer, Body, Child, Deed, Kind, Manner, Reason, Start, Tree},
+    testing::{Answer, Body, Child, Deed, Kind, Manner, Reason, Start, Tree, simulate},
 };
-use tokio::{
-    runtime::{Builder, Runtime},
-    task::JoinHandle,
-    time::sleep,
-};
+use tokio::{task::JoinHandle, time::sleep};
 
 use crate::{
     scenario::{Scenario, Step, join, last, parent, reason_word},
@@ -35,29 +31,20 @@ const LONG: Duration = Duration::from_secs(3600);
 /// How often one looks whether a tree has come to rest, before it is said that it never does.
 const LOOKS: usize = 10_000;
 
-pub(crate) struct Shell(Runtime);
-
-impl Shell {
-    pub(crate) fn new() -> Self {
-        Self(Builder::new_current_thread().enable_time().start_paused(true).build().unwrap())
-    }
-
-    /// The trace of a scenario, as far as it can be seen of processes: supervisors are not heard, and whether an end was
-    /// asked for is not seen.
-    pub(crate) fn play(&self, scenario: &Scenario) -> String {
-        let scenario = scenario.clone();
-        let play = async move {
-            process::trap_exits(true).unwrap();
-            let mut stage = Stage::new(&scenario.tree).await;
-            let mut trace = vec![stage.after_step(&[]).await];
-            for step in &scenario.steps {
-                let answers = stage.step(step).await;
-                trace.push(stage.after_step(&answers).await);
-            }
-            trace.join(";")
-        };
-        self.0.block_on(Node::new().run(play)).unwrap()
-    }
+/// The trace of a scenario, as far as it can be seen of processes: supervisors are not heard, and whether an end was
+/// asked for is not seen. Which process runs when is drawn from a seed, and must not matter.
+pub(crate) fn play(scenario: &Scenario, seed: u64) -> String {
+    let scenario = scenario.clone();
+    simulate::once(seed, |_| async move {
+        process::trap_exits(true).unwrap();
+        let mut stage = Stage::new(&scenario.tree).await;
+        let mut trace = vec![stage.after_step(&[]).await];
+        for step in &scenario.steps {
+            let answers = stage.step(step).await;
+            trace.push(stage.after_step(&answers).await);
+        }
+        trace.join(";")
+    })
 }
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -257,7 +257,9 @@ after_step(Answers, Root, Env = {_, Tab}) ->
     end,
     {[lists:join($,, Answers), $|, lists:join($,, Events), $|, Shown], Pids}.
 
-settle(none, _) -> {ended, {shutdown, failed}};
+settle(none, Tab) ->
+    wait_until(fun() -> not lists:any(fun is_process_alive/1, [Pid || {{pid, Pid}, _, _} <- ets:tab2list(Tab)]) end),
+    {ended, {shutdown, failed}};
 settle(Root, Tab) ->
     Known = [Pid || {{pid, Pid}, _, _} <- ets:tab2list(Tab), is_process_alive(Pid)],
     Settled = case is_process_alive(Root) of

@@ -37,6 +37,8 @@ mod scope;
 mod selector;
 mod serial;
 mod signal;
+#[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
+pub mod simulate;
 mod slot;
 mod spawn;
 mod subject;

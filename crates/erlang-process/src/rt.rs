@@ -7,6 +7,8 @@ pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Hands a future to the runtime that the caller runs on.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    #[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
+    let Err(future) = crate::simulate::take_over(future) else { return };
     drop(tokio::spawn(future));
 }
 

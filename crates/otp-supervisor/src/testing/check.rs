@@ -9,13 +9,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use erlang_process::{self as process, Node, Pid, RegisteredName};
+use erlang_process::{self as process, Node, Pid, RegisteredName, simulate};
 use otp_actor::{StartError, Started};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
-use tokio::{runtime::Builder, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     Deed, Faults, Model, Moment, Reason,
@@ -29,7 +29,7 @@ type Prepare<D> = Arc<dyn Fn(World<D>) -> BoxFuture<()> + Send + Sync>;
 type Truth<D> = Arc<dyn Fn(&World<D>) -> bool + Send + Sync>;
 type LastTruth<D> = Arc<dyn Fn(World<D>) -> BoxFuture<bool> + Send + Sync>;
 
-/// One assertion about a tree: it is started again and again, each time on a fresh [`Node`] under a paused clock, and has
+/// One assertion about a tree: it is started again and again, each time on a fresh [`Node`], [simulated](simulate), and has
 /// a day of generated [faults](Faults); at each rest the truths are looked at.
 ///
 /// ```
@@ -207,9 +207,9 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
                 TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
             let Ok(day) = days.new_tree(&mut runner) else { continue };
             let first = day.current();
-            let shrunk = runner.run_one(day, |day| self.day(&day, &seen).map_err(TestCaseError::fail));
+            let shrunk = runner.run_one(day, |day| self.day(&day, seed, &seen).map_err(TestCaseError::fail));
             if let Err(TestError::Fail(_, shortest)) = shrunk {
-                let told = [shortest, first].iter().find_map(|day| self.day(day, &seen).err());
+                let told = [shortest, first].iter().find_map(|day| self.day(day, seed, &seen).err());
                 let told = told.unwrap_or_else(|| {
                     "it failed once, and not again: the tree is not deterministic".to_owned()
                 });
@@ -223,23 +223,18 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
         }
     }
 
-    /// Has one day. The error is its story.
-    fn day(&self, drafts: &[Draft], seen: &Mutex<BTreeSet<String>>) -> Result<(), String> {
-        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
-        let runtime = runtime.map_err(|error| format!("there is no runtime: {error}"))?;
-        let day = Day { check: self.borrowed(), drafts: drafts.to_vec(), story: Story::default() };
-        let node = Node::new();
-        let (outcome, sometimes) = match runtime.block_on(node.run(day.run())) {
-            Ok(ended) => ended,
-            Err(reason) => {
-                return Err(format!("broken: a truth or what was to be done first panicked: {reason}"));
-            }
-        };
+    /// Has one day, under the schedule of a seed. The error is its story.
+    fn day(&self, drafts: &[Draft], seed: u64, seen: &Mutex<BTreeSet<String>>) -> Result<(), String> {
+        let day = Day { check: self.clone(), drafts: drafts.to_vec(), story: Story::default() };
+        let (outcome, sometimes) = simulate::once(seed, |_| process::catch(day.run()))
+            .map_err(|reason| format!("broken: a truth or what was to be done first panicked: {reason}"))?;
         seen.lock().unwrap_or_else(PoisonError::into_inner).extend(sometimes);
         outcome
     }
+}
 
-    fn borrowed(&self) -> Self {
+impl<D> Clone for Check<D> {
+    fn clone(&self) -> Self {
         Self {
             start: self.start.clone(),
             prepare: self.prepare.clone(),
@@ -360,8 +355,8 @@ impl<D: Clone + Send + Sync + 'static> Day<D> {
             let running: Vec<_> = now
                 .children
                 .iter()
-                .filter(|child| child.1.is_some())
-                .map(|(path, _, it)| (path.clone(), *it))
+                .filter(|seen| seen.pid.is_some())
+                .map(|seen| (seen.path.clone(), seen.is_supervisor()))
                 .collect();
             let Some(moment) = draft.settle(&running) else { continue };
             let time = dawn.elapsed();
@@ -396,7 +391,7 @@ impl<D> World<D> {
     /// Takes in what the tree looks like now.
     fn see(&mut self, view: &Result<View, Reason>) {
         let now = match view {
-            Ok(view) => view.children.iter().map(|(path, pid, _)| (path.clone(), *pid)).collect(),
+            Ok(view) => view.children.iter().map(|seen| (seen.path.clone(), seen.pid)).collect(),
             Err(reason) => {
                 self.ended = Some(*reason);
                 Vec::new()
@@ -468,9 +463,11 @@ fn told(moment: &Moment) -> String {
 /// A model of a tree at rest.
 fn model_of(view: &View) -> Model {
     let mut model = Model::new(view.tree.clone());
-    for (path, pid, _) in &view.children {
-        if pid.is_none() {
-            model.act(&Deed::Terminate(path.clone()));
+    for seen in &view.children {
+        if seen.by_hand {
+            model.act(&Deed::Start(seen.path.clone(), Box::new(seen.child.clone())));
+        } else if seen.pid.is_none() {
+            model.act(&Deed::Terminate(seen.path.clone()));
         }
     }
     model

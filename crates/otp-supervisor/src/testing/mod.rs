@@ -12,6 +12,7 @@
 //! | [`Check`] | check a tree of yours, for real, on generated days: that it does what OTP's supervisor does, and that your own truths hold |
 //! | [`days`] | draw such days with proptest, and ask the model what your policy makes of them |
 //! | [`Model`] | ask what a tree would do, with no other library |
+//! | [`simulate`] | run any test of yours under hundreds of orders of events |
 //!
 //! # Who judges whom
 //!
@@ -30,6 +31,8 @@ mod model;
 mod schedule;
 mod stage;
 mod tree;
+
+pub use erlang_process::simulate;
 
 pub use self::{
     check::{Check, World},

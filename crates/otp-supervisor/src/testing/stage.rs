@@ -25,9 +25,25 @@ const LOOKS: usize = 1_000;
 pub(super) struct View {
     /// As it is written down.
     pub(super) tree: Tree,
-    /// The children in start order, each with those below it after it: the path, the process, and whether it is a
-    /// supervisor.
-    pub(super) children: Vec<(String, Option<Pid>, bool)>,
+    /// All children in start order, each with those below it after it.
+    pub(super) children: Vec<Seen>,
+}
+
+/// A child at rest.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) path: String,
+    pub(super) pid: Option<Pid>,
+    /// As it is written down.
+    pub(super) child: Child,
+    /// Whether it was started by hand, in a factory.
+    pub(super) by_hand: bool,
+}
+
+impl Seen {
+    pub(super) fn is_supervisor(&self) -> bool {
+        matches!(self.child.body, Body::Supervisor(_))
+    }
 }
 
 /// A running tree, and who of it was seen alive last.
@@ -60,7 +76,7 @@ impl Stage {
                 Err(self.ended().await)
             };
             let listed: HashSet<Pid> =
-                view.iter().flat_map(|view| &view.children).filter_map(|(_, pid, _)| *pid).collect();
+                view.iter().flat_map(|view| &view.children).filter_map(|seen| seen.pid).collect();
             left = self
                 .pids
                 .iter()
@@ -68,7 +84,7 @@ impl Stage {
                 .collect();
             if left.is_empty() {
                 let running = view.iter().flat_map(|view| &view.children);
-                self.pids = running.filter_map(|(path, pid, _)| Some((path.clone(), (*pid)?))).collect();
+                self.pids = running.filter_map(|seen| Some((seen.path.clone(), seen.pid?))).collect();
                 return Ok(view);
             }
         }
@@ -156,7 +172,7 @@ async fn is_supervisor(pid: Pid) -> bool {
     })
 }
 
-type Looked = Option<(Tree, Vec<(String, Option<Pid>, bool)>)>;
+type Looked = Option<(Tree, Vec<Seen>)>;
 
 /// The children of one supervisor.
 struct Known {
@@ -172,23 +188,26 @@ fn look(pid: Pid, path: String) -> Pin<Box<dyn Future<Output = Looked> + Send>> 
         let Known { kind, intensity, period, children: known } = ask(pid).await?;
         let mut tree = Tree { kind, intensity, period, children: Vec::new() };
         let mut all = Vec::new();
+        let by_hand = matches!(tree.kind, Kind::Factory { .. });
         for (mut child, presence) in known {
             let path = if path.is_empty() { child.id.clone() } else { format!("{path}/{}", child.id) };
-            match presence {
-                Presence::Undefined => all.push((path, None, false)),
-                Presence::Running(pid) if process::is_alive(pid) => {
-                    if is_supervisor(pid).await {
-                        let (below, children) = look(pid, path.clone()).await?;
-                        child.body = Body::Supervisor(below);
-                        all.push((path, Some(pid), true));
-                        all.extend(children);
-                    } else {
-                        all.push((path, Some(pid), false));
-                    }
+            let (pid, below) = match presence {
+                Presence::Undefined => (None, Vec::new()),
+                Presence::Running(pid) if !process::is_alive(pid) => return None,
+                Presence::Running(pid) if is_supervisor(pid).await => {
+                    let (tree, below) = look(pid, path.clone()).await?;
+                    child.body = Body::Supervisor(tree);
+                    (Some(pid), below)
                 }
+                Presence::Running(pid) => (Some(pid), Vec::new()),
                 _ => return None,
+            };
+            // A factory starts with none.
+            if !by_hand {
+                tree.children.push(child.clone());
             }
-            tree.children.push(child);
+            all.push(Seen { path, pid, child, by_hand });
+            all.extend(below);
         }
         Some((tree, all))
     })
