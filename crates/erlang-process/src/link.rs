@@ -21,7 +21,7 @@ use crate::{
 /// itself: linking again, or with oneself, changes nothing.
 ///
 /// If the other process is dead, a caller that [traps exits](crate::trap_exits) gets an
-/// [`ExitMessage`](crate::ExitMessage) with [`NoProc`](crate::ExitReason::NoProc), and one that does not gets an
+/// [`ExitMessage`] with [`NoProc`](crate::ExitReason::NoProc), and one that does not gets an
 /// error. For a process of another node it is always a signal: a caller that does not trap ends with it.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ fn unlinked_again(cell: &Process, pid: Pid) -> bool {
 /// none.
 ///
 /// When this returns, the link can no longer affect the caller. If the other process ended before, and the
-/// caller traps exits, an [`ExitMessage`](crate::ExitMessage) may already be in its mailbox; it stays there.
+/// caller traps exits, an [`ExitMessage`] may already be in its mailbox; it stays there.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ pub fn unlink(pid: Pid) -> Result<(), NotAProcess> {
 }
 
 /// Removes the link between the calling process and another, and takes the other's
-/// [`ExitMessage`](crate::ExitMessage) out of the mailbox, if it is there: none is ever seen of this link. Returns its reason.
+/// [`ExitMessage`] out of the mailbox, if it is there: none is ever seen of this link. Returns its reason.
 ///
 /// # Errors
 ///

@@ -26,8 +26,8 @@ thread_local! {
     static BUDGET: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How many messages a process may take in one poll before it lets others run.
-const MESSAGES_PER_POLL: u32 = 256;
+/// How many messages a process may take in one poll before it lets others run: as many as from a channel of tokio.
+const MESSAGES_PER_POLL: u32 = 128;
 
 /// The process that runs on this thread, and what only it may touch.
 pub(crate) struct Scope {

@@ -31,7 +31,7 @@ pub fn new<S: Send + 'static>(state: S) -> New<State<S>> {
 /// An actor whose state is made in its own process, by an async function that is given its subject and has as
 /// long as `timeout`.
 ///
-/// The function returns [`Initialised`](crate::Initialised) or an error, which [`start`](Builder::start) returns. It runs in the
+/// The function returns [`Initialised`] or an error, which [`start`](Builder::start) returns. It runs in the
 /// new process before the actor takes any message, and so can make subjects, monitor, link, trap exits, and
 /// open what the actor works with.
 ///
