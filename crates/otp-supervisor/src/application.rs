@@ -144,7 +144,9 @@ async fn master(application: Application) -> Result<(), ApplicationError> {
     let watching = watch_signals(asked.clone())?;
     let outcome = tree(start, phases, Selector::new().select(&asked, |()| Event::Asked)).await;
     // Linked, it would outlive an application that ends normally.
-    watching.map(kill);
+    if let Some(pid) = watching {
+        kill(pid);
+    }
     outcome
 }
 
