@@ -289,10 +289,11 @@ async fn a_poll_that_does_not_end_is_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_process_that_does_not_come_to_its_end_is_found() {
-    // Dropped with the future, when that is killed.
+    // Dropped with the future, by the poll in which that is found to be killed.
     is_found(|caught| async move {
         let _caught = caught;
-        process::kill(process::current().unwrap());
+        let own = process::current().unwrap();
+        Spawn::new().unlinked().spawn(async move { process::kill(own) }).unwrap();
         pending().await
     })
     .await;
