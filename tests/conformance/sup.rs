@@ -205,6 +205,20 @@ async fn supa_20_a_running_supervisor_gets_other_flags_and_children() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn supa_20_children_that_a_change_has_numbered_are_in_nobodys_way() {
+    alone(async {
+        let unnamed = || supervision::process(pending::<()>);
+        let tree = tree([unnamed()]).await;
+        let to = supervisor::new(Strategy::OneForOne).add(unnamed()).add(unnamed());
+        tree.code_change(to).await.unwrap();
+        tree.start_child(unnamed()).await.unwrap();
+        assert_eq!(tree.count_children().await.unwrap().specs, 3);
+        tree.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn supa_21_nothing_changes_by_a_change_that_makes_no_sense() {
     alone(async {
         let tree = tree([idle("a")]).await;

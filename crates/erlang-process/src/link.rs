@@ -111,7 +111,7 @@ pub fn unlink(pid: Pid) -> Result<(), NotAProcess> {
 /// Counterpart: `unlink(Pid), receive {'EXIT', Pid, Reason} -> Reason after 0 -> true end` in Erlang.
 pub fn unlink_flush(pid: Pid) -> Result<Option<ExitReason>, NotAProcess> {
     unlink(pid)?;
-    Ok(receive::drain(&mut ExitOf(pid)).into_iter().next())
+    Ok(receive::first(&mut ExitOf(pid)))
 }
 
 /// The exits of one process.

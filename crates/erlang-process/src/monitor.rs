@@ -105,7 +105,7 @@ pub fn demonitor(monitor: Monitor) -> bool {
 pub fn demonitor_flush(monitor: Monitor) -> bool {
     let active = demonitor(monitor);
     if !active {
-        receive::drain(&mut DownOf(monitor));
+        receive::first(&mut DownOf(monitor));
     }
     active
 }

@@ -559,12 +559,15 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
         });
     }
 
+    // What is dropped may block, as a poll may, and is found as one.
+    head.turn();
     let (_, scope) = scope::enter(scope, || quietly(|| future.set(None)));
     let mut deferred = Vec::new();
     if let Some(mut scope) = scope {
         deferred = scope.take_deferred();
         discard(scope);
     }
+    head.turn();
 
     let (reason, relations) = process.with(|control, queue| {
         queue.free();

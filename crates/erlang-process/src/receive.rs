@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
-    fmt,
+    fmt, iter,
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -326,17 +326,30 @@ impl Pattern for Anything {
 
 /// Takes everything that fits and is already there.
 pub(crate) fn drain<P: Pattern>(pattern: &mut P) -> Vec<P::Output> {
-    let mut outputs = Vec::new();
     let mut index = 0;
     scope::with(|scope| scope.refill(None));
-    while let Some((key, inbox)) = scope::with(|scope| next_wanted(scope, pattern, &mut index)).flatten() {
-        let (output, opened) = open(inbox, index, key, pattern);
-        outputs.extend(output);
+    iter::from_fn(|| take_from(&mut index, pattern)).collect()
+}
+
+/// Takes the first that fits and is already there. What lies behind it is not looked at: who takes the ends of many out of a
+/// long mailbox, one after the other, would look at their number squared.
+pub(crate) fn first<P: Pattern>(pattern: &mut P) -> Option<P::Output> {
+    scope::with(|scope| scope.refill(None));
+    take_from(&mut 0, pattern)
+}
+
+/// Takes the first that fits out of the inbox, from `index` on, and moves `index` to where it was.
+fn take_from<P: Pattern>(index: &mut usize, pattern: &mut P) -> Option<P::Output> {
+    loop {
+        let (key, inbox) = scope::with(|scope| next_wanted(scope, pattern, index)).flatten()?;
+        let (output, opened) = open(inbox, *index, key, pattern);
+        if output.is_some() {
+            return output;
+        }
         if opened == Opened::Changed {
-            index = 0;
+            *index = 0;
         }
     }
-    outputs
 }
 
 /// Takes the inbox, if it has a message from `index` on that fits, and moves `index` to it.
@@ -379,4 +392,45 @@ fn open<P: Pattern>(
     };
     inbox.open(index, put_back, &mut |message| output = pattern.take(key, own, message));
     (output, opened)
+}
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::{Subject, run};
+
+    /// Wants everything, and counts how often it is asked.
+    struct Counting(AtomicUsize);
+
+    impl Pattern for Counting {
+        type Output = ();
+
+        fn check(&self, _: &Scope) -> Result<(), ReceiveError> {
+            Ok(())
+        }
+
+        fn wants(&self, _: Key, _: TypeId) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            true
+        }
+
+        fn take(&mut self, _: Key, _: TypeId, _: &mut dyn Any) -> Option<()> {
+            Some(())
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_the_first_does_not_look_at_those_behind_it() {
+        let looks = run(async {
+            let own = Subject::new().unwrap();
+            (0..100).for_each(|number| own.send(number));
+            let mut pattern = Counting(AtomicUsize::new(0));
+            assert_eq!(first(&mut pattern), Some(()));
+            pattern.0.into_inner()
+        });
+        assert_eq!(looks.await, Ok(1));
+    }
 }

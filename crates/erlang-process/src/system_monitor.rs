@@ -104,7 +104,8 @@ impl Node {
     }
 
     /// Which processes of this node are being polled now. Asked [later](RunningPolls::still_running), it tells which of
-    /// them have not come out of that poll since: caught in a loop without an await, or in a call that blocks.
+    /// them have not come out of that poll since: caught in a loop without an await, or in a call that blocks. Dropping what a
+    /// process leaves behind when it ends is a poll too.
     ///
     /// Nobody inside a runtime can count on being run when its threads are caught: ask from a thread outside. Nothing is
     /// measured for this by the processes.

@@ -263,33 +263,58 @@ async fn nobody_is_told_about_himself() {
     .await;
 }
 
+/// Spins when it is dropped, until it is told to stop.
+#[derive(Default)]
+struct Spin {
+    spins: AtomicBool,
+    stop: AtomicBool,
+}
+
+struct Caught(Arc<Spin>);
+
+impl Drop for Caught {
+    fn drop(&mut self) {
+        self.0.spins.store(true, Ordering::Release);
+        while !self.0.stop.load(Ordering::Relaxed) {
+            hint::spin_loop();
+        }
+    }
+}
+
 /// From outside the runtime, as its threads may all be caught.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_poll_that_does_not_end_is_found() {
+    is_found(|caught| async move { drop(caught) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_process_that_does_not_come_to_its_end_is_found() {
+    // Dropped with the future, by the poll in which that is found to be killed.
+    is_found(|caught| async move {
+        let _caught = caught;
+        let own = process::current().unwrap();
+        Spawn::new().unlinked().spawn(async move { process::kill(own) }).unwrap();
+        pending().await
+    })
+    .await;
+}
+
+async fn is_found<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(Caught) -> F) {
     let node = Node::new();
-    let stop = Arc::new(AtomicBool::new(false));
+    let spin = Arc::new(Spin::default());
     let idle = Spawn::new().on(&node).spawn(pending::<()>()).unwrap();
-    let prepared = Spawn::new().on(&node).prepare(|_: Subject<()>| {
-        let stop = stop.clone();
-        async move {
-            while !stop.load(Ordering::Relaxed) {
-                hint::spin_loop();
-            }
-        }
-    });
+    let prepared = Spawn::new().on(&node).prepare(|_: Subject<()>| body(Caught(spin.clone())));
     let prepared = prepared.unwrap();
     let ended = prepared.ended();
     let busy = prepared.start();
-    let polls = loop {
-        let polls = node.polls();
-        if polls.pids() == [busy] {
-            break polls;
-        }
+    while !spin.spins.load(Ordering::Acquire) {
         std::thread::yield_now();
-    };
+    }
+    let polls = node.polls();
+    assert!(polls.pids().contains(&busy));
     assert_eq!(polls.still_running(), [busy]);
     assert!(!node.polls().pids().contains(&idle));
-    stop.store(true, Ordering::Relaxed);
+    spin.stop.store(true, Ordering::Relaxed);
     ended.await;
     assert_eq!(polls.still_running(), []);
 }

@@ -21,7 +21,7 @@
 //! | the root ends normally | is done | 0 |
 //! | the root gives up, or ends for any other reason | is done | 1 |
 //! | the root does not start | nothing is left of it | 1 |
-//! | a start phase fails | stops the tree in order | 1 |
+//! | a start phase fails, or panics | stops the tree in order | 1 |
 //!
 //! A tokio runtime that is dropped waits for polls that are under way: a process that never awaits, or blocks its thread, keeps
 //! the program there after the application is done. A program that must end all the same makes its runtime itself and
@@ -33,11 +33,12 @@ use std::{
     future::poll_fn,
     io,
     pin::{Pin, pin},
+    sync::Arc,
     task::Poll,
 };
 
 use erlang_process::{
-    ExitMessage, ExitReason, Pid, Selector, SharedError, Spawn, Subject, capture_panics, kill,
+    ExitMessage, ExitReason, Pid, Selector, SharedError, Spawn, Subject, capture_panics, catch, kill,
     run as run_process, send_exit, trap_exits,
 };
 use otp_actor::{StartError, Started};
@@ -81,8 +82,15 @@ impl Application {
         F: Future<Output = Result<(), E>> + Send + 'static,
     {
         let run = move || -> Running {
-            let phase = phase();
-            Box::pin(async { phase.await.map_err(|error| error.into().into()) })
+            Box::pin(async {
+                let done = catch(async { phase().await }).await;
+                let failed: SharedError = match done {
+                    Ok(Ok(())) => return Ok(()),
+                    Ok(Err(error)) => error.into().into(),
+                    Err(reason) => Arc::new(reason),
+                };
+                Err(failed)
+            })
         };
         self.phases.push(Phase { name, run: Box::new(run) });
         self
@@ -133,9 +141,21 @@ async fn master(application: Application) -> Result<(), ApplicationError> {
     let not_a_process = |error| ApplicationError::Start(StartError::failed(error));
     trap_exits(true).map_err(not_a_process)?;
     let asked = Subject::new().map_err(not_a_process)?;
-    watch_signals(asked.clone())?;
-    let mut signals = Selector::new().select(&asked, |()| Event::Asked);
+    let watching = watch_signals(asked.clone())?;
+    let outcome = tree(start, phases, Selector::new().select(&asked, |()| Event::Asked)).await;
+    // Linked, it would outlive an application that ends normally.
+    if let Some(pid) = watching {
+        kill(pid);
+    }
+    outcome
+}
 
+/// Starts the tree, and sees to it until it has ended.
+async fn tree(
+    start: Box<dyn FnOnce() -> Starting + Send>,
+    phases: Vec<Phase>,
+    mut signals: Selector<Event>,
+) -> Result<(), ApplicationError> {
     let mut starting = start();
     let (started, asked_before) = match interruptible(&mut starting, &mut signals).await {
         Ok(started) => (started, false),
@@ -155,7 +175,9 @@ async fn master(application: Application) -> Result<(), ApplicationError> {
         return tree.stopped(Ok(())).await;
     }
     for Phase { name, run } in phases {
-        match interruptible(&mut run(), &mut tree.events).await {
+        // Whatever is left of a phase is dropped before the tree is stopped, which may wait for that.
+        let done = interruptible(&mut run(), &mut tree.events).await;
+        match done {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return tree.stopped(Err(ApplicationError::StartPhase { name, error })).await,
             Err(Event::Asked) => return tree.stopped(Ok(())).await,
@@ -276,7 +298,7 @@ impl Signals {
 pub enum ApplicationError {
     /// Its root did not start.
     Start(StartError),
-    /// One of its start phases failed.
+    /// One of its start phases failed, or panicked.
     StartPhase {
         /// Which.
         name: &'static str,

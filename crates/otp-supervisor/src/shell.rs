@@ -228,6 +228,11 @@ impl<B: Behaviour> Shell<B> {
         self.numbered - 1
     }
 
+    /// So many numbers are taken, by children that a builder has numbered.
+    pub(crate) fn numbered_so_far(&mut self, numbers: u64) {
+        self.numbered = self.numbered.max(numbers);
+    }
+
     /// Has the core carry out a command, for children that are started by `launches` if they are to be started.
     /// Returns what came of it, and the reason if the supervisor has come to its end.
     pub(crate) async fn command(

@@ -291,7 +291,8 @@ impl Supervisor {
     ///
     /// Children with an id that is known keep their process, and are treated and started from here on as they are specified
     /// now. New ones are added and not started: that is for [`restart_child`](Self::restart_child). Those that the builder
-    /// does not have stay, and come last in the start order.
+    /// does not have stay, and come last in the start order. A child without an id is known by its place among those that the
+    /// builder is given.
     ///
     /// # Errors
     ///
@@ -446,6 +447,7 @@ impl Behaviour for Static {
             }
             Request::Command(command, reply) => answer(shell.command(command, []).await, reply),
             Request::Change(flags, children, reply) => {
+                shell.numbered_so_far(children.len() as u64);
                 let (rules, launches): (Vec<_>, Vec<_>) = children.into_iter().unzip();
                 let launches = launches.into_iter().map(|slot| slot.0);
                 answer(shell.command(Command::Change(flags, rules), launches).await, reply)

@@ -5,8 +5,17 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, Read},
+    future::pending,
+    io::{self, BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, Stdio},
+};
+
+use erlang_process::{Node, current, spawn};
+use otp_actor::Started;
+use otp_supervisor::{
+    Strategy,
+    application::{self, ApplicationError},
+    static_supervisor as supervisor, supervision,
 };
 
 const LIB: &str = "run by `cargo test -p otp-supervisor`, which builds the example";
@@ -129,4 +138,35 @@ fn a_root_that_is_done_is_one() {
     let (output, code) = Program::start("done").end();
     assert!(output.contains("nothing to do\n") && !output.contains("error"), "{output}");
     assert_eq!(code, 0);
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_application_that_is_done() {
+    let node = Node::new();
+    let left = node.run(async {
+        application::new(|| async { Ok(Started { pid: spawn(async {}), data: () }) }).run().await.unwrap();
+        (Node::current().processes(), current())
+    });
+    let (left, own) = left.await.unwrap();
+    assert_eq!(left, Vec::from_iter(own));
+}
+
+#[tokio::test]
+async fn a_start_phase_that_panics_stops_the_tree() {
+    let node = Node::new();
+    let left = node.run(async {
+        let root = || supervisor::new(Strategy::OneForOne).add(supervision::process(pending::<()>)).start();
+        let ended = application::new(root).start_phase("open", || async {
+            if current().is_some() {
+                panic!("oh no");
+            }
+            Ok::<_, io::Error>(())
+        });
+        let error = ended.run().await.unwrap_err();
+        assert!(matches!(error, ApplicationError::StartPhase { name: "open", .. }), "{error}");
+        assert!(error.to_string().contains("oh no"), "{error}");
+        (Node::current().processes(), current())
+    });
+    let (left, own) = left.await.unwrap();
+    assert_eq!(left, Vec::from_iter(own));
 }

@@ -101,7 +101,7 @@ impl Head {
         self.ancestors.as_ref().and_then(|ancestors| ancestors.first().copied())
     }
 
-    /// A poll of the process begins or ends. Nobody else counts them.
+    /// A poll of the process, or the drop of what it leaves behind, begins or ends. Nobody else counts them.
     #[inline]
     pub(crate) fn turn(&self) {
         self.turns.store(self.turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
