@@ -207,9 +207,7 @@ impl<M: Send + 'static> Subject<M> {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # let jobs = process::spawn_subject(worker);
     /// # jobs.send(1);
-    /// # let pid = jobs.pid().unwrap();
-    /// # process::send_exit(pid, process::ExitReason::Shutdown);
-    /// # assert_eq!(process::join(pid).await, process::ExitReason::Normal);
+    /// # process::kill(jobs.pid().unwrap());
     /// # }
     /// ```
     ///
