@@ -106,12 +106,12 @@ pub struct Builder<I, S, M, H> {
     handler: H,
     name: Option<Name<M>>,
     callbacks: Option<Box<Callbacks<S, M>>>,
-    debug: DebugOptions,
+    debug: Option<Box<DebugOptions>>,
 }
 
 impl<I, S, M, H> Builder<I, S, M, H> {
     pub(crate) fn new(init: I, init_timeout: Duration, handler: H) -> Self {
-        Self { init, init_timeout, handler, name: None, callbacks: None, debug: DebugOptions::new() }
+        Self { init, init_timeout, handler, name: None, callbacks: None, debug: None }
     }
 
     pub(crate) fn callbacks_mut(&mut self) -> &mut Callbacks<S, M> {
@@ -201,7 +201,7 @@ where
     ///
     /// Counterpart: the option `debug` of `gen_server:start_link/4`.
     pub fn debug(mut self, options: DebugOptions) -> Self {
-        self.debug = options;
+        self.debug = Some(Box::new(options));
         self
     }
 
@@ -313,8 +313,8 @@ where
             };
             let Some(ready) = ready else { return ExitReason::Normal };
             let parent = Node::current().info(pid).and_then(|info| info.parent);
-            let mut server = Server::new(own, parent, handler, callbacks, debug);
-            let mut state = server.begin(ready);
+            let mut server = Server::new(own, parent, handler, callbacks);
+            let mut state = server.begin(ready, debug);
             server.run(&mut state).await
         }
     }
@@ -332,13 +332,13 @@ where
         };
         let body = move |own: Subject<M>, ack: InitAck<I::Data>| {
             let address = name.map_or_else(|| own.clone(), Name::subject);
-            let mut server = Server::new(own, ack.parent(), handler, callbacks, debug);
-            let mut life = Life::Init(init, address, ack);
+            let mut server = Server::new(own, ack.parent(), handler, callbacks);
+            let mut life = Life::Init(init, address, ack, debug);
             async move {
-                let Life::Init(init, address, ack) = mem::replace(&mut life, Life::Over) else {
+                let Life::Init(init, address, ack, debug) = mem::replace(&mut life, Life::Over) else {
                     return ExitReason::Normal;
                 };
-                if let Err(reason) = life.begin(&mut server, init.init(address).await, ack) {
+                if let Err(reason) = life.begin(&mut server, init.init(address).await, ack, debug) {
                     return reason;
                 }
                 match &mut life {
@@ -353,8 +353,8 @@ where
 
 /// What an actor has in the place of its state.
 enum Life<I, S, M, D> {
-    /// What makes it, the actor's address, and who waits.
-    Init(I, Subject<M>, InitAck<D>),
+    /// What makes it, the actor's address, who waits, and how the actor is debugged from then on.
+    Init(I, Subject<M>, InitAck<D>, Option<Box<DebugOptions>>),
     Running(S),
     Over,
 }
@@ -371,6 +371,7 @@ where
         server: &mut Server<S, M, H>,
         made: Result<Initialised<S, M, I::Data>, BoxError>,
         ack: InitAck<I::Data>,
+        debug: Option<Box<DebugOptions>>,
     ) -> Result<(), ExitReason> {
         let initialised = match made {
             Ok(initialised) => initialised,
@@ -383,7 +384,7 @@ where
             ack.ignore();
             return Err(ExitReason::Normal);
         };
-        *self = Self::Running(server.begin(ready));
+        *self = Self::Running(server.begin(ready, debug));
         ack.ready(data)
     }
 }

@@ -65,14 +65,16 @@ where
         parent: Option<Pid>,
         handler: H,
         callbacks: Option<Box<Callbacks<S, M>>>,
-        debug: DebugOptions,
     ) -> Self {
-        let system = System::new("actor", parent).debugging(debug);
+        let system = System::new("actor", parent);
         Self { handler, callbacks, system, subject, selector: None, waiting: Waiting::Forever }
     }
 
-    /// Takes in what the initialiser has made. Returns the state.
-    pub(crate) fn begin(&mut self, ready: Ready<S, M>) -> S {
+    /// Takes in what the initialiser has made, and only now begins to be debugged. Returns the state.
+    pub(crate) fn begin(&mut self, ready: Ready<S, M>, debug: Option<Box<DebugOptions>>) -> S {
+        if let Some(debug) = debug {
+            self.system = System::new("actor", self.system.parent()).debugging(*debug);
+        }
         let Ready { state, selector, action } = ready;
         self.selector = selector.map(|messages| running(messages, self.system.parent()));
         self.waiting = action.into_waiting();

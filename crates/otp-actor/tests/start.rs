@@ -613,3 +613,23 @@ fn start_errors_say_one_fact_and_keep_their_source() {
     assert_eq!(exited.source().map(ToString::to_string).as_deref(), Some("shutdown"));
     assert!(StartError::InitTimeout.source().is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_does_not_start_is_not_debugged() {
+    let path = std::env::temp_dir().join(format!("otp-actor-start-{}.log", std::process::id()));
+    let log = || otp_system::DebugOptions::new().log_to_file(&path);
+    let start = |starts: bool| {
+        let init = async move |_: Subject<()>| match starts {
+            true => Ok(Initialised::new(())),
+            false => Err("no"),
+        };
+        let handle = |(): &mut (), ()| Next::Continue;
+        actor::with_initialiser(Duration::from_secs(1), init).on_message(handle).debug(log()).start_unlinked()
+    };
+    start(false).await.unwrap_err();
+    assert!(!path.exists());
+    let started = start(true).await.unwrap();
+    assert!(path.exists());
+    process::kill(started.pid);
+    std::fs::remove_file(&path).unwrap();
+}
