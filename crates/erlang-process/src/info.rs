@@ -108,12 +108,12 @@ impl Info {
                 messages_handled: handled,
                 polls,
             };
+            let active = control.links().iter().filter(|(_, link)| link.is_active());
+            info.links.extend(active.map(|(pid, _)| *pid));
+            info.links.sort_unstable();
             if let Some(relations) = control.relations() {
                 info.name = relations.name;
                 info.label = relations.rare.as_ref().and_then(|rare| rare.label.clone());
-                let active = relations.links.iter().filter(|(_, link)| link.is_active());
-                info.links.extend(active.map(|(pid, _)| *pid));
-                info.links.sort_unstable();
                 info.monitors.extend(relations.monitors.values().map(Monitored::target));
                 info.monitored_by.extend(relations.watchers.values().map(|watcher| watcher.pid));
                 info.monitored_by.sort_unstable();

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     bound::Bound,
-    cell::{Head, Process, Rare, Relations},
+    cell::{Head, Links, Process, Rare, Relations},
     life::LifeEvent,
     node::Node,
     observe, panic,
@@ -569,11 +569,11 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     }
     head.turn();
 
-    let (reason, relations) = process.with(|control, queue| {
+    let (reason, (links, relations)) = process.with(|control, queue| {
         queue.free();
         (control.exit_reason().cloned().unwrap_or(ExitReason::Killed), control.take_relations())
     });
-    let label = relations.and_then(|relations| tell(&process, &reason, *relations));
+    let label = tell(head, &reason, links, relations);
     // Who asks for the process from now on is told that there is none: when all who knew it have been told.
     let late = process.with(|control, _| control.end_exit());
     head.node.table().remove(head.pid);
@@ -609,11 +609,24 @@ fn discard(mut scope: Scope) {
 }
 
 /// Tells everyone who is bound to the process that it has ended. Returns its label.
-fn tell(process: &Process, reason: &ExitReason, mut relations: Relations) -> Option<Arc<str>> {
-    let head = process.head();
+fn tell(
+    head: &Head,
+    reason: &ExitReason,
+    links: Links,
+    relations: Option<Box<Relations>>,
+) -> Option<Arc<str>> {
     // A carrier or a waker that panics must not keep the end from the others.
     let send = |to: Dest, signal| {
         quietly(|| head.node.signal(Some(head.pid), to, signal));
+    };
+    let exit = |links: Links| {
+        for (peer, _) in links.into_entries().filter(|(_, link)| link.is_active()) {
+            send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
+        }
+    };
+    let Some(mut relations) = relations else {
+        exit(links);
+        return None;
     };
     let (owed, label) = match &mut relations.rare {
         Some(rare) => (std::mem::take(&mut rare.owed), rare.label.take()),
@@ -622,11 +635,7 @@ fn tell(process: &Process, reason: &ExitReason, mut relations: Relations) -> Opt
     for (peer, id) in owed {
         send(peer.into(), Signal::UnlinkAck(id));
     }
-    for (peer, link) in relations.links.into_entries() {
-        if link.is_active() {
-            send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
-        }
-    }
+    exit(links);
     for (reference, watcher) in relations.watchers.into_entries() {
         let down = Signal::Down { reference, target: watcher.target, reason: reason.clone() };
         send(watcher.pid.into(), down);

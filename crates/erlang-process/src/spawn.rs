@@ -9,7 +9,7 @@ use std::{
 use crate::{
     blocking,
     bound::Bound,
-    cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
+    cell::{AnyQueue, Birth, Cell, Link, Links, Monitored, OwnCell, Process, Relations, Watcher},
     info::initial_call,
     life::LifeEvent,
     monitor::Monitor,
@@ -379,7 +379,8 @@ impl Spawn {
         let link = self.link;
         let prepared = self.make(body);
         if let Some((name, message)) = name {
-            prepared.process.head().node.names().register(&prepared.process, name, message)?;
+            let process: Process = prepared.cell.clone();
+            process.head().node.names().register(&process, name, message)?;
         }
         prepared.link(link);
         Ok(prepared)
@@ -404,41 +405,42 @@ impl Spawn {
     {
         panic::warn_if_fatal();
         let current = Node::current();
-        let node = self.node.unwrap_or_else(|| current.clone());
         // A pid means something on its own node only.
-        let ancestors = if node.is(&current) { scope::with(Scope::lineage) } else { None };
+        let is_current = self.node.as_ref().is_none_or(|node| node.is(&current));
+        let ancestors = if is_current { scope::with(Scope::lineage) } else { None };
+        let node = self.node.unwrap_or(current);
         let pid = node.table().next_pid();
-        let mut relations = None::<Box<Relations>>;
+        let mut links = Links::default();
         if let Some(peer) = self.link {
-            relations.get_or_insert_default().links.insert(peer, Link::Active);
+            links.insert(peer, Link::Active);
         }
+        let mut relations = None::<Box<Relations>>;
         if self.label.is_some() {
             relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
         }
         let birth = Birth {
             pid,
-            node: node.clone(),
+            node,
             ancestors,
             initial_call: self.runs.unwrap_or(type_name::<F>),
             bounded: self.bound.is_some(),
         };
-        let cell = Arc::new(OwnCell::<M>::new(birth, relations));
-        let process: Process = cell.clone();
-        let head = process.head();
-        node.note(pid, || LifeEvent::Spawned {
+        let cell = Arc::new(OwnCell::<M>::new(birth, links, relations));
+        let head = cell.head();
+        head.node.note(pid, || LifeEvent::Spawned {
             pid,
             parent: head.parent(),
             initial_call: initial_call(head),
         });
-        node.table().insert(process.clone());
-        node.tell();
+        head.node.table().insert(cell.clone());
+        head.node.tell();
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
-        let mut future = ProcessFuture::new(process.clone());
+        let mut future = ProcessFuture::new(cell.clone());
         if let Some(bound) = self.bound {
             future.bound(bound);
         }
         future.wrap(body(Subject::own(cell.clone())));
-        Prepared { cell, process, future }
+        Prepared { cell, future }
     }
 }
 
@@ -448,7 +450,6 @@ impl Spawn {
 #[must_use = "the process runs when it is started"]
 pub struct Prepared<M, F> {
     cell: Arc<OwnCell<M>>,
-    process: Process,
     future: ProcessFuture<F>,
 }
 
@@ -459,12 +460,12 @@ where
 {
     /// The pid of the process.
     pub fn pid(&self) -> Pid {
-        self.process.head().pid
+        self.cell.head().pid
     }
 
     /// The node that it lives on.
     pub fn node(&self) -> &Node {
-        &self.process.head().node
+        &self.cell.head().node
     }
 
     /// The process's own subject.
@@ -476,7 +477,8 @@ where
     pub fn monitored_by(&self, watcher: Pid, reference: Reference) {
         let target = Dest::Pid(self.pid());
         // Not by a signal: someone may have killed the process already, and the true reason is still to come.
-        self.process.with(|control, _| {
+        let process: &Cell<dyn AnyQueue> = &*self.cell;
+        process.with(|control, _| {
             control.relations_mut().watchers.insert(reference, Watcher { pid: watcher, target });
         });
     }
@@ -535,7 +537,7 @@ where
         F: Send,
     {
         let pid = self.pid();
-        blocking::start(self.process, self.future);
+        blocking::start(self.cell, self.future);
         pid
     }
 
@@ -546,14 +548,17 @@ where
     ///
     /// Dropping the future changes nothing.
     pub fn ended(&self) -> impl Future<Output = ExitReason> + Send + use<M, F> {
-        joined(self.process.clone())
+        joined(self.cell.clone())
     }
 
     /// Makes the other side of the link that the process was made with.
     fn link(&self, peer: Option<Pid>) {
-        let head = self.process.head();
+        let head = self.cell.head();
         let Some(peer) = peer else { return };
-        let Some(other) = head.node.find(peer) else {
+        // Mostly it is the calling one, which is at hand.
+        let caller =
+            scope::cell().filter(|caller| caller.head().pid == peer && caller.head().node.is(&head.node));
+        let Some(other) = caller.or_else(|| head.node.find(peer)) else {
             if peer.node().is_here() {
                 self.dead_parent(peer, ExitReason::NoProc);
             }
@@ -561,7 +566,7 @@ where
         };
         let reason = other.with(|control, _| match control.exit_reason() {
             None => {
-                control.relations_mut().links.insert(head.pid, Link::Active);
+                control.links_mut().insert(head.pid, Link::Active);
                 None
             }
             Some(reason) => Some(reason.clone()),
@@ -573,13 +578,13 @@ where
 
     /// A child of a parent that ends before the child is there ends of the parent's reason.
     fn dead_parent(&self, parent: Pid, reason: ExitReason) {
-        let head = self.process.head();
+        let head = self.cell.head();
         head.node.signal(Some(parent), head.pid, Signal::Exit { reason, link: true });
     }
 }
 
 impl<M, F> fmt::Debug for Prepared<M, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Prepared").field(&self.process.head().pid).finish()
+        f.debug_tuple("Prepared").field(&self.cell.head().pid).finish()
     }
 }

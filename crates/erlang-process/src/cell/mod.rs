@@ -14,8 +14,8 @@ use std::{
 
 pub(crate) use self::{
     control::{
-        Alias, AliasEnd, Control, Delivery, Link, Monitored, Offered, Rare, Refusal, Relations, Unsent, Wake,
-        Watcher,
+        Alias, AliasEnd, Control, Delivery, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
+        Unsent, Wake, Watcher,
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
@@ -242,8 +242,8 @@ impl<Q: ?Sized> Cell<Q> {
 }
 
 impl<M: Send + 'static> OwnCell<M> {
-    pub(crate) fn new(birth: Birth, relations: Option<Box<Relations>>) -> Self {
-        let shared = Shared { control: Control::new(relations, birth.bounded), queue: Queue::new() };
+    pub(crate) fn new(birth: Birth, links: Links, relations: Option<Box<Relations>>) -> Self {
+        let shared = Shared { control: Control::new(links, relations, birth.bounded), queue: Queue::new() };
         Self { head: Head::new(birth), shared: Mutex::new(shared) }
     }
 
@@ -521,7 +521,7 @@ mod tests {
     #[test]
     fn a_cell_is_small_and_keeps_its_writers_apart() {
         // The two counts of the `Arc` come on top.
-        assert_eq!(size_of::<OwnCell<u64>>(), 184);
+        assert_eq!(size_of::<OwnCell<u64>>(), 216);
         assert!(std::mem::offset_of!(Head, flags) - std::mem::offset_of!(Head, handled) >= 64);
     }
 }
