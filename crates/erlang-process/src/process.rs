@@ -433,10 +433,12 @@ pub(crate) enum Next {
 pub(crate) fn attend(process: &Process, waker: &Waker) -> Next {
     let head = process.head();
     if head.flags() & Head::NEW != 0 {
-        head.lower(Head::NEW);
         let waker = waker.clone();
         // Under the lock, where all is put down that wakes: what came before, and woke nobody, is seen from here on.
-        process.with(|_, _| head.set_task_waker(waker));
+        process.with(|_, _| {
+            head.lower(Head::NEW);
+            head.set_task_waker(waker);
+        });
     }
     if head.flags() & Head::OWES != 0 {
         acknowledge(head, process.with(|control, _| control.take_owed(head)));
@@ -529,15 +531,14 @@ fn reason_of(payload: Box<dyn Any + Send>) -> Ending {
 /// The exit protocol, run once for each process. Whoever learns of the end finds nothing left of the
 /// process: its name goes first, then everything its future owns, and only then are others told.
 fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
-    let process = scope.cell.clone();
-    let head = process.head();
+    let head = scope.cell.head();
     let own = matches!(ending, Ending::Own(_));
     let decided = match ending {
         Ending::Own(reason) => reason,
         Ending::Signalled | Ending::Dropped => ExitReason::Killed,
     };
 
-    let (too_late, (name, tables)) = process.with(|control, _| {
+    let (too_late, (name, tables)) = scope.cell.with(|control, _| {
         let (too_late, entries) = (control.begin_exit(head, decided), control.take_entries());
         if let Some(name) = entries.0 {
             head.node.note(head.pid, || LifeEvent::Unregistered { pid: head.pid, name });
@@ -561,21 +562,23 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
 
     // What is dropped may block, as a poll may, and is found as one.
     head.turn();
-    let (_, scope) = scope::enter(scope, || quietly(|| future.set(None)));
-    let mut deferred = Vec::new();
-    if let Some(mut scope) = scope {
-        deferred = scope.take_deferred();
-        discard(scope);
-    }
+    let (_, Some(mut scope)) = scope::enter(scope, || quietly(|| future.set(None))) else { return };
+    let deferred = scope.take_deferred();
+    let Some(process) = discard(scope) else { return };
+    let head = process.head();
     head.turn();
 
-    let (reason, (links, relations)) = process.with(|control, queue| {
+    let (reason, relations) = process.with(|control, queue| {
         queue.free();
         (control.exit_reason().cloned().unwrap_or(ExitReason::Killed), control.take_relations())
     });
-    let label = tell(head, &reason, links, relations);
     // Who asks for the process from now on is told that there is none: when all who knew it have been told.
-    let late = process.with(|control, _| control.end_exit());
+    let mut label = None;
+    let mut late = None;
+    if let Some((links, relations)) = relations {
+        label = tell(head, &reason, links, relations);
+        late = process.with(|control, _| control.end_exit());
+    }
     head.node.table().remove(head.pid);
     if let Some(rare) = late.and_then(|relations| relations.rare) {
         answer_late(head, &reason, *rare);
@@ -594,18 +597,17 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
 }
 
 /// Drops what the process has received and not read. Callers whose requests it did not answer learn the
-/// reason from the requests being dropped.
-fn discard(mut scope: Scope) {
+/// reason from the requests being dropped. What is left is the shared half.
+fn discard(mut scope: Scope) -> Option<Process> {
     if let Some(mut inbox) = scope.take_messages() {
         // Each by itself: if two panicked at once, the program would abort.
         let drop_all = || while quietly(|| inbox.drop_oldest()).unwrap_or(true) {};
-        let ((), Some(left)) = scope::enter(scope, drop_all) else { return };
-        scope = left;
+        scope = scope::enter(scope, drop_all).1?;
     }
-    quietly(|| {
-        scope.settle_orphans();
-        drop(scope);
-    });
+    quietly(|| scope.settle_orphans());
+    let Scope { cell, local } = scope;
+    quietly(|| drop(local));
+    Some(cell)
 }
 
 /// Tells everyone who is bound to the process that it has ended. Returns its label.

@@ -51,7 +51,7 @@ pub fn spawn<F>(future: F) -> Pid
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    Spawn::new().prepare_unnamed(|_: Subject<Infallible>| future).start()
+    Spawn::new().wrap_unnamed(future).start()
 }
 
 /// Spawns a process that is not linked to the calling one. Returns at once.
@@ -65,7 +65,7 @@ pub fn spawn_unlinked<F>(future: F) -> Pid
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    Spawn::new().unlinked().prepare_unnamed(|_: Subject<Infallible>| future).start()
+    Spawn::new().unlinked().wrap_unnamed(future).start()
 }
 
 /// Spawns a process that the calling one monitors and is not linked to. Returns at once.
@@ -88,7 +88,7 @@ where
     if scope::cell().is_none() {
         return Err(NotAProcess);
     }
-    let prepared = Spawn::new().unlinked().prepare_unnamed(|_: Subject<Infallible>| future);
+    let prepared = Spawn::new().unlinked().wrap_unnamed(future);
     let monitor = prepared.monitor()?;
     Ok((prepared.start(), monitor))
 }
@@ -160,7 +160,7 @@ pub fn spawn_local<F>(future: F) -> Pid
 where
     F: Future<Output: IntoExitReason> + 'static,
 {
-    Spawn::new().prepare_unnamed(|_: Subject<Infallible>| future).start_local()
+    Spawn::new().wrap_unnamed(future).start_local()
 }
 
 /// Spawns a linked process that has a thread of its own, which it may block: for libraries that are not async, and for
@@ -323,7 +323,7 @@ impl Spawn {
     where
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        Ok(self.prepare(|_: Subject<Infallible>| future)?.start())
+        Ok(self.wrap(future)?.start())
     }
 
     /// Spawns a process that stays on this thread, see [`spawn_local`].
@@ -339,7 +339,7 @@ impl Spawn {
     where
         F: Future<Output: IntoExitReason> + 'static,
     {
-        Ok(self.prepare(|_: Subject<Infallible>| future)?.start_local())
+        Ok(self.wrap(future)?.start_local())
     }
 
     /// Spawns a process with a thread of its own, see [`spawn_blocking`].
@@ -375,15 +375,8 @@ impl Spawn {
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
     {
-        let name = self.name;
-        let link = self.link;
-        let prepared = self.make(body);
-        if let Some((name, message)) = name {
-            let process: Process = prepared.cell.clone();
-            process.head().node.names().register(&process, name, message)?;
-        }
-        prepared.link(link);
-        Ok(prepared)
+        let (name, link) = (self.name, self.link);
+        Ok(self.make(|cell| body(Subject::own(cell.clone()))).named(name)?.linked(link))
     }
 
     /// Prepares a process without a name.
@@ -393,12 +386,29 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let link = self.link;
-        let prepared = self.make(body);
-        prepared.link(link);
-        prepared
+        self.make(|cell| body(Subject::own(cell.clone()))).linked(link)
     }
 
-    fn make<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Prepared<M, F>
+    /// Prepares a process that has no use for its own subject.
+    fn wrap<F>(self, future: F) -> Result<Prepared<Infallible, F>, RegisterError>
+    where
+        F: Future<Output: IntoExitReason> + 'static,
+    {
+        let (name, link) = (self.name, self.link);
+        Ok(self.make(|_| future).named(name)?.linked(link))
+    }
+
+    /// The same, without a name.
+    fn wrap_unnamed<F>(self, future: F) -> Prepared<Infallible, F>
+    where
+        F: Future<Output: IntoExitReason> + 'static,
+    {
+        let link = self.link;
+        self.make(|_| future).linked(link)
+    }
+
+    /// Makes a process that has no name yet, and whose link only it knows of.
+    fn make<M, F>(self, body: impl FnOnce(&Arc<OwnCell<M>>) -> F) -> Prepared<M, F>
     where
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
@@ -439,7 +449,7 @@ impl Spawn {
         if let Some(bound) = self.bound {
             future.bound(bound);
         }
-        future.wrap(body(Subject::own(cell.clone())));
+        future.wrap(body(&cell));
         Prepared { cell, future }
     }
 }
@@ -551,29 +561,44 @@ where
         joined(self.cell.clone())
     }
 
+    fn named(self, name: Option<(RegisteredName, TypeId)>) -> Result<Self, RegisterError> {
+        if let Some((name, message)) = name {
+            let process: Process = self.cell.clone();
+            process.head().node.names().register(&process, name, message)?;
+        }
+        Ok(self)
+    }
+
     /// Makes the other side of the link that the process was made with.
-    fn link(&self, peer: Option<Pid>) {
+    fn linked(self, peer: Option<Pid>) -> Self {
+        let Some(peer) = peer else { return self };
         let head = self.cell.head();
-        let Some(peer) = peer else { return };
-        // Mostly it is the calling one, which is at hand.
-        let caller =
-            scope::cell().filter(|caller| caller.head().pid == peer && caller.head().node.is(&head.node));
-        let Some(other) = caller.or_else(|| head.node.find(peer)) else {
-            if peer.node().is_here() {
-                self.dead_parent(peer, ExitReason::NoProc);
-            }
-            return;
+        let link = |process: &Process| {
+            process.with(|control, _| match control.exit_reason() {
+                None => {
+                    control.links_mut().insert(head.pid, Link::Active);
+                    Ok(())
+                }
+                Some(reason) => Err(reason.clone()),
+            })
         };
-        let reason = other.with(|control, _| match control.exit_reason() {
-            None => {
-                control.links_mut().insert(head.pid, Link::Active);
-                None
-            }
-            Some(reason) => Some(reason.clone()),
-        });
-        if let Some(reason) = reason {
+        // Mostly it is the calling process, which is at hand.
+        let caller = |scope: &mut Scope| {
+            let caller = scope.cell.head();
+            (caller.pid == peer && caller.node.is(&head.node)).then(|| link(&scope.cell))
+        };
+        let linked = match scope::with(caller).flatten() {
+            Some(linked) => linked,
+            None => match head.node.find(peer) {
+                Some(process) => link(&process),
+                None if peer.node().is_here() => Err(ExitReason::NoProc),
+                None => Ok(()),
+            },
+        };
+        if let Err(reason) = linked {
             self.dead_parent(peer, reason);
         }
+        self
     }
 
     /// A child of a parent that ends before the child is there ends of the parent's reason.

@@ -653,16 +653,21 @@ impl Control {
     }
 
     /// Takes all relations away, for those bound to the process to be told. What comes until the exit ends
-    /// makes new ones.
-    pub(crate) fn take_relations(&mut self) -> (Links, Option<Box<Relations>>) {
-        (mem::take(&mut self.links), self.relations.take())
+    /// makes new ones. If there are none, the exit has ended.
+    pub(crate) fn take_relations(&mut self) -> Option<(Links, Option<Box<Relations>>)> {
+        if self.relations.is_none() && matches!(self.links, Links::None) {
+            self.end_exit();
+            return None;
+        }
+        Some((mem::take(&mut self.links), self.relations.take()))
     }
 
     /// Ends the exit. What has come since the relations were taken is returned, to be answered.
     pub(crate) fn end_exit(&mut self) -> Option<Box<Relations>> {
-        if let Phase::Exiting(reason) = &self.phase {
-            self.phase = Phase::Dead(reason.clone());
-        }
+        self.phase = match mem::replace(&mut self.phase, Phase::Alive) {
+            Phase::Exiting(reason) => Phase::Dead(reason),
+            phase => phase,
+        };
         self.relations.take()
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Head {
     // 12 bytes and three.
     pub(crate) pid: Pid,
     bounded: bool,
-    /// Raised under the lock, read by each poll: whether there is anything to do but run.
+    /// Written under the lock, read by each poll: whether there is anything to do but run.
     flags: AtomicU8,
     /// Whether there is anything in the in-queue. Written under the lock. A process that has seen that there is
     /// nothing is woken when it changes.
@@ -121,12 +121,14 @@ impl Head {
         self.flags.load(Ordering::Acquire)
     }
 
+    /// Under the lock only: nobody else writes meanwhile.
     pub(crate) fn raise(&self, flag: u8) {
-        self.flags.fetch_or(flag, Ordering::AcqRel);
+        self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Release);
     }
 
+    /// Under the lock only.
     pub(crate) fn lower(&self, flag: u8) {
-        self.flags.fetch_and(!flag, Ordering::AcqRel);
+        self.flags.store(self.flags.load(Ordering::Relaxed) & !flag, Ordering::Release);
     }
 
     pub(crate) fn is_alive(&self) -> bool {
