@@ -604,7 +604,7 @@ fn discard(mut scope: Scope) -> Option<Process> {
         let drop_all = || while quietly(|| inbox.drop_oldest()).unwrap_or(true) {};
         scope = scope::enter(scope, drop_all).1?;
     }
-    quietly(|| scope.settle_orphans());
+    scope.settle_orphans();
     let Scope { cell, local } = scope;
     quietly(|| drop(local));
     Some(cell)

@@ -12,6 +12,7 @@ use crate::{
     cell::{AnyInbox, Inbox, Process, Refill},
     deadline::SharedTimer,
     pid::Pid,
+    process::quietly,
     reason::ExitReason,
     sync::{Arc, thread_local},
 };
@@ -138,7 +139,8 @@ impl Scope {
 fn settle(orphans: Vec<Orphan>, cell: &Process) {
     let reason = cell.exit_reason();
     for orphan in orphans {
-        orphan(reason.as_ref());
+        // A waker that panics must not keep it from the others.
+        quietly(|| orphan(reason.as_ref()));
     }
 }
 

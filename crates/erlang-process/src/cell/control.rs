@@ -309,12 +309,14 @@ impl Control {
     // Waking
 
     /// Keeps the waker of a receive that is not polled by the task itself, for the next message to wake it. To
-    /// be [forgotten](Self::forget_waiter) when the receive ends first.
-    pub(crate) fn keep_waiter(&mut self, waker: &Waker) {
+    /// be [forgotten](Self::forget_waiter) when the receive ends first. Gives back one that is kept already.
+    pub(crate) fn keep_waiter(&mut self, waker: Waker) -> Option<Waker> {
         let waiters = &mut self.rare_mut().waiters;
-        if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
-            waiters.push(waker.clone());
+        if waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
+            return Some(waker);
         }
+        waiters.push(waker);
+        None
     }
 
     /// Takes back the waker of a receive that no longer waits.

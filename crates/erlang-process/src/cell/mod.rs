@@ -393,18 +393,15 @@ impl Cell<dyn AnyQueue> {
         if !self.head.has_mail() && waker.is_none_or(|waker| self.head.is_task_waker(waker)) {
             return Refill::Nothing { waker_kept: false };
         }
+        // Cloned and dropped without the lock: a waker is somebody else's code.
+        let mut other = waker.filter(|waker| !self.head.is_task_waker(waker)).cloned();
         self.with(|control, queue| {
             if queue.refill(inbox) {
                 self.head.set_mail(false);
                 return Refill::Messages;
             }
-            let waker_kept = waker.is_some_and(|waker| {
-                let keep = !self.head.is_task_waker(waker);
-                if keep {
-                    control.keep_waiter(waker);
-                }
-                keep
-            });
+            let waker_kept = other.is_some();
+            other = other.take().and_then(|waker| control.keep_waiter(waker));
             Refill::Nothing { waker_kept }
         })
     }
@@ -471,12 +468,12 @@ impl Cell<dyn AnyQueue> {
     /// Takes a place in the line of those who wait for room, or looks whether its turn has come. True if it has, or if
     /// nobody waits for this mailbox.
     pub(crate) fn stand_in_line(&self, place: &mut Option<Turn>, waker: &Waker) -> bool {
-        let (over, previous) = self.with(|control, queue| match queue.room() {
-            Some(room) if control.is_alive() => room.stand_in_line(place, waker),
-            _ => (true, None),
-        });
-        drop(previous);
-        over
+        // Cloned and dropped without the lock: a waker is somebody else's code.
+        let mut waker = Some(waker.clone());
+        self.with(|control, queue| match queue.room() {
+            Some(room) if control.is_alive() => room.stand_in_line(place, &mut waker),
+            _ => true,
+        })
     }
 
     /// Gives a place in the line up.
