@@ -13,6 +13,7 @@ use std::{
 use crate::{
     call::{CallError, Reply},
     cell::Process,
+    info::task_name,
     observe,
     process::{Next, SignalUnwind, attend, joined},
     reason::ExitReason,
@@ -98,7 +99,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Runs a process to its end on a thread of its own.
 pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 'static) {
-    rt::spawn_blocking(move || {
+    let work = move || {
         let _own = Own::enter();
         let parker = Parker::of_this_thread();
         let waker = Waker::from(parker.clone());
@@ -108,10 +109,11 @@ pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 
         while future.as_mut().poll(&mut cx).is_pending() {
             waiting.park();
         }
-    });
+    };
+    rt::spawn_blocking(|| task_name(&process), work);
     // A runtime that is shut down drops its tasks and then waits for such threads: this task has them end.
     let killer = Killer(process);
-    rt::spawn(async move { drop(joined(killer.0.clone()).await) });
+    rt::spawn(|| "killer".to_owned(), async move { drop(joined(killer.0.clone()).await) });
 }
 
 /// Kills a process when it is dropped.

@@ -127,3 +127,18 @@ impl Info {
 pub(crate) fn initial_call(head: &Head) -> &'static str {
     (head.initial_call)().trim_end_matches(BODY)
 }
+
+/// What tokio-console calls the task of a process: its pid, and its name, its label or what it runs.
+pub(crate) fn task_name(process: &Process) -> String {
+    let (name, label) = process.with(|control, _| {
+        let relations = control.relations();
+        let label = relations.and_then(|relations| relations.rare.as_ref()?.label.clone());
+        (relations.and_then(|relations| relations.name), label)
+    });
+    let head = process.head();
+    match (name, label) {
+        (Some(name), _) => format!("{} {name}", head.pid),
+        (None, Some(label)) => format!("{} {label}", head.pid),
+        (None, None) => format!("{} {}", head.pid, initial_call(head)),
+    }
+}

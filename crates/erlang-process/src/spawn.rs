@@ -10,7 +10,7 @@ use crate::{
     blocking,
     bound::Bound,
     cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
-    info::initial_call,
+    info::{initial_call, task_name},
     life::LifeEvent,
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
@@ -509,7 +509,7 @@ where
         F: Send,
     {
         let pid = self.pid();
-        rt::spawn(self.future);
+        rt::spawn(|| task_name(&self.process), self.future);
         pid
     }
 
@@ -520,7 +520,7 @@ where
     /// As [`spawn_local`].
     pub fn start_local(self) -> Pid {
         let pid = self.pid();
-        rt::spawn_local(self.future);
+        rt::spawn_local(|| task_name(&self.process), self.future);
         pid
     }
 
