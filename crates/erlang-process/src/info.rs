@@ -18,6 +18,20 @@ const BODY: &str = "::{{closure}}";
 /// When it was started is not among it, as in Erlang: each spawn would have to ask for the time, and each process to
 /// keep it. Who wants to know notes when [`LifeEvent::Spawned`](crate::LifeEvent::Spawned) comes.
 ///
+/// ```
+/// use erlang_process::{self as process, Node};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::set_label("reads the news")?;
+/// let info = Node::current().info(process::current().unwrap()).unwrap();
+/// assert_eq!(info.label.as_deref(), Some("reads the news"));
+/// assert_eq!(info.message_queue_len, 0);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: the result of `process_info/1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
