@@ -33,6 +33,21 @@ impl From<AliasMode> for AliasEnd {
 /// [`Selector::select_alias`](crate::Selector::select_alias) receives. Once it is inactive, messages to it are dropped;
 /// those already in the mailbox stay.
 ///
+/// ```
+/// use erlang_process::{self as process, AliasMode, Dest, Node, Selector, Signal};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let alias = process::alias(AliasMode::Reply)?;
+/// let mut answers = Selector::new().select_alias(alias, |answer: u32| answer);
+/// Node::current().signal(None, Dest::Alias(alias), Signal::Message(Box::new(42_u32)));
+/// assert_eq!(answers.receive(Duration::from_secs(1)).await?, 42);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`NotAProcess`] outside any process.
@@ -54,6 +69,19 @@ pub(crate) fn make(mode: AliasMode, priority: bool) -> Result<Reference, NotAPro
 }
 
 /// Withdraws an alias of the calling process. Whether it was active, and the caller's.
+///
+/// ```
+/// use erlang_process::{self as process, AliasMode};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let alias = process::alias(AliasMode::ExplicitUnalias)?;
+/// assert!(process::unalias(alias));
+/// assert!(!process::unalias(alias));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: `erlang:unalias/1`.
 pub fn unalias(alias: Reference) -> bool {

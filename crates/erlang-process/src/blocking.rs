@@ -13,6 +13,7 @@ use std::{
 use crate::{
     call::{CallError, Reply},
     cell::Process,
+    info::task_name,
     observe,
     process::{Next, SignalUnwind, attend, joined},
     reason::ExitReason,
@@ -98,7 +99,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Runs a process to its end on a thread of its own.
 pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 'static) {
-    rt::spawn_blocking(move || {
+    let work = move || {
         let _own = Own::enter();
         let parker = Parker::of_this_thread();
         let waker = Waker::from(parker.clone());
@@ -108,10 +109,11 @@ pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 
         while future.as_mut().poll(&mut cx).is_pending() {
             waiting.park();
         }
-    });
+    };
+    rt::spawn_blocking(|| task_name(&process), work);
     // A runtime that is shut down drops its tasks and then waits for such threads: this task has them end.
     let killer = Killer(process);
-    rt::spawn(async move { drop(joined(killer.0.clone()).await) });
+    rt::spawn(|| "killer".to_owned(), async move { drop(joined(killer.0.clone()).await) });
 }
 
 /// Kills a process when it is dropped.
@@ -223,6 +225,22 @@ impl fmt::Debug for Parker {
 impl<M: Send + 'static> Subject<M> {
     /// As [`receive`](Self::receive), for a process with a [thread of its own](crate::spawn_blocking).
     ///
+    /// ```
+    /// use erlang_process::{self as process, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let printer = process::spawn_blocking(|lines: Subject<String>| {
+    ///     while let Ok(line) = lines.receive_blocking(Duration::from_secs(60)) {
+    ///         // Writing to a slow terminal blocks.
+    ///         println!("{line}");
+    ///     }
+    /// });
+    /// printer.send("hello".to_owned());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`receive`](Self::receive).
@@ -237,6 +255,22 @@ impl<M: Send + 'static> Subject<M> {
     /// As [`receive_forever`](Self::receive_forever), for a process with a
     /// [thread of its own](crate::spawn_blocking).
     ///
+    /// ```
+    /// use erlang_process::{self as process, Reply, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let adder = process::spawn_blocking(|requests: Subject<(Vec<u64>, Reply<u64>)>| {
+    ///     while let Ok((numbers, reply)) = requests.receive_forever_blocking() {
+    ///         reply.send(numbers.iter().sum());
+    ///     }
+    /// });
+    /// let sum = adder.call(Duration::from_secs(1), |reply| (vec![1, 2, 3], reply)).await?;
+    /// assert_eq!(sum, 6);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`receive_forever`](Self::receive_forever).
@@ -250,6 +284,22 @@ impl<M: Send + 'static> Subject<M> {
 
     /// As [`call`](Self::call), for a process with a [thread of its own](crate::spawn_blocking), and for code
     /// outside any process that is not async.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Reply, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let one = process::spawn_subject(|requests: Subject<Reply<u32>>| async move {
+    ///     while let Ok(reply) = requests.receive_forever().await {
+    ///         reply.send(1);
+    ///     }
+    /// });
+    /// let two = tokio::task::spawn_blocking(move || one.call_blocking(Duration::from_secs(1), |reply| reply));
+    /// assert_eq!(two.await?, Ok(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

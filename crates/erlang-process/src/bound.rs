@@ -106,6 +106,31 @@ impl<M: Send + 'static> Subject<M> {
     /// Who waits gets in in the order in which they began, before all who do not wait. If a name is sent to, the wait
     /// is for the process that holds it now. A process that waits for its own mailbox waits for ever.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Bound, Spawn, Subject, WhenFull};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let done = Subject::new()?;
+    /// let tell = done.clone();
+    /// let worker = Spawn::new().mailbox(Bound::new(2, WhenFull::Wait)).prepare(|jobs: Subject<u32>| async move {
+    ///     for _ in 0..5 {
+    ///         tell.send(jobs.receive_forever().await? * 2);
+    ///     }
+    ///     Ok::<_, process::ReceiveError>(())
+    /// })?;
+    /// let jobs = worker.subject();
+    /// worker.start();
+    /// for job in 0..5 {
+    ///     // Waits where two jobs lie in the mailbox already.
+    ///     jobs.send_wait(job).await?;
+    /// }
+    /// assert_eq!(done.receive_forever().await?, 0);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendError`] with the message: the process is dead, or ends while this waits; or its mailbox is full and

@@ -40,6 +40,34 @@ pub fn replies_sent() -> u64 {
 /// unanswered the caller learns so at once, and why: because the process that dropped it has ended, or
 /// because it would not answer.
 ///
+/// ```
+/// use erlang_process::{self as process, CallError, Reply, Subject};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// enum Request {
+///     Greet(Reply<&'static str>),
+///     Ignore(Reply<()>),
+/// }
+///
+/// let server = process::spawn_subject(|requests: Subject<Request>| async move {
+///     while let Ok(request) = requests.receive_forever().await {
+///         match request {
+///             Request::Greet(reply) => reply.send("hello"),
+///             // The caller learns of it at once.
+///             Request::Ignore(reply) => drop(reply),
+///         }
+///     }
+/// });
+/// let second = Duration::from_secs(1);
+/// assert_eq!(server.call(second, Request::Greet).await, Ok("hello"));
+/// assert_eq!(server.call(second, Request::Ignore).await, Err(CallError::Unanswered));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `From` of `gen_server`, the `Subject` in a request in Gleam.
 #[must_use = "a reply that is dropped fails the caller"]
 pub struct Reply<R: Send + 'static>(Option<ReplyTo<R>>);
@@ -150,6 +178,22 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// `request` builds the message around the [`Reply`]: where the message is a variant that holds nothing
     /// else, its name does. [`Duration::MAX`] waits for ever.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Reply, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let doubler = process::spawn_subject(|requests: Subject<(u32, Reply<u32>)>| async move {
+    ///     while let Ok((number, reply)) = requests.receive_forever().await {
+    ///         reply.send(number * 2);
+    ///     }
+    /// });
+    /// let doubled = doubler.call(Duration::from_secs(1), |reply| (21, reply)).await?;
+    /// assert_eq!(doubled, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -78,7 +78,7 @@ impl Clock {
     /// Starts the clock on the runtime of the caller.
     pub(crate) fn start() -> Arc<Self> {
         let clock = Arc::new(Self::default());
-        rt::spawn(Driver { clock: Arc::downgrade(&clock), sleep: None });
+        rt::spawn(|| "timers".to_owned(), Driver { clock: Arc::downgrade(&clock), sleep: None });
         clock
     }
 

@@ -100,6 +100,20 @@ impl Scope {
 /// Gives a future a time limit, as `tokio::time::timeout` does, with the one timer that a process keeps for
 /// all its deadlines. [`Duration::MAX`] is no limit.
 ///
+/// ```
+/// use erlang_process::timeout;
+/// use std::{future, time::Duration};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # erlang_process::run(async {
+/// let second = Duration::from_secs(1);
+/// assert_eq!(timeout(second, async { 42 }).await, Ok(42));
+/// assert!(timeout(second, future::pending::<()>()).await.is_err());
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`Elapsed`] if the time is over first; the future is dropped then.

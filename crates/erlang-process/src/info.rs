@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cell::{Head, Monitored, Process},
+    cell::{AnyQueue, Cell, Head, Monitored, Process},
     name::RegisteredName,
     pid::Pid,
     signal::Dest,
@@ -17,6 +17,20 @@ const BODY: &str = "::{{closure}}";
 ///
 /// When it was started is not among it, as in Erlang: each spawn would have to ask for the time, and each process to
 /// keep it. Who wants to know notes when [`LifeEvent::Spawned`](crate::LifeEvent::Spawned) comes.
+///
+/// ```
+/// use erlang_process::{self as process, Node};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::set_label("reads the news")?;
+/// let info = Node::current().info(process::current().unwrap()).unwrap();
+/// assert_eq!(info.label.as_deref(), Some("reads the news"));
+/// assert_eq!(info.message_queue_len, 0);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: the result of `process_info/1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,4 +140,19 @@ impl Info {
 /// The name of what a process runs, without what it shares with all other futures.
 pub(crate) fn initial_call(head: &Head) -> &'static str {
     (head.initial_call)().trim_end_matches(BODY)
+}
+
+/// What tokio-console calls the task of a process: its pid, and its name, its label or what it runs.
+pub(crate) fn task_name(process: &Cell<dyn AnyQueue>) -> String {
+    let (name, label) = process.with(|control, _| {
+        let relations = control.relations();
+        let label = relations.and_then(|relations| relations.rare.as_ref()?.label.clone());
+        (relations.and_then(|relations| relations.name), label)
+    });
+    let head = process.head();
+    match (name, label) {
+        (Some(name), _) => format!("{} {name}", head.pid),
+        (None, Some(label)) => format!("{} {label}", head.pid),
+        (None, None) => format!("{} {}", head.pid, initial_call(head)),
+    }
 }

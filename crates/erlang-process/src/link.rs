@@ -24,6 +24,22 @@ use crate::{
 /// [`ExitMessage`] with [`NoProc`](crate::ExitReason::NoProc), and one that does not gets an
 /// error. For a process of another node it is always a signal: a caller that does not trap ends with it.
 ///
+/// ```
+/// use erlang_process::{self as process, ExitReason, Selector};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::trap_exits(true)?;
+/// let other = process::spawn_unlinked(std::future::pending::<()>());
+/// process::link(other)?;
+/// process::kill(other);
+/// let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await?;
+/// assert_eq!(exit.reason, ExitReason::Killed);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`LinkError::NoProc`] if the other process is dead and the caller does not trap exits;
@@ -76,6 +92,20 @@ fn unlinked_again(cell: &Process, pid: Pid) -> bool {
 /// When this returns, the link can no longer affect the caller. If the other process ended before, and the
 /// caller traps exits, an [`ExitMessage`] may already be in its mailbox; it stays there.
 ///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let child = process::spawn(std::future::pending::<()>());
+/// process::unlink(child)?;
+/// // Would have ended this process, too.
+/// process::kill(child);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`NotAProcess`] outside any process.
@@ -103,6 +133,21 @@ pub fn unlink(pid: Pid) -> Result<(), NotAProcess> {
 
 /// Removes the link between the calling process and another, and takes the other's
 /// [`ExitMessage`] out of the mailbox, if it is there: none is ever seen of this link. Returns its reason.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::trap_exits(true)?;
+/// let child = process::spawn(async {});
+/// process::join(child).await;
+/// // Its exit message was in the mailbox.
+/// assert_eq!(process::unlink_flush(child)?, Some(ExitReason::Normal));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -19,6 +19,22 @@ use crate::{
 /// message comes at once, with [`NoProc`](ExitReason::NoProc). A name is looked up now: the monitor is for
 /// the process that holds it, whoever holds it later. A process that monitors itself never hears of it.
 ///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let worker = process::spawn_unlinked(async { Err::<(), _>("out of paper") });
+/// let monitor = process::monitor(worker)?;
+/// assert_eq!(monitor.down().await?.reason, ExitReason::error("out of paper"));
+///
+/// // Who is dead already is told of as well.
+/// assert_eq!(process::monitor(worker)?.down().await?.reason, ExitReason::NoProc);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`NotAProcess`] outside any process; see [`join`](crate::join).
@@ -88,6 +104,19 @@ pub(crate) fn set_up(target: Dest, alias: Option<AliasEnd>, priority: bool) -> R
 ///
 /// A monitor of another process is left alone.
 ///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let worker = process::spawn(std::future::pending::<()>());
+/// let monitor = process::monitor(worker)?;
+/// assert!(process::demonitor(monitor));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `demonitor(Ref, [info])`.
 pub fn demonitor(monitor: Monitor) -> bool {
     let Some(cell) = scope::cell() else { return false };
@@ -100,6 +129,21 @@ pub fn demonitor(monitor: Monitor) -> bool {
 
 /// Ends a monitor of the calling process and takes its [`Down`] out of the mailbox, if it is there: none is
 /// ever seen after this. Whether the monitor was still active.
+///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let worker = process::spawn(async {});
+/// let monitor = process::monitor(worker)?;
+/// process::join(worker).await;
+/// // The message of its end was in the mailbox, and no longer is.
+/// process::demonitor_flush(monitor);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: `demonitor(Ref, [flush, info])`, `process.demonitor_process` in Gleam.
 pub fn demonitor_flush(monitor: Monitor) -> bool {
@@ -130,6 +174,18 @@ impl Monitor {
     }
 
     /// Waits for the end of the monitored process, however long that takes.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (_, monitor) = process::spawn_monitor(async {})?;
+    /// assert_eq!(monitor.down().await?.reason, ExitReason::Normal);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

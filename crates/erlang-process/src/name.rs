@@ -49,6 +49,14 @@ pub struct Name<M> {
 impl<M> Name<M> {
     /// A new name that starts with `prefix` and is like no other.
     ///
+    /// ```
+    /// use erlang_process::Name;
+    ///
+    /// // Two names, even though they are spelled alike here.
+    /// let (one, other) = (Name::<u32>::new("worker"), Name::<u32>::new("worker"));
+    /// assert_ne!(one.registered_name(), other.registered_name());
+    /// ```
+    ///
     /// Counterpart: `process.new_name` in Gleam.
     #[must_use]
     pub fn new(prefix: &'static str) -> Self {
@@ -62,6 +70,14 @@ impl<M> Name<M> {
     ///
     /// Two fixed names with one spelling and different message types are one name: whoever registers first
     /// holds it, and messages of the other type find nobody.
+    ///
+    /// ```
+    /// use erlang_process::{Name, Reply};
+    ///
+    /// // A constant, from which all parts of a program have the address.
+    /// const CLOCK: Name<Reply<u64>> = Name::fixed("clock");
+    /// assert_eq!(CLOCK.registered_name().text(), "clock");
+    /// ```
     #[must_use]
     pub const fn fixed(text: &'static str) -> Self {
         Self { name: RegisteredName { text, serial: 0 }, message: PhantomData }
@@ -76,6 +92,18 @@ impl<M> Name<M> {
 
 impl<M> Name<M> {
     /// Waits until a process holds this name, on the node of the caller, and returns it.
+    ///
+    /// ```
+    /// use erlang_process::{Name, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = Name::<u32>::new("late");
+    /// tokio::spawn(async move { Spawn::new().named(name).spawn(std::future::pending::<()>()) });
+    /// let pid = name.registered().await;
+    /// assert_eq!(name.subject().pid(), Some(pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -147,6 +175,20 @@ impl Drop for Waiter {
 impl<M: Send + 'static> Name<M> {
     /// The subject that reaches whoever holds this name, on the node of the calling process, whenever it is
     /// sent to. It stays valid when the holder dies and another process takes the name.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Name, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let name = Name::new("inbox");
+    /// process::register(process::current().unwrap(), name)?;
+    /// name.subject().send("by name");
+    /// assert_eq!(name.subject().receive_forever().await?, "by name");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process.named_subject` in Gleam.
     #[must_use]
@@ -309,6 +351,21 @@ impl fmt::Debug for RegisteredName {
 /// Anyone may do this. The name is free again as soon as a reason for the process's end is decided: who has
 /// seen that it is not alive, or heard of its end, can take the name over at once.
 ///
+/// ```
+/// use erlang_process::{self as process, Name};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let name = Name::<()>::new("me");
+/// let own = process::current().unwrap();
+/// process::register(own, name)?;
+/// assert_eq!(process::whereis(name), Some(own));
+/// assert!(process::register(own, Name::<()>::new("another name")).is_err());
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`RegisterError`]: the name is taken, the process has one, or there is no such process here.
@@ -320,6 +377,20 @@ pub fn register<M: Send + 'static>(pid: Pid, name: Name<M>) -> Result<(), Regist
 
 /// Takes a name from whoever holds it. Anyone may do this.
 ///
+/// ```
+/// use erlang_process::{self as process, Name};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let name = Name::<()>::new("me");
+/// process::register(process::current().unwrap(), name)?;
+/// process::unregister(name)?;
+/// assert_eq!(process::whereis(name), None);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`NotRegistered`] if nobody holds it.
@@ -330,6 +401,12 @@ pub fn unregister(name: impl Into<RegisteredName>) -> Result<(), NotRegistered> 
 }
 
 /// The process that holds the name.
+///
+/// ```
+/// use erlang_process::{self as process, Name};
+///
+/// assert_eq!(process::whereis(Name::<()>::new("nobody")), None);
+/// ```
 ///
 /// Counterpart: `whereis/1`, `process.named` in Gleam.
 #[must_use]

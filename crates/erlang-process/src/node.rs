@@ -108,6 +108,19 @@ impl Default for Node {
 
 impl Node {
     /// A new node without processes.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Name, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Nobody on the other node is found by this name.
+    /// let node = Node::new();
+    /// let name = Name::<()>::new("board");
+    /// node.run(async move { process::register(process::current().unwrap(), name) }).await??;
+    /// assert_eq!(Node::global().whereis(name), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self(Some(Arc::new(Tables::new())))
@@ -211,6 +224,18 @@ impl Node {
 
     /// All processes of this node that are alive, oldest first.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let own = process::current().unwrap();
+    /// assert!(Node::current().processes().contains(&own));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `processes/0`.
     #[must_use]
     pub fn processes(&self) -> Vec<Pid> {
@@ -227,6 +252,20 @@ impl Node {
     }
 
     /// What can be seen of a process of this node from outside; `None` once it is dead.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Status};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let pid = process::spawn(std::future::pending::<()>());
+    /// tokio::task::yield_now().await;
+    /// let info = Node::current().info(pid).unwrap();
+    /// assert_eq!((info.parent, info.status), (process::current(), Status::Waiting));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process_info/1`.
     #[must_use]
@@ -303,6 +342,21 @@ impl Node {
     /// A signal that finds nobody is answered in place of the dead: a monitor with a down, a link with an
     /// exit, an unlink with its acknowledgement, the reason being `noproc`, or `noconnection` when there is
     /// no way to the node. A message is dropped.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason, Node, Signal};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// // What `kill` does.
+    /// let pid = process::spawn_unlinked(std::future::pending::<()>());
+    /// let kill = Signal::Exit { reason: ExitReason::Kill, link: false };
+    /// Node::current().signal(process::current(), pid, kill);
+    /// assert!(!process::is_alive(pid));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn signal(&self, from: Option<Pid>, to: impl Into<Dest>, signal: Signal) {
         let to = to.into();
         if let Err((signal, reason)) = self.route(from, to, signal) {
@@ -428,6 +482,20 @@ impl Node {
     /// The number by which this node knows another one: the same for the same name and creation, which
     /// tells a node from its earlier incarnations.
     ///
+    /// ```
+    /// use erlang_process::Node;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let id = node.node_id("ship@sea", 1)?;
+    /// assert_eq!(node.node_id("ship@sea", 1)?, id);
+    /// // The same ship, started again.
+    /// assert_ne!(node.node_id("ship@sea", 2)?, id);
+    /// assert_eq!(node.node_name(id).unwrap().1, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`TooManyNodes`] once 65,536 are known: what arrives from outside must not fill the memory.
@@ -461,6 +529,23 @@ impl Node {
 
     /// Sends every [`NodeEvent`] to this subject, as long as its process lives.
     ///
+    /// ```
+    /// use erlang_process::{Node, NodeEvent, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let node = Node::current();
+    /// let events = Subject::new()?;
+    /// node.monitor_nodes(events.clone());
+    /// // A carrier says so.
+    /// let id = node.node_id("ship@sea", 1)?;
+    /// node.announce(NodeEvent::Up(id));
+    /// assert_eq!(events.receive_forever().await?, NodeEvent::Up(id));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `net_kernel:monitor_nodes/1`.
     pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) {
         self.tables().listeners.add(subject);
@@ -469,6 +554,26 @@ impl Node {
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as
     /// the carrier brings it, into a message, or gives it back. Messages of types that are not exposed
     /// cannot come from outside.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Reply, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A carrier brings texts; processes with numbers as messages take them.
+    /// let node = Node::new();
+    /// node.expose::<u32>(|body| match body.downcast::<String>() {
+    ///     Ok(text) => text.parse().map_err(|_| text as _),
+    ///     Err(body) => Err(body),
+    /// });
+    /// node.clone().run(async move {
+    ///     let own = erlang_process::spawn_subject(|numbers: Subject<u32>| async move {
+    ///         assert_eq!(numbers.receive_forever().await, Ok(42));
+    ///     });
+    ///     node.inject(own.pid().unwrap(), Box::new("42".to_owned())).unwrap();
+    /// }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn expose<M: Send + 'static>(
         &self,
         convert: impl Fn(Box<dyn Any + Send>) -> Result<M, Box<dyn Any + Send>> + Send + Sync + 'static,

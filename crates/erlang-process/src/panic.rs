@@ -20,6 +20,19 @@ thread_local! {
 /// Without this the program's panic hook runs for every process that panics, before its end is known to
 /// anyone; with backtraces switched on the standard hook takes a tenth of a second. A program that
 /// supervises wants this; a library leaves it to the program. Calling it again changes nothing.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// process::capture_panics();
+/// let reason = process::run(async { panic!("boom") as () }).await.unwrap_err();
+/// let ExitReason::Panic(panic) = reason else { panic!("another reason") };
+/// assert_eq!(panic.message(), "boom");
+/// assert!(panic.location().is_some());
+/// # Ok(())
+/// # }
+/// ```
 pub fn capture_panics() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -40,6 +53,10 @@ pub fn capture_panics() {
 ///
 /// A program that relies on it checks this at its start. The first process that is spawned without it says so in a
 /// warning of the tracing target `erlang_process`.
+///
+/// ```
+/// assert!(erlang_process::isolates_panics(), "remove panic = \"abort\" from the profile");
+/// ```
 #[must_use]
 pub const fn isolates_panics() -> bool {
     cfg!(panic = "unwind")

@@ -82,6 +82,23 @@ pub fn send_exit_with_priority(alias: Reference, reason: ExitReason) {
 /// It changes nothing for the other process. If there is a link already, it is made one with priority, and by
 /// [`link`](crate::link()) one without.
 ///
+/// ```
+/// use erlang_process::{self as process, ExitReason, Selector};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::trap_exits(true)?;
+/// let child = process::spawn_unlinked(std::future::pending::<()>());
+/// process::link_with_priority(child)?;
+/// process::kill(child);
+/// // Comes before whatever else waits.
+/// let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await?;
+/// assert_eq!(exit.reason, ExitReason::Killed);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`link`](crate::link()).
@@ -92,6 +109,19 @@ pub fn link_with_priority(pid: crate::Pid) -> Result<(), LinkError> {
 }
 
 /// Monitors, see [`monitor`](crate::monitor()); the [`Down`](crate::Down) will be a priority message.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let worker = process::spawn_unlinked(async {});
+/// let monitor = process::monitor_with_priority(worker)?;
+/// assert_eq!(monitor.down().await?.reason, ExitReason::Normal);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -31,6 +31,19 @@ use crate::{
 
 /// The calling process; `None` outside any process.
 ///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// assert!(process::current().is_some());
+/// let in_a_task = tokio::spawn(async { process::current() }).await?;
+/// assert_eq!(in_a_task, None);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `self/0`.
 #[must_use]
 pub fn current() -> Option<Pid> {
@@ -39,6 +52,20 @@ pub fn current() -> Option<Pid> {
 
 /// Whether this process lives: false as soon as a reason for its end is decided. A process to which the
 /// caller has sent an untrappable exit is not alive when that call returns.
+///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let pid = process::spawn_unlinked(std::future::pending::<()>());
+/// assert!(process::is_alive(pid));
+/// process::kill(pid);
+/// assert!(!process::is_alive(pid));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: `is_process_alive/1`, `process.is_alive` in Gleam.
 #[must_use]
@@ -50,6 +77,20 @@ pub fn is_alive(pid: Pid) -> bool {
 ///
 /// The stack is unwound, so that everything on it is dropped, but no panic is reported. Outside any process
 /// this is a panic like any other. With `panic = "abort"` it ends the program.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// fn parse(text: &str) -> u32 {
+///     text.parse().unwrap_or_else(|error| process::exit(ExitReason::error(error)))
+/// }
+///
+/// let reason = process::run(async { parse("seven") }).await;
+/// assert_eq!(reason, Err(ExitReason::error("invalid digit found in string")));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Panics
 ///
@@ -76,6 +117,19 @@ pub fn exit(reason: ExitReason) -> ! {
 /// Nothing happens if the process is dead. A process on this node is no longer [alive](is_alive) when this
 /// returns, even while it is still being dropped. A process that so ends itself does not return from here.
 ///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let (pid, monitor) = process::spawn_monitor(std::future::pending::<()>())?;
+/// process::send_exit(pid, ExitReason::Shutdown);
+/// assert_eq!(monitor.down().await?.reason, ExitReason::Shutdown);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Signals
 ///
 /// The receiver ends at its next await point; code that never awaits cannot be stopped.
@@ -95,6 +149,19 @@ pub(crate) fn leave_if_ended(pid: Pid) {
 
 /// Ends a process with [`Killed`](ExitReason::Killed), whether it traps exits or not.
 ///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let (pid, monitor) = process::spawn_monitor(std::future::pending::<()>())?;
+/// process::kill(pid);
+/// assert_eq!(monitor.down().await?.reason, ExitReason::Killed);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `exit(Pid, kill)`, `process.kill` in Gleam.
 pub fn kill(pid: Pid) {
     send_exit(pid, ExitReason::Kill);
@@ -105,6 +172,21 @@ pub fn kill(pid: Pid) {
 ///
 /// The setting counts at the moment at which a signal comes. A message that came by it stays when trapping
 /// is switched off.
+///
+/// ```
+/// use erlang_process::{self as process, Selector};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::trap_exits(true)?;
+/// let child = process::spawn(async { Err::<(), _>("no luck") });
+/// // Without trapping, this process would have ended with its child.
+/// let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await?;
+/// assert_eq!((exit.pid, exit.reason.to_string()), (child, "no luck".to_owned()));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -117,6 +199,19 @@ pub fn trap_exits(trap: bool) -> Result<bool, NotAProcess> {
 }
 
 /// Says what the calling process is, for those who look at it with [`Node::info`].
+///
+/// ```
+/// use erlang_process::{self as process, Node};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::set_label("order 4711")?;
+/// let info = Node::current().info(process::current().unwrap()).unwrap();
+/// assert_eq!(info.label.as_deref(), Some("order 4711"));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -133,6 +228,19 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 
 /// Does this when the calling process has ended, however it ends, and everyone was told: for reports, which nobody should
 /// wait for. It runs outside any process; if it panics, nothing else happens.
+///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (tell, told) = tokio::sync::oneshot::channel();
+/// process::run(async {
+///     process::after_exit(move || drop(tell.send("it is over")))
+/// }).await??;
+/// assert_eq!(told.await?, "it is over");
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -231,6 +339,18 @@ impl Drop for KillOnDrop<'_> {
 /// the process owned is released. [`NoProc`](ExitReason::NoProc) if there is no such process.
 ///
 /// Inside a process, a [monitor](crate::monitor()) says the same and more.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pid = process::spawn(async {});
+/// // However it ended, nothing of it is there any more. Who comes too late for the reason gets `noproc`.
+/// let reason = process::join(pid).await;
+/// assert!(matches!(reason, ExitReason::Normal | ExitReason::NoProc));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Cancel safety
 ///

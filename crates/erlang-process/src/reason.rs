@@ -22,6 +22,19 @@ pub type SharedError = Arc<dyn Error + Send + Sync>;
 /// Two reasons are equal when they are of one kind and say the same; errors are compared by what they
 /// print, as nothing else of them can be compared.
 ///
+/// ```
+/// use erlang_process::ExitReason;
+///
+/// fn needs_attention(reason: &ExitReason) -> bool {
+///     match reason {
+///         ExitReason::Panic(panic) => panic.message() != "boom",
+///         other => !other.is_orderly(),
+///     }
+/// }
+/// assert!(needs_attention(&ExitReason::error("disk full")));
+/// assert!(!needs_attention(&ExitReason::Shutdown));
+/// ```
+///
 /// Counterpart: the exit reason term in Erlang, `ExitReason` in Gleam.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -69,6 +82,13 @@ impl ExitReason {
     }
 
     /// [`ShutdownWith`](Self::ShutdownWith) an error, or a text.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    ///
+    /// let reason = ExitReason::shutdown_with("the user has left");
+    /// assert!(reason.is_shutdown() && reason.is_orderly());
+    /// ```
     pub fn shutdown_with(detail: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::ShutdownWith(detail.into().into())
     }
@@ -81,6 +101,14 @@ impl ExitReason {
 
     /// Whether a process that ends so has ended as it should: `Normal` or any shutdown. A transient child
     /// is not restarted then, and no crash is reported.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    ///
+    /// assert!(ExitReason::Normal.is_orderly());
+    /// assert!(ExitReason::Shutdown.is_orderly());
+    /// assert!(!ExitReason::Killed.is_orderly());
+    /// ```
     #[must_use]
     pub fn is_orderly(&self) -> bool {
         matches!(self, Self::Normal) || self.is_shutdown()

@@ -300,6 +300,21 @@ impl Drop for Search {
 /// A process that does this leaves whoever waits for its answer without one. It is for tests, and for
 /// starting anew.
 ///
+/// ```
+/// use erlang_process::{self as process, ReceiveError, Subject};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let subject = Subject::new()?;
+/// subject.send("old news");
+/// process::flush_messages();
+/// assert_eq!(subject.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `process.flush_messages` in Gleam.
 pub fn flush_messages() {
     drop(drain(&mut Anything));

@@ -5,21 +5,30 @@ use std::time::Duration;
 pub(crate) use tokio::runtime::{Handle, Id};
 pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Hands a future to the runtime that the caller runs on.
-pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+/// Hands a future to the runtime that the caller runs on. The name is made only where tokio-console can show it.
+pub(crate) fn spawn(name: impl FnOnce() -> String, future: impl Future<Output = ()> + Send + 'static) {
     #[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
     let Err(future) = crate::simulate::take_over(future) else { return };
-    drop(tokio::spawn(future));
+    #[cfg(all(feature = "tokio-console", tokio_unstable))]
+    drop(tokio::task::Builder::new().name(&name()).spawn(future));
+    #[cfg(not(all(feature = "tokio-console", tokio_unstable)))]
+    drop((tokio::spawn(future), name));
 }
 
 /// Hands a future that stays on this thread to the tokio `LocalSet` that the caller runs on.
-pub(crate) fn spawn_local(future: impl Future<Output = ()> + 'static) {
-    drop(tokio::task::spawn_local(future));
+pub(crate) fn spawn_local(name: impl FnOnce() -> String, future: impl Future<Output = ()> + 'static) {
+    #[cfg(all(feature = "tokio-console", tokio_unstable))]
+    drop(tokio::task::Builder::new().name(&name()).spawn_local(future));
+    #[cfg(not(all(feature = "tokio-console", tokio_unstable)))]
+    drop((tokio::task::spawn_local(future), name));
 }
 
 /// Runs something on a thread that it may block, of the runtime that the caller runs on.
-pub(crate) fn spawn_blocking(work: impl FnOnce() + Send + 'static) {
-    drop(tokio::task::spawn_blocking(work));
+pub(crate) fn spawn_blocking(name: impl FnOnce() -> String, work: impl FnOnce() + Send + 'static) {
+    #[cfg(all(feature = "tokio-console", tokio_unstable))]
+    drop(tokio::task::Builder::new().name(&name()).spawn_blocking(work));
+    #[cfg(not(all(feature = "tokio-console", tokio_unstable)))]
+    drop((tokio::task::spawn_blocking(work), name));
 }
 
 /// A moment of real time.

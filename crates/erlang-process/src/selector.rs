@@ -137,6 +137,24 @@ impl<T: 'static> Selector<T> {
     /// With a subject of another process, or one that is [mapped](Subject::map), no process can receive: the
     /// receive says so.
     ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (numbers, words) = (Subject::<u32>::new()?, Subject::<&str>::new()?);
+    /// let mut either = Selector::new()
+    ///     .select(&numbers, |number| number.to_string())
+    ///     .select(&words, |word| word.to_owned());
+    /// words.send("first");
+    /// numbers.send(2);
+    /// assert_eq!(either.receive_forever().await?, "first");
+    /// assert_eq!(either.receive_forever().await?, "2");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `process.select_map` in Gleam.
     #[must_use]
     pub fn select<M: Send + 'static>(
@@ -165,6 +183,19 @@ impl<T: 'static> Selector<T> {
 
     /// Knows the end of this monitored process.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Selector};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (worker, monitor) = process::spawn_monitor(async {})?;
+    /// let mut ends = Selector::new().select_monitor(monitor, |down| down.pid());
+    /// assert_eq!(ends.receive_forever().await?, Some(worker));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `process.select_specific_monitor` in Gleam.
     #[must_use]
     pub fn select_monitor(mut self, monitor: Monitor, map: impl FnMut(Down) -> T + Send + 'static) -> Self {
@@ -173,6 +204,23 @@ impl<T: 'static> Selector<T> {
     }
 
     /// Knows the end of every monitored process that has no function of its own.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// for _ in 0..3 {
+    ///     process::spawn_monitor(async {})?;
+    /// }
+    /// let mut ends = Selector::new().select_monitors(|down| down.reason);
+    /// for _ in 0..3 {
+    ///     assert!(ends.receive_forever().await?.is_orderly());
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process.select_monitors` in Gleam.
     #[must_use]
@@ -183,6 +231,20 @@ impl<T: 'static> Selector<T> {
 
     /// Knows the exits that the process [traps](crate::trap_exits), of every process that has no function of
     /// its own.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// process::trap_exits(true)?;
+    /// let child = process::spawn(async {});
+    /// let mut exits = Selector::new().select_trapped_exits(|exit| exit.pid);
+    /// assert_eq!(exits.receive_forever().await?, child);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process.select_trapped_exits` in Gleam.
     #[must_use]
@@ -217,6 +279,21 @@ impl<T: 'static> Selector<T> {
     /// [`Subject::to_pid`] or as [`Signal::Message`](crate::Signal::Message): what protocols that are spoken to any process, such as
     /// system messages, are made of.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// // Whoever knows the pid can send, and nobody knows whether the process understands it.
+    /// let own = process::current().unwrap();
+    /// Subject::to_pid(own).unwrap().send(7_u32);
+    /// let mut numbers = Selector::new().select_raw(|number: u32| number);
+    /// assert_eq!(numbers.receive_forever().await?, 7);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `process.select_record` in Gleam.
     #[must_use]
     pub fn select_raw<M: 'static>(mut self, map: impl FnMut(M) -> T + Send + 'static) -> Self {
@@ -225,6 +302,25 @@ impl<T: 'static> Selector<T> {
     }
 
     /// Knows every message that nothing else in the selector knows.
+    ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (known, unknown) = (Subject::<u32>::new()?, Subject::<&str>::new()?);
+    /// let mut numbers = Selector::new().select(&known, Some).select_other(|other| {
+    ///     println!("dropped {other}");
+    ///     None
+    /// });
+    /// unknown.send("noise");
+    /// known.send(7);
+    /// assert_eq!(numbers.receive_forever().await?, None);
+    /// assert_eq!(numbers.receive_forever().await?, Some(7));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process.select_other` in Gleam.
     #[must_use]
@@ -274,6 +370,20 @@ impl<T: 'static> Selector<T> {
 
     /// The same selector, with what it makes turned into something else.
     ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let numbers = Subject::new()?;
+    /// let mut texts = Selector::new().select(&numbers, |n: u32| n).map(|n| format!("number {n}"));
+    /// numbers.send(7);
+    /// assert_eq!(texts.receive_forever().await?, "number 7");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `process.map_selector` in Gleam.
     #[must_use]
     pub fn map<U: 'static>(self, map: impl Fn(T) -> U + Send + Sync + 'static) -> Selector<U> {
@@ -299,6 +409,21 @@ impl<T: 'static> Selector<T> {
 
     /// Both selectors in one. Where both know a message, the other one's function is used.
     ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (left, right) = (Subject::<u32>::new()?, Subject::<u32>::new()?);
+    /// let mut both = Selector::new().select(&left, |n| n).merge(Selector::new().select(&right, |n| n));
+    /// right.send(1);
+    /// left.send(2);
+    /// assert_eq!((both.receive_forever().await?, both.receive_forever().await?), (1, 2));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `process.merge_selector` in Gleam.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
@@ -318,6 +443,20 @@ impl<T: 'static> Selector<T> {
     ///
     /// With a timeout of zero it takes one that is already there. The time counts from the first poll and is
     /// not extended by other messages.
+    ///
+    /// ```
+    /// use erlang_process::{ReceiveError, Selector, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let numbers = Subject::<u32>::new()?;
+    /// let mut selector = Selector::new().select(&numbers, |n| n);
+    /// assert_eq!(selector.receive(Duration::from_secs(1)).await, Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -75,6 +75,21 @@ pub(crate) fn take_over<F: Future<Output = ()> + Send + 'static>(task: F) -> Res
 ///
 /// The program gets the chance that the schedule is drawn from, for what it leaves to chance itself.
 ///
+/// ```
+/// use erlang_process::{self as process, Subject, simulate};
+///
+/// // One schedule, the one of this seed: to look at what has failed.
+/// let first = simulate::once(7, |_| async {
+///     let subject = Subject::new().unwrap();
+///     for n in [1, 2] {
+///         let subject = subject.clone();
+///         process::spawn(async move { subject.send(n) });
+///     }
+///     subject.receive_forever().await.unwrap()
+/// });
+/// assert!(first == 1 || first == 2);
+/// ```
+///
 /// # Panics
 ///
 /// If the program panics or is ended, with the reason; inside a tokio runtime.

@@ -10,7 +10,7 @@ use crate::{
     blocking,
     bound::Bound,
     cell::{AnyQueue, Birth, Cell, Link, Links, Monitored, OwnCell, Process, Relations, Watcher},
-    info::initial_call,
+    info::{initial_call, task_name},
     life::LifeEvent,
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
@@ -56,6 +56,19 @@ where
 
 /// Spawns a process that is not linked to the calling one. Returns at once.
 ///
+/// ```
+/// use erlang_process as process;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// // Its end is nobody's business.
+/// let pid = process::spawn_unlinked(async { Err::<(), _>("no luck") });
+/// process::join(pid).await;
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// Outside a tokio runtime.
@@ -71,6 +84,18 @@ where
 /// Spawns a process that the calling one monitors and is not linked to. Returns at once.
 ///
 /// The monitor is there before the process runs: it always tells the true reason, never `noproc`.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let (_pid, monitor) = process::spawn_monitor(async { Err::<(), _>("no luck") })?;
+/// assert_eq!(monitor.down().await?.reason, ExitReason::error("no luck"));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -294,6 +319,20 @@ impl Spawn {
 
     /// With a bounded mailbox. Without this a mailbox takes whatever comes.
     ///
+    /// ```
+    /// use erlang_process::{Bound, SendError, Spawn, Subject, WhenFull};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let full = Spawn::new().mailbox(Bound::new(1, WhenFull::Refuse));
+    /// let slow = full.prepare(|_: Subject<u32>| std::future::pending::<()>())?;
+    /// slow.subject().send(1);
+    /// assert_eq!(slow.subject().try_send(2), Err(SendError::Full(2)));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: none in OTP.
     pub fn mailbox(mut self, bound: Bound) -> Self {
         self.bound = Some(bound);
@@ -365,6 +404,24 @@ impl Spawn {
 
     /// Makes the process with everything in place and does not yet run it: others can link to it, monitor it
     /// and send to it. It neither runs nor ends before it is [started](Prepared::start).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let worker = Spawn::new().unlinked().prepare(|jobs: Subject<u32>| async move {
+    ///     assert_eq!(jobs.receive_forever().await, Ok(7));
+    /// })?;
+    /// // It cannot have ended before it is monitored, nor run before it has mail.
+    /// let monitor = worker.monitor()?;
+    /// worker.subject().send(7);
+    /// worker.start();
+    /// assert!(monitor.down().await?.reason.is_orderly());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -521,7 +578,7 @@ where
         F: Send,
     {
         let pid = self.pid();
-        rt::spawn(self.future);
+        rt::spawn(|| task_name(&*self.cell), self.future);
         pid
     }
 
@@ -532,7 +589,7 @@ where
     /// As [`spawn_local`].
     pub fn start_local(self) -> Pid {
         let pid = self.pid();
-        rt::spawn_local(self.future);
+        rt::spawn_local(|| task_name(&*self.cell), self.future);
         pid
     }
 
@@ -553,6 +610,20 @@ where
 
     /// Waits for the end of the process and returns its reason, from any async code and however late: it is
     /// never too late for the true reason, as it is with [`join`](crate::join).
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let worker = Spawn::new().unlinked().prepare(|_: Subject<()>| async {})?;
+    /// let ended = worker.ended();
+    /// worker.start();
+    /// assert_eq!(ended.await, ExitReason::Normal);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///

@@ -30,6 +30,21 @@ use crate::{
 /// [more](Self::new) for other protocols: with a [`Selector`](crate::Selector) it waits on several at once.
 /// The subject of a [`Name`] reaches whoever holds that name.
 ///
+/// ```
+/// use erlang_process::{self as process, Subject};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let answers = Subject::new()?;
+/// let to = answers.clone();
+/// process::spawn(async move { to.send(42) });
+/// assert_eq!(answers.receive(Duration::from_secs(1)).await?, 42);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `Subject` in Gleam; a pid with a tag in every message in Erlang.
 pub struct Subject<M>(Route<M>);
 
@@ -67,6 +82,19 @@ impl<M: Send + 'static> Subject<M> {
     /// process, such as system messages. A process that speaks the protocol receives with
     /// [`Selector::select_raw`](crate::Selector::select_raw); in the mailbox of another the message lies
     /// unread. `None` if there is no such process.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// Subject::to_pid(process::current().unwrap()).unwrap().send("to whom it may concern");
+    /// let mut texts = Selector::new().select_raw(|text: &str| text);
+    /// assert_eq!(texts.receive_forever().await?, "to whom it may concern");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn to_pid(pid: Pid) -> Option<Self> {
         let process = Node::current().find(pid)?;
@@ -91,6 +119,21 @@ impl<M: Send + 'static> Subject<M> {
     /// Messages of one sender to one process arrive in the order in which they were sent, whatever subjects
     /// they go through. Nothing holds between senders.
     ///
+    /// ```
+    /// use erlang_process::Subject;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// subject.send(1);
+    /// subject.send(2);
+    /// assert_eq!(subject.receive_forever().await?, 1);
+    /// assert_eq!(subject.receive_forever().await?, 2);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `!`, `process.send` in Gleam.
     #[inline]
     pub fn send(&self, message: M) {
@@ -99,6 +142,19 @@ impl<M: Send + 'static> Subject<M> {
 
     /// Sends a message, or gives it back if the process is dead or nobody holds the name, or if its mailbox is
     /// [bounded](crate::Bound), full, and refuses what is too much. Never blocks.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, SendError, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let gone = process::spawn_subject(|_: Subject<u32>| async {});
+    /// process::join(gone.pid().unwrap()).await;
+    /// assert_eq!(gone.try_send(7), Err(SendError::Dead(7)));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -148,6 +204,22 @@ impl<M: Send + 'static> Subject<M> {
     /// With a timeout of zero it takes a message that is already there. The time counts from the first poll
     /// and is not extended by other messages.
     ///
+    /// ```
+    /// use erlang_process::{ReceiveError, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// subject.send("one");
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(subject.receive(second).await, Ok("one"));
+    /// assert_eq!(subject.receive(second).await, Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if the subject is another process's;
@@ -163,6 +235,20 @@ impl<M: Send + 'static> Subject<M> {
     }
 
     /// Waits for a message to this subject, however long that takes.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// let to = subject.clone();
+    /// process::spawn(async move { to.send("at last") });
+    /// assert_eq!(subject.receive_forever().await?, "at last");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -256,6 +342,26 @@ impl<M: Send + 'static> Subject<M> {
     /// as a narrower protocol. Cannot be received with.
     ///
     /// The function runs in the sender.
+    ///
+    /// ```
+    /// use erlang_process::Subject;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// enum Message {
+    ///     Ordered(u32),
+    ///     Paid(u32),
+    /// }
+    ///
+    /// // Who gets the mapped one can say nothing but what was paid.
+    /// let shop = Subject::new()?;
+    /// let bank: Subject<u32> = shop.map(Message::Paid);
+    /// bank.send(250);
+    /// assert!(matches!(shop.receive_forever().await?, Message::Paid(250)));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn map<N: Send + 'static>(&self, map: impl Fn(N) -> M + Send + Sync + 'static) -> Subject<N> {
         Subject(Route::Mapped(Arc::new(Mapped { subject: self.clone(), map })))

@@ -54,6 +54,21 @@ impl Timer {
     ///
     /// Anyone may do this.
     ///
+    /// ```
+    /// use erlang_process::{Cancelled, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// let timer = subject.send_after(Duration::from_secs(60), "wake up");
+    /// assert!(matches!(timer.cancel(), Cancelled::Cancelled { .. }));
+    /// assert_eq!(timer.cancel(), Cancelled::TimerNotFound);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `erlang:cancel_timer/1`, `process.cancel_timer` in Gleam.
     pub fn cancel(&self) -> Cancelled {
         match self.clock.cancel(self.id) {
@@ -64,6 +79,20 @@ impl Timer {
 
     /// How long the timer has still to run, an interval to its next tick; `None` if it has fired or was
     /// cancelled, or the process that it was for is dead.
+    ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let timer = Subject::new()?.send_after(Duration::from_secs(60), ());
+    /// tokio::time::sleep(Duration::from_secs(20)).await;
+    /// assert!(timer.remaining().is_some_and(|left| left <= Duration::from_secs(40)));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `erlang:read_timer/1`.
     #[must_use]
@@ -102,6 +131,20 @@ impl<M: Send + 'static> Subject<M> {
     /// Nothing is promised about the order of this message and one that is sent directly, even with a delay
     /// of zero.
     ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// subject.send_after(Duration::from_secs(60), "wake up");
+    /// assert_eq!(subject.receive_forever().await?, "wake up");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
@@ -112,6 +155,23 @@ impl<M: Send + 'static> Subject<M> {
     }
 
     /// Sends a message at this instant, or at once if it is over, unless the [`Timer`] is cancelled.
+    ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// let due = Instant::now() + Duration::from_secs(60);
+    /// subject.send_at(due, "wake up");
+    /// subject.receive_forever().await?;
+    /// assert!(Instant::now() >= due);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -126,6 +186,23 @@ impl<M: Send + 'static> Subject<M> {
 
     /// Sends a message each `period`, the first after one period, until the [`Timer`] is cancelled or the
     /// process has ended. A period of less than a millisecond is taken as one.
+    ///
+    /// ```
+    /// use erlang_process::{MissedTicks, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let ticks = Subject::new()?;
+    /// let timer = ticks.send_interval(Duration::from_secs(1), MissedTicks::Skip, || "tick");
+    /// for _ in 0..3 {
+    ///     assert_eq!(ticks.receive_forever().await?, "tick");
+    /// }
+    /// timer.cancel();
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -148,6 +225,20 @@ impl<M: Send + 'static> Subject<M> {
 
 /// Sends an exit signal to a process after a delay, unless the [`Timer`] is cancelled, see
 /// [`send_exit`](crate::send_exit). The signal comes from the calling process.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # erlang_process::run(async {
+/// let (pid, monitor) = process::spawn_monitor(std::future::pending::<()>())?;
+/// process::exit_after(pid, Duration::from_secs(60), ExitReason::Shutdown);
+/// assert_eq!(monitor.down().await?.reason, ExitReason::Shutdown);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// # Panics
 ///

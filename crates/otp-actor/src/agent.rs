@@ -45,6 +45,17 @@ pub struct Agent<S>(Subject<Request<S>>);
 
 /// Starts an agent, linked with the calling process if there is one. `init` makes the state, in the new process.
 ///
+/// ```
+/// use otp_actor::agent;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let scores = agent::start(|| vec![3, 1, 2]).await?.data;
+/// assert_eq!(scores.get(Duration::from_secs(1), |scores| scores.len()).await?, 3);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`StartError`], as that of an actor.
@@ -65,6 +76,21 @@ pub async fn start<S: Send + 'static>(
 }
 
 /// Starts an agent under a name, by which it is [found](Agent::named) when it was restarted, too.
+///
+/// ```
+/// use erlang_process::Name;
+/// use otp_actor::agent::{self, Agent};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let name = Name::new("scores");
+/// agent::start_named(name, Vec::<u32>::new).await?;
+/// // From anywhere, also after a restart.
+/// let scores = Agent::named(name);
+/// assert_eq!(scores.get(Duration::from_secs(1), |scores| scores.len()).await?, 0);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -120,6 +146,18 @@ impl<S: Send + 'static> Agent<S> {
 
     /// Runs a function on the state, in the agent, and returns what it makes of it.
     ///
+    /// ```
+    /// use otp_actor::agent;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let words = agent::start(|| vec!["otp", "rust"]).await?.data;
+    /// let longest = words.get(Duration::from_secs(1), |words| words.iter().map(|word| word.len()).max());
+    /// assert_eq!(longest.await?, Some(4));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`CallError`]. If the function panics the agent ends, and that is the reason which is told.
@@ -138,6 +176,19 @@ impl<S: Send + 'static> Agent<S> {
     }
 
     /// Runs a function that may change the state, in the agent, and waits until it has.
+    ///
+    /// ```
+    /// use otp_actor::agent;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let second = Duration::from_secs(1);
+    /// let words = agent::start(Vec::new).await?.data;
+    /// words.update(second, |words| words.push("otp")).await?;
+    /// assert_eq!(words.get(second, |words| words.clone()).await?, ["otp"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -158,6 +209,18 @@ impl<S: Send + 'static> Agent<S> {
 
     /// Runs a function that may change the state, in the agent, and returns what it returns.
     ///
+    /// ```
+    /// use otp_actor::agent;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let stack = agent::start(|| vec![1, 2]).await?.data;
+    /// let top = stack.get_and_update(Duration::from_secs(1), |stack| stack.pop()).await?;
+    /// assert_eq!(top, Some(2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`get`](Self::get).
@@ -177,12 +240,37 @@ impl<S: Send + 'static> Agent<S> {
 
     /// Runs a function that may change the state, in the agent, some time; nobody waits.
     ///
+    /// ```
+    /// use otp_actor::agent;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let count = agent::start(|| 0).await?.data;
+    /// count.cast(|count| *count += 1);
+    /// assert_eq!(count.get(Duration::from_secs(1), |count| *count).await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `Agent.cast/2`.
     pub fn cast(&self, update: impl FnOnce(&mut S) + Send + 'static) {
         self.0.send(Request(Box::new(update)));
     }
 
     /// Stops the agent in an orderly way and waits until it has ended.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_actor::agent;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let count = agent::start(|| 0).await?.data;
+    /// count.stop(ExitReason::Normal, Duration::from_secs(1)).await?;
+    /// assert_eq!(count.pid().map(erlang_process::is_alive), Some(false));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -23,6 +23,16 @@ pub(crate) const INIT_TIMEOUT: Duration = Duration::from_secs(1);
 ///
 /// What [`start`](Builder::start) returns is the subject that takes its messages.
 ///
+/// ```
+/// use otp_actor as actor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sum = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start().await?.data;
+/// sum.send(5);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `actor.new` in Gleam.
 pub fn new<S: Send + 'static>(state: S) -> New<State<S>> {
     New { init: State(state), init_timeout: INIT_TIMEOUT }
@@ -69,6 +79,25 @@ impl<I> New<I> {
     /// There is no await inside, so that a kill never leaves a message half done. The function may return
     /// [`Next`](crate::Next), nothing to go on, or a `Result` whose error ends the actor.
     ///
+    /// ```
+    /// use otp_actor::{self as actor, Next};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Returns nothing, and so goes on; a `Next`, which says how; or a `Result`, whose error it ends with.
+    /// fn handle(lines: &mut Vec<String>, line: String) -> Result<Next, std::num::ParseIntError> {
+    ///     if line.parse::<i64>()? < 0 {
+    ///         return Ok(Next::stop());
+    ///     }
+    ///     lines.push(line);
+    ///     Ok(Next::Continue)
+    /// }
+    ///
+    /// let numbers = actor::new(Vec::new()).on_message(handle).start().await?.data;
+    /// numbers.send("7".to_owned());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `handle_call`, `handle_cast` and `handle_info` of `gen_server`, `actor.on_message` in
     /// Gleam.
     pub fn on_message<S, M, N, F>(self, handle: F) -> Builder<I, S, M, FnHandler<F>>
@@ -85,6 +114,25 @@ impl<I> New<I> {
     /// Takes an `async fn` by its path, or an async closure with annotated arguments that captures nothing.
     /// A kill drops it at the await where it stands, and the state with it. While it awaits, no other
     /// message is handled.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_actor as actor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Borrows the state across its awaits. Until it is done the actor handles nothing else.
+    /// async fn handle(pause: &mut Duration, reply: Reply<&'static str>) {
+    ///     tokio::time::sleep(*pause).await;
+    ///     reply.send("rested");
+    /// }
+    ///
+    /// let pause = Duration::from_millis(1);
+    /// let sleeper = actor::new(pause).on_message_async(handle).start().await?.data;
+    /// assert_eq!(sleeper.call(Duration::from_secs(1), |reply| reply).await?, "rested");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_message_async<S, M, F>(self, handle: F) -> Builder<I, S, M, AsyncFnHandler<F>>
     where
         I: Init<S, M>,
@@ -130,6 +178,18 @@ where
     /// given, and that [`start`](Self::start) returns, is then the name's: it stays valid when the actor is
     /// restarted.
     ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_actor as actor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = Name::new("sum");
+    /// actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).named(name).start().await?;
+    /// name.subject().send(5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: the name argument of `gen_server:start_link/4`, `actor.named` in Gleam.
     pub fn named(mut self, name: Name<M>) -> Self {
         self.name = Some(name);
@@ -146,6 +206,22 @@ where
 
     /// Describes the state to those who ask for the actor's status, see
     /// [`get_status`](otp_system::get_status), and in its crash report.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let names = actor::new(vec!["Joe", "Mike"])
+    ///     .on_message(|names: &mut Vec<_>, name: &'static str| names.push(name))
+    ///     .describe(|names| format!("{} names", names.len()))
+    ///     .start()
+    ///     .await?;
+    /// let status = otp_system::get_status(names.pid, Duration::from_secs(1)).await?;
+    /// assert!(format!("{status:?}").contains("2 names"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `format_status/1` of `gen_server`.
     pub fn describe(mut self, describe: impl Fn(&S) -> String + Send + Sync + 'static) -> Self {
@@ -177,6 +253,22 @@ where
     /// function panics or exits, its reason takes the place of the first.
     /// It can be called again, because an actor that is supervised is started again.
     ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_actor as actor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let log = actor::new(Vec::new())
+    ///     .on_message(|lines: &mut Vec<String>, line: String| lines.push(line))
+    ///     .on_terminate(|lines, reason| println!("{reason}: {} lines to be written", lines.len()))
+    ///     .start()
+    ///     .await?;
+    /// actor::stop(log.pid, ExitReason::Shutdown, Duration::from_secs(1)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `terminate/2` of `gen_server`.
     pub fn on_terminate(mut self, function: impl Fn(&mut S, &ExitReason) + Send + Sync + 'static) -> Self {
         self.callbacks_mut().terminate = Some(terminate(move |state, reason| {
@@ -206,6 +298,20 @@ where
     }
 
     /// Starts the actor, linked with the calling process if there is one, and waits until it is initialised.
+    ///
+    /// ```
+    /// use otp_actor::{self as actor, StartError};
+    /// use erlang_process::Name;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = Name::new("only one");
+    /// let sum = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).named(name);
+    /// let first = sum.clone().start().await?;
+    /// let Err(StartError::AlreadyStarted(holder)) = sum.start().await else { panic!("two of them") };
+    /// assert_eq!(holder, first.pid);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -250,6 +356,22 @@ where
 
     /// As [`start_unlinked`](Self::start_unlinked), monitored by the calling process from the beginning: the monitor
     /// always tells the true reason. Of a failed start it tells nothing.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason};
+    /// use otp_actor::{self as actor, Next};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let reason = process::run(async {
+    ///     let brief = actor::new(()).on_message(|(): &mut (), (): ()| Next::stop());
+    ///     let (started, monitor) = brief.start_monitored().await?;
+    ///     started.data.send(());
+    ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(monitor.down().await?.reason)
+    /// });
+    /// assert_eq!(reason.await?.unwrap(), ExitReason::Normal);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -28,6 +28,22 @@ pub(crate) struct Ready<S, M> {
 impl<S, M> Initialised<S, M, ()> {
     /// An actor with this state, that takes messages to its own subject, and whose starter gets nothing.
     ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use otp_actor::{self as actor, Initialised, StartError};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let init = async |_: Subject<u32>| Ok::<_, StartError>(Initialised::new(Vec::new()).returning("ready"));
+    /// let started = actor::with_initialiser(Duration::from_secs(1), init)
+    ///     .on_message(|seen: &mut Vec<u32>, n: u32| seen.push(n))
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(started.data, "ready");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `{ok, State}`, `actor.initialised` in Gleam.
     pub fn new(state: S) -> Self {
         Self { ready: Some(Ready { state, selector: None, action: Action::None }), data: Some(()) }
@@ -46,6 +62,31 @@ impl<S, M> Initialised<S, M, ()> {
 impl<S, M, D> Initialised<S, M, D> {
     /// Takes messages by this selector instead of by the actor's own subject alone. What it does not select
     /// is dropped with a warning, messages to the own subject included.
+    ///
+    /// ```
+    /// use erlang_process::{NotAProcess, Selector, Subject};
+    /// use otp_actor::{self as actor, Initialised};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Two ways in: its own subject, and one that takes texts.
+    /// let init = async |own: Subject<usize>| {
+    ///     let texts = Subject::<&str>::new()?;
+    ///     let both = Selector::new().select(&own, |n| n).select(&texts, |text| text.len());
+    ///     Ok::<_, NotAProcess>(Initialised::new(0).selecting(both).returning((own, texts)))
+    /// };
+    /// let started = actor::with_initialiser(Duration::from_secs(1), init)
+    ///     .on_message(|sum: &mut usize, n: usize| *sum += n)
+    ///     .start()
+    ///     .await?;
+    /// let (numbers, texts) = started.data;
+    /// numbers.send(5);
+    /// texts.send("three");
+    /// let sum = otp_system::get_state(started.pid, Duration::from_secs(1), |sum: &usize| *sum).await?;
+    /// assert_eq!(sum, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `actor.selecting` in Gleam.
     pub fn selecting(mut self, selector: Selector<M>) -> Self {

@@ -66,6 +66,19 @@ where
 ///
 /// For a group whose messages can be cloned there is [`Groups::send`](erlang_process::Groups::send).
 ///
+/// ```
+/// use otp_actor as actor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut shards = Vec::new();
+/// for _ in 0..2 {
+///     shards.push(actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start().await?.data);
+/// }
+/// assert_eq!(actor::abcast(shards, || 7), 2);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `gen_server:abcast/3`.
 pub fn abcast<M: Send + 'static>(
     targets: impl IntoIterator<Item = Subject<M>>,

@@ -24,6 +24,17 @@ pub enum Next {
 impl Next {
     /// End normally.
     ///
+    /// ```
+    /// use otp_actor::{self as actor, Next};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let brief = actor::new(()).on_message(|(): &mut (), (): ()| Next::stop()).start().await?;
+    /// brief.data.send(());
+    /// erlang_process::join(brief.pid).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `{stop, normal, State}`, `actor.stop` in Gleam.
     #[must_use]
     pub fn stop() -> Self {
@@ -31,6 +42,19 @@ impl Next {
     }
 
     /// End with an error, or a text, as the reason.
+    ///
+    /// ```
+    /// use otp_actor::Next;
+    ///
+    /// fn handle(stock: &mut u32, sold: u32) -> Next {
+    ///     match stock.checked_sub(sold) {
+    ///         Some(left) => *stock = left,
+    ///         None => return Next::stop_abnormal("sold what is not there"),
+    ///     }
+    ///     Next::Continue
+    /// }
+    /// assert!(matches!(handle(&mut 1, 2), Next::Stop(_)));
+    /// ```
     ///
     /// Counterpart: `{stop, Reason, State}`, `actor.stop_abnormal` in Gleam.
     pub fn stop_abnormal(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -45,21 +69,82 @@ impl Next {
     }
 
     /// Go on with this message, before any that waits in the mailbox, see [`Step::continue_with`].
+    ///
+    /// ```
+    /// use otp_actor::{Next, Step};
+    ///
+    /// enum Message {
+    ///     Load,
+    ///     Index,
+    /// }
+    ///
+    /// fn handle(_: &mut (), message: Message) -> Step<Message> {
+    ///     match message {
+    ///         // The index is made before anything that waits in the mailbox.
+    ///         Message::Load => Next::Continue.continue_with(Message::Index),
+    ///         Message::Index => Next::Continue.into(),
+    ///     }
+    /// }
+    /// ```
     pub fn continue_with<M>(self, message: M) -> Step<M> {
         Step::from(self).continue_with(message)
     }
 
     /// Handle this message if no other comes for so long, see [`Step::idle_timeout`].
+    ///
+    /// ```
+    /// use otp_actor::{Next, Step};
+    /// use std::time::Duration;
+    ///
+    /// enum Message {
+    ///     Work,
+    ///     NothingToDo,
+    /// }
+    ///
+    /// fn handle(_: &mut (), message: Message) -> Step<Message> {
+    ///     match message {
+    ///         Message::Work => Next::Continue.idle_timeout(Duration::from_secs(60), Message::NothingToDo),
+    ///         Message::NothingToDo => Next::stop().into(),
+    ///     }
+    /// }
+    /// ```
     pub fn idle_timeout<M>(self, after: Duration, message: M) -> Step<M> {
         Step::from(self).idle_timeout(after, message)
     }
 
     /// Handle this message if no other has come by then, see [`Step::timeout`].
+    ///
+    /// ```
+    /// use otp_actor::{Next, Step};
+    /// use std::time::Duration;
+    ///
+    /// enum Message {
+    ///     Connect,
+    ///     TooLate,
+    /// }
+    ///
+    /// fn handle(_: &mut (), message: Message) -> Step<Message> {
+    ///     match message {
+    ///         Message::Connect => Next::Continue.timeout(Duration::from_secs(5), Message::TooLate),
+    ///         Message::TooLate => Next::stop_abnormal("no connection").into(),
+    ///     }
+    /// }
+    /// ```
     pub fn timeout<M>(self, after: Duration, message: M) -> Step<M> {
         Step::from(self).timeout(after, message)
     }
 
     /// Reply when the actor has terminated, see [`Step::replying`].
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_actor::{Next, Step};
+    ///
+    /// // Whoever asked it to close hears back when `on_terminate` has run.
+    /// fn handle(_: &mut (), close: Reply<&'static str>) -> Step<Reply<&'static str>> {
+    ///     Next::stop().replying(close, "closed")
+    /// }
+    /// ```
     pub fn replying<M, R: Send + 'static>(self, reply: Reply<R>, value: R) -> Step<M> {
         Step::from(self).replying(reply, value)
     }

@@ -67,6 +67,19 @@ enum Answer<R> {
 impl<R> Request<R> {
     /// Waits for the answer, for as long as `timeout`. If it has not come by then, the request is abandoned.
     ///
+    /// ```
+    /// use erlang_process::{CallError, Reply};
+    /// use otp_actor as actor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keeper = actor::new(Vec::new()).on_message(|kept: &mut Vec<_>, reply: Reply<()>| kept.push(reply));
+    /// let request = actor::send_request(&keeper.start().await?.data, |reply| reply);
+    /// assert_eq!(request.receive(Duration::from_millis(1)).await, Err(CallError::Timeout));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`CallError`], as a call.
@@ -81,6 +94,22 @@ impl<R> Request<R> {
     }
 
     /// Waits for the answer, for as long as `timeout`, or gives the request back, to be tried again.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_actor as actor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let echo = actor::new(()).on_message(|(): &mut (), (n, reply): (u32, Reply<u32>)| reply.send(n));
+    /// let request = actor::send_request(&echo.start().await?.data, |reply| (7, reply));
+    /// match request.wait(Duration::from_secs(1)).await {
+    ///     Ok(answer) => assert_eq!(answer, Ok(7)),
+    ///     Err(_request) => println!("not yet: it can be waited for again"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

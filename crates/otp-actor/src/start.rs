@@ -125,6 +125,31 @@ impl<D> InitAck<D> {
 /// that does not trap exits ends with a child that never was. The error is returned when the process is gone
 /// and its name is free.
 ///
+/// ```
+/// use erlang_process::{Reply, Spawn, Subject};
+/// use otp_actor::{InitAck, start_process};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// async fn counter(requests: Subject<Reply<u32>>, ack: InitAck<Subject<Reply<u32>>>) {
+///     // What takes long goes before this: the starter waits.
+///     if ack.ready(requests.clone()).is_err() {
+///         return;
+///     }
+///     let mut count = 0;
+///     while let Ok(reply) = requests.receive_forever().await {
+///         count += 1;
+///         reply.send(count);
+///     }
+/// }
+///
+/// let second = Duration::from_secs(1);
+/// let started = start_process(Spawn::new(), second, counter).await?;
+/// assert_eq!(started.data.call(second, |reply| reply).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`StartError`].

@@ -45,6 +45,21 @@ use otp_actor::{StartError, Started};
 
 /// An application whose supervision tree has this root.
 ///
+/// ```no_run
+/// use otp_supervisor::{Strategy, application, static_supervisor as supervisor, supervision};
+///
+/// async fn serve() {
+///     // Takes connections, for as long as the program runs.
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), application::ApplicationError> {
+///     let start = || supervisor::new(Strategy::OneForOne).add(supervision::process(serve)).start();
+///     // Returns when the tree has stopped: at a SIGTERM, or because it gave up.
+///     application::new(start).run().await
+/// }
+/// ```
+///
 /// Counterpart: `start/2` of the behaviour `application`.
 pub fn new<D, F>(start: impl FnOnce() -> F + Send + 'static) -> Application
 where
@@ -74,6 +89,16 @@ type Running = Pin<Box<dyn Future<Output = Result<(), SharedError>> + Send>>;
 impl Application {
     /// What is to be done when the tree runs, before the application counts as started: to open the doors when everybody is
     /// in place, say. Phases run one after the other, in the order in which they are given.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, application, static_supervisor as supervisor};
+    ///
+    /// let tree = || supervisor::new(Strategy::OneForOne).start();
+    /// let program = application::new(tree).start_phase("open the doors", || async {
+    ///     println!("everybody is in place");
+    ///     Ok::<_, std::io::Error>(())
+    /// });
+    /// ```
     ///
     /// Counterpart: `start_phases` of an application, `start_phase/3`.
     pub fn start_phase<E, F>(mut self, name: &'static str, phase: impl FnOnce() -> F + Send + 'static) -> Self

@@ -71,6 +71,18 @@ pub(crate) type Launching = Pin<Box<dyn Future<Output = Result<Pid, StartError>>
 /// | [shutdown](Self::shutdown) | 5 s | as long as it takes |
 /// | [significant](Self::significant) | no | no |
 ///
+/// ```
+/// use otp_supervisor::{Restart, Shutdown, supervision};
+/// use std::time::Duration;
+///
+/// async fn deliver_mail() {}
+///
+/// let mailer = supervision::process(deliver_mail)
+///     .id("mailer")
+///     .restart(Restart::Transient)
+///     .shutdown(Shutdown::After(Duration::from_secs(30)));
+/// ```
+///
 /// Counterpart: `child_spec()` in Erlang, `ChildSpecification` in Gleam.
 #[must_use]
 pub struct ChildSpec<D = ()> {
@@ -109,6 +121,21 @@ where
 }
 
 /// A child that is itself a supervisor, and so gets all the time that it needs to stop its children.
+///
+/// ```
+/// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A tree in a tree.
+/// let pool = || {
+///     let worker = |id| supervision::process(std::future::pending::<()>).id(id);
+///     supervisor::new(Strategy::OneForOne).add(worker("one")).add(worker("two")).start()
+/// };
+/// let tree = supervisor::new(Strategy::RestForOne).add(supervision::supervisor(pool).id("pool")).start().await?;
+/// assert_eq!(tree.data.count_children().await?.supervisors, 1);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Counterpart: `supervision.supervisor` in Gleam.
 pub fn supervisor<D: 'static, F>(start: impl FnMut() -> F + Send + 'static) -> ChildSpec<D>

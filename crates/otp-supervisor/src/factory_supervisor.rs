@@ -55,6 +55,23 @@ use crate::{
 /// A factory of workers that are restarted after a crash, with a clone of the argument that each was first
 /// started with.
 ///
+/// ```
+/// use erlang_process::Reply;
+/// use otp_actor as actor;
+/// use otp_supervisor::factory_supervisor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rooms = factory_supervisor::worker(|name: String| {
+///     let who = |name: &mut String, reply: Reply<String>| reply.send(name.clone());
+///     actor::new(name).on_message(who).start()
+/// });
+/// let rooms = rooms.max_children(100).start().await?.data;
+/// let kitchen = rooms.start_child("kitchen".to_owned()).await?;
+/// assert_eq!(kitchen.data.call(std::time::Duration::from_secs(1), |reply| reply).await?, "kitchen");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `factory_supervisor.worker_child` in Gleam.
 pub fn worker<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Builder<A, D>
 where
@@ -78,6 +95,23 @@ where
 }
 
 /// A factory of workers that are never restarted. The argument is used once and need not be `Clone`.
+///
+/// ```
+/// use otp_actor as actor;
+/// use otp_supervisor::factory_supervisor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // What is not `Clone`, such as a socket, can be handed to children that are never restarted.
+/// struct Socket;
+///
+/// let connections = factory_supervisor::temporary(|socket: Socket| {
+///     actor::new(socket).on_message(|_: &mut Socket, _line: String| ()).start()
+/// });
+/// let connections = connections.start().await?.data;
+/// connections.start_child(Socket).await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Counterpart: children with `restart => temporary`.
 pub fn temporary<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Builder<A, D>
@@ -286,6 +320,21 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
 
     /// Starts a child with this argument.
     ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// let counter = counters.start_child(7).await?;
+    /// counter.data.send(1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SupervisorError`]: the child did not start, in which case nothing of it is kept, or there are as
@@ -327,6 +376,22 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     }
 
     /// Stops a child, and forgets it. A child that is being restarted goes by the pid that it had.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// let counter = counters.start_child(7).await?;
+    /// counters.terminate_child(counter.pid).await?;
+    /// assert_eq!(counters.count_children().await?.active, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

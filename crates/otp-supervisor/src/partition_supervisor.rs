@@ -122,6 +122,16 @@ impl<D: Clone + Send + Sync + 'static> Partitions<D> {
     /// What the copy for this key was started with, as [`nth`](Self::nth) of its hash: the same for the same key, as long as
     /// as many copies are active.
     ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use otp_supervisor::partition_supervisor::Partitions;
+    /// use std::num::NonZeroUsize;
+    ///
+    /// let shards = Partitions::<Subject<u32>>::new(NonZeroUsize::new(4).unwrap());
+    /// // Nobody is there before the supervisor is started.
+    /// assert!(shards.of("joe").is_none());
+    /// ```
+    ///
     /// Counterpart: `{:via, PartitionSupervisor, {name, key}}`.
     #[must_use]
     pub fn of<K: Hash + ?Sized>(&self, key: &K) -> Option<D> {
@@ -301,6 +311,23 @@ impl<D: Clone + Send + Sync + 'static> Supervisor<D> {
 
     /// Lets only the first `partitions` copies share the keys: the others are stopped, or started again. Returns how many there were
     /// before. Keys move to other copies by this.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let supervisor = partition_supervisor::new(&shards, |_| {
+    ///     supervision::worker(|| actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start())
+    /// });
+    /// let supervisor = supervisor.start().await?.data;
+    /// supervisor.resize(2).await?;
+    /// assert_eq!(shards.active(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

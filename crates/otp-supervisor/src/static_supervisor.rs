@@ -48,6 +48,22 @@ use crate::{
 
 /// A supervisor with this strategy and no children yet.
 ///
+/// ```
+/// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tree = supervisor::new(Strategy::RestForOne)
+///     .restart_tolerance(3, Duration::from_secs(5))
+///     .add(supervision::process(std::future::pending::<()>).id("listener"))
+///     .start()
+///     .await?;
+/// assert_eq!(tree.data.count_children().await?.active, 1);
+/// tree.data.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `static_supervisor.new` in Gleam.
 pub fn new(strategy: Strategy) -> Builder {
     Builder {
@@ -114,6 +130,23 @@ impl Builder {
     }
 
     /// Whether the supervisor ends when significant children have ended. Without this, never.
+    ///
+    /// ```
+    /// use otp_supervisor::{AutoShutdown, Restart, Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // The tree is there for one job, and ends with it.
+    /// let job = supervision::process(async || ()).restart(Restart::Transient).significant(true);
+    /// let tree = supervisor::new(Strategy::OneForAll)
+    ///     .auto_shutdown(AutoShutdown::AnySignificant)
+    ///     .add(supervision::process(std::future::pending::<()>).id("helper"))
+    ///     .add(job)
+    ///     .start()
+    ///     .await?;
+    /// erlang_process::join(tree.pid).await;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `auto_shutdown`, `static_supervisor.auto_shutdown` in Gleam.
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
@@ -214,6 +247,18 @@ impl Supervisor {
 
     /// Adds a child at the end and starts it.
     ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tree = supervisor::new(Strategy::OneForOne).start().await?.data;
+    /// let late = supervision::process(std::future::pending::<()>).id("late");
+    /// let started = tree.start_child(late).await?;
+    /// assert!(erlang_process::is_alive(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SupervisorError`]: its id is taken, its rules are refused, or it did not start, in which case it is
@@ -240,6 +285,20 @@ impl Supervisor {
 
     /// Stops a child and keeps its specification, unless it is temporary. A child that is being restarted
     /// no longer is.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = supervision::process(std::future::pending::<()>).id("worker");
+    /// let tree = supervisor::new(Strategy::OneForOne).add(worker).start().await?.data;
+    /// tree.terminate_child("worker").await?;
+    /// // It is known, and can come back.
+    /// assert_eq!(tree.count_children().await?.active, 0);
+    /// assert!(tree.restart_child("worker").await?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -272,6 +331,19 @@ impl Supervisor {
 
     /// Forgets a child that does not run.
     ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = supervision::process(std::future::pending::<()>).id("worker");
+    /// let tree = supervisor::new(Strategy::OneForOne).add(worker).start().await?.data;
+    /// tree.terminate_child("worker").await?;
+    /// tree.delete_child("worker").await?;
+    /// assert!(tree.which_child("worker").await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SupervisorError`]: there is no such child, or it runs or is being restarted; or the supervisor is
@@ -294,6 +366,19 @@ impl Supervisor {
     /// does not have stay, and come last in the start order. A child without an id is known by its place among those that the
     /// builder is given.
     ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tree = supervisor::new(Strategy::OneForOne).start().await?.data;
+    /// // Other rules, for what runs and from here on.
+    /// let worker = supervision::process(std::future::pending::<()>).id("worker");
+    /// tree.code_change(supervisor::new(Strategy::OneForAll).add(worker)).await?;
+    /// assert_eq!(tree.which_children().await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SupervisorError`]: flags or children make no sense, and nothing is changed; or the supervisor is gone.
@@ -309,6 +394,19 @@ impl Supervisor {
 
     /// All children, those that were started last first.
     ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = supervision::process(std::future::pending::<()>).id("worker");
+    /// let tree = supervisor::new(Strategy::OneForOne).add(worker).start().await?.data;
+    /// for child in tree.which_children().await? {
+    ///     println!("{} {:?}, restarted {} times", child.rules.id, child.pid(), child.restarts);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`CallError`] if the supervisor is gone.
@@ -323,6 +421,18 @@ impl Supervisor {
     }
 
     /// One child; `None` if there is none with this id.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = supervision::process(std::future::pending::<()>).id("worker");
+    /// let tree = supervisor::new(Strategy::OneForOne).add(worker).start().await?.data;
+    /// assert!(tree.which_child("worker").await?.is_some_and(|child| child.pid().is_some()));
+    /// assert!(tree.which_child("nobody").await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -354,6 +464,19 @@ impl Supervisor {
 
     /// Stops the children in reverse order, and then the supervisor, with the reason `shutdown`. Returns when
     /// it is gone.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = supervision::process(std::future::pending::<()>).id("worker");
+    /// let tree = supervisor::new(Strategy::OneForOne).add(worker).start().await?;
+    /// // Returns when all have ended.
+    /// tree.data.stop().await?;
+    /// assert!(!erlang_process::is_alive(tree.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -12,6 +12,14 @@ use crate::{
 /// Runs `read` on the state of a process, inside it, and returns what it makes of it. Works while the
 /// process runs and while it is suspended; the message waits its turn in the mailbox.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn how_many(board: erlang_process::Pid) -> Result<usize, otp_system::SystemError> {
+///     otp_system::get_state(board, Duration::from_secs(1), |names: &Vec<String>| names.len()).await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there or does not answer in time, its state is of another type than
@@ -32,6 +40,14 @@ pub async fn get_state<S: 'static, R: Send + 'static>(
 
 /// Replaces the state of a process by what `replace` makes of it, inside it.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn double(counter: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::replace_state(counter, Duration::from_secs(1), |count: &u64| count * 2).await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// As [`get_state`]. If `replace` panics the state is what it was.
@@ -51,6 +67,15 @@ pub async fn replace_state<S: 'static>(
 
 /// Asks a process how it is.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn tell(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     println!("{:?}", otp_system::get_status(pid, Duration::from_secs(1)).await?);
+///     Ok(())
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time.
@@ -66,6 +91,18 @@ pub async fn get_status(pid: Pid, timeout: Duration) -> Result<StatusInfo, Syste
 
 /// Makes a process stop taking messages other than system messages. They wait until it is [resumed](resume).
 /// Suspending twice is the same as once.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// // What is sent to it meanwhile waits in its mailbox.
+/// async fn while_it_rests(pid: erlang_process::Pid, work: impl Future<Output = ()>) -> Result<(), otp_system::SystemError> {
+///     let second = Duration::from_secs(1);
+///     otp_system::suspend(pid, second).await?;
+///     work.await;
+///     otp_system::resume(pid, second).await
+/// }
+/// ```
 ///
 /// # Errors
 ///
@@ -99,6 +136,15 @@ pub async fn resume(pid: Pid, timeout: Duration) -> Result<(), SystemError> {
 /// Tells a process to end in an orderly way with this reason, and returns when it has agreed to. Its end can
 /// be awaited with [`join`](erlang_process::join()).
 ///
+/// ```
+/// use erlang_process::ExitReason;
+/// use std::time::Duration;
+///
+/// async fn end(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::terminate(pid, ExitReason::Shutdown, Duration::from_secs(5)).await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time. The request is not taken back.
@@ -117,6 +163,17 @@ pub async fn terminate(pid: Pid, reason: ExitReason, timeout: Duration) -> Resul
 ///
 /// `migrate` gets the old state and the result replaces it. If it returns an error, or panics, the state stays what it
 /// was, and the process goes on with that.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn clear_negative(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     let second = Duration::from_secs(1);
+///     otp_system::suspend(pid, second).await?;
+///     otp_system::change_code(pid, second, |balance: &i64| u64::try_from(*balance).map(|balance| balance as i64)).await?;
+///     otp_system::resume(pid, second).await
+/// }
+/// ```
 ///
 /// # Errors
 ///

@@ -16,6 +16,15 @@ use crate::{
 
 /// Makes each event of a process a tracing event of the target `otp_system::trace`, or stops it.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// // Each event becomes a tracing event of the target `otp_system::trace`.
+/// async fn watch(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::trace(pid, Duration::from_secs(1), true).await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time.
@@ -32,6 +41,20 @@ pub async fn trace(pid: Pid, timeout: Duration, on: bool) -> Result<(), SystemEr
 /// Makes a process keep its last `limit` events; `None`, or zero, makes it keep none. They are also part of its
 /// [status](crate::get_status), and of its crash report.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn last_ten(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     let second = Duration::from_secs(1);
+///     otp_system::log(pid, second, Some(10)).await?;
+///     // ... and when something is odd:
+///     for event in otp_system::logged(pid, second).await? {
+///         println!("{event}");
+///     }
+///     Ok(())
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time.
@@ -46,6 +69,14 @@ pub async fn log(pid: Pid, timeout: Duration, limit: Option<usize>) -> Result<()
 }
 
 /// The events that a process keeps, the oldest first.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn count(pid: erlang_process::Pid) -> Result<usize, otp_system::SystemError> {
+///     Ok(otp_system::logged(pid, Duration::from_secs(1)).await?.len())
+/// }
+/// ```
 ///
 /// # Errors
 ///
@@ -65,6 +96,14 @@ pub async fn logged(pid: Pid, timeout: Duration) -> Result<Vec<LoggedEvent>, Sys
 ///
 /// The process writes as it handles its messages, and so waits for the disk.
 ///
+/// ```
+/// use std::{path::Path, time::Duration};
+///
+/// async fn record(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::log_to_file(pid, Duration::from_secs(1), Some(Path::new("events.log"))).await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time; [`SystemError::OpenFile`].
@@ -81,6 +120,14 @@ pub async fn log_to_file(pid: Pid, timeout: Duration, path: Option<&Path>) -> Re
 
 /// Makes a process count from now on, or no longer.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn begin(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::statistics(pid, Duration::from_secs(1), true).await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time.
@@ -95,6 +142,17 @@ pub async fn statistics(pid: Pid, timeout: Duration, on: bool) -> Result<(), Sys
 }
 
 /// What a process has counted; `None` if it does not count.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn tell(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     if let Some(counted) = otp_system::counted(pid, Duration::from_secs(1)).await? {
+///         println!("{} in, {} out", counted.messages_in, counted.messages_out);
+///     }
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Errors
 ///
@@ -174,6 +232,14 @@ pub async fn remove(
 }
 
 /// Switches everything off: trace, log, file, statistics, and removes what is installed.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn quiet(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::no_debug(pid, Duration::from_secs(1)).await
+/// }
+/// ```
 ///
 /// # Errors
 ///

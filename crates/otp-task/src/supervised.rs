@@ -159,6 +159,19 @@ impl Supervisor {
 
     /// Runs a future in a task under the supervisor that is linked with the calling process as well, and is awaited by it.
     ///
+    /// ```
+    /// use erlang_process as process;
+    /// use otp_task::Supervisor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let answer = tasks.spawn(async { 42 }).await?;
+    /// assert_eq!(answer.await_timeout(Duration::from_secs(1)).await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SupervisorError`]: there are as many tasks as there may be, or the supervisor is gone.
@@ -178,6 +191,19 @@ impl Supervisor {
 
     /// Runs a future in a task under the supervisor, to be awaited by the calling process, which is not linked with it:
     /// it gets the task's failure as an error.
+    ///
+    /// ```
+    /// use otp_task::{AwaitError, Supervisor};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let task = tasks.spawn_unlinked(async { panic!("boom") as u32 }).await?;
+    /// // The caller lives to tell the tale.
+    /// assert!(matches!(task.await_timeout(Duration::from_secs(1)).await, Err(AwaitError::Exited(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -217,6 +243,18 @@ impl Supervisor {
 
     /// Runs a future in a task under the supervisor that nobody awaits: for side effects. It is not restarted.
     ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// // Nobody waits for it; it is stopped in order when the supervisor is.
+    /// let mail = tasks.start_child(async { println!("sent") }).await?;
+    /// erlang_process::join(mail).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
@@ -237,6 +275,18 @@ impl Supervisor {
 
     /// Runs a future in a task under the supervisor that nobody awaits, and again when it has ended, as `restart` says;
     /// each time what `body` makes.
+    ///
+    /// ```
+    /// use otp_supervisor::Restart;
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// // Begun again when it crashes, until it is done.
+    /// tasks.start_child_with(Restart::Transient, || async { println!("sent") }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -264,6 +314,17 @@ impl Supervisor {
     ///
     /// A task that cannot be started, because there are as many as there may be or the supervisor is gone, ends the
     /// consumer as one that is not done in time does by [default](crate::StreamOnTimeout::Exit).
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let mut lengths = tasks.async_stream(["one", "three"], |word| async move { word.len() });
+    /// assert_eq!(lengths.next().await, Some(Ok(3)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `Task.Supervisor.async_stream/4` in Elixir.
     pub fn async_stream<I, F, W>(
@@ -304,6 +365,19 @@ impl Supervisor {
     }
 
     /// The processes of all tasks, those that were started last first.
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let pid = tasks.start_child(std::future::pending::<()>()).await?;
+    /// assert_eq!(tasks.children().await?, [pid]);
+    /// tasks.terminate_child(pid).await?;
+    /// assert_eq!(tasks.children().await?, []);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -99,6 +99,15 @@ impl<T: Send + 'static> Task<T> {
 
     /// Waits for the value, however long that takes.
     ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(task::spawn(async { 42 }).await_forever().await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`await_timeout`](Self::await_timeout), without the timeout.
@@ -307,6 +316,16 @@ impl<T: Send + 'static> Task<T> {
     /// Kills the task and waits until it has ended. As [`shutdown`](Self::shutdown), without patience: `None` if it
     /// ended by being killed.
     ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let endless = task::spawn(std::future::pending::<()>());
+    /// assert_eq!(endless.brutal_kill().await, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`shutdown`](Self::shutdown).
@@ -357,6 +376,17 @@ impl<T: Send + 'static> Task<T> {
     }
 
     /// Lets the task go on by itself: no link, and what it brings is dropped. Its outcome, if it was there already.
+    ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // It goes on, whatever becomes of the one who spawned it.
+    /// let sending = task::spawn(async { println!("sent") });
+    /// assert_eq!(sending.ignore(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

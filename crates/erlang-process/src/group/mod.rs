@@ -130,6 +130,20 @@ where
     /// may do this. The membership is that process's, also where the subject is that of a name, which may
     /// have another holder later.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let workers = Groups::<&str, u32>::new();
+    /// let jobs = Subject::new()?;
+    /// workers.join("idle", &jobs)?;
+    /// assert_eq!(workers.members("idle"), [process::current().unwrap()]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`JoinError::NoProc`] if the process is dead, or nobody holds the subject's name;
@@ -172,6 +186,21 @@ where
     }
 
     /// Ends one membership of a process in a group, that with the subject that joined last. Anyone may do this.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let workers = Groups::<&str, u32>::new();
+    /// let own = process::current().unwrap();
+    /// workers.join("idle", &Subject::new()?)?;
+    /// workers.leave("idle", own)?;
+    /// assert!(workers.leave("idle", own).is_err());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -238,6 +267,24 @@ where
 
     /// The members of a group as the subjects that have joined, in the order in which they did: for those who
     /// choose one among them, or call each.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let workers = Groups::<&str, u32>::new();
+    /// let jobs = Subject::new()?;
+    /// workers.join("idle", &jobs)?;
+    /// // One of them, where `send` would take all.
+    /// if let Some(worker) = workers.subjects("idle").first() {
+    ///     worker.send(7);
+    /// }
+    /// assert_eq!(jobs.receive_forever().await?, 7);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn subjects<Q>(&self, group: &Q) -> Vec<Subject<M>>
     where
@@ -249,6 +296,22 @@ where
 
     /// Sends a message to all members of a group, once for each membership. Returns how many took it. Never
     /// blocks, never fails.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let topics = Groups::<&str, &str>::new();
+    /// let news = Subject::new()?;
+    /// topics.join("rust", &news)?;
+    /// assert_eq!(topics.send("rust", "a release"), 1);
+    /// assert_eq!(topics.send("cobol", "a release"), 0);
+    /// assert_eq!(news.receive_forever().await?, "a release");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Ordering
     ///
@@ -313,6 +376,22 @@ where
 
     /// Subscribes the calling process to everything that happens to one group from now on, whether it exists or
     /// not, and returns its members as they are now. Otherwise as [`monitor_scope`](Self::monitor_scope).
+    ///
+    /// ```
+    /// use erlang_process::{GroupEvent, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms = Groups::<&str, ()>::new();
+    /// let (monitor, members) = rooms.monitor("kitchen")?;
+    /// assert!(members.is_empty());
+    /// rooms.join("kitchen", &Subject::new()?)?;
+    /// assert!(matches!(monitor.events().receive_forever().await?, GroupEvent::Joined { .. }));
+    /// rooms.demonitor(monitor);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// Keeps a future until the model takes it.
-pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(_: impl FnOnce() -> String, future: impl Future<Output = ()> + Send + 'static) {
     SPAWNED.with(|spawned| spawned.borrow_mut().push(Task::new(future)));
 }
 

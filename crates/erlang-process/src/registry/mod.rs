@@ -182,6 +182,19 @@ where
 
     /// Registers the calling process under a key.
     ///
+    /// ```
+    /// use erlang_process::{Registry, RegistryError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let sessions: Registry<u64, &str> = Registry::unique();
+    /// sessions.register(7, "Joe")?;
+    /// assert!(matches!(sessions.register(7, "Mike"), Err(RegistryError::AlreadyRegistered { .. })));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RegistryError::AlreadyRegistered`] if a process holds the key, be it the calling one; never if that
@@ -199,6 +212,20 @@ where
     }
 
     /// Who holds the key, and with which value.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let sessions: Registry<u64, &str> = Registry::unique();
+    /// sessions.register(7, "Joe")?;
+    /// assert_eq!(sessions.lookup(&7), Some((process::current().unwrap(), "Joe")));
+    /// assert_eq!(sessions.lookup(&8), None);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `Registry.lookup/2` in Elixir.
     #[must_use]
@@ -226,6 +253,19 @@ where
 
     /// Changes the value that the calling process has registered under a key; returns the new one and the old
     /// one. If `update` itself changes that value, the one it returns is what stays.
+    ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let visits: Registry<&str, u32> = Registry::unique();
+    /// visits.register("home", 1)?;
+    /// assert_eq!(visits.update_value("home", |visits| visits + 1)?, (2, 1));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -260,6 +300,21 @@ where
     /// or monitored. Like every subject that is not the process's own, it cannot be received with: the holder
     /// receives with the subject that it has registered. A key that is registered with the address of a key
     /// is the address of nobody.
+    ///
+    /// ```
+    /// use erlang_process::{Registry, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms: Registry<&str, Subject<&str>> = Registry::unique();
+    /// let own = Subject::new()?;
+    /// rooms.register("kitchen", own.clone())?;
+    /// rooms.subject("kitchen").send("dinner");
+    /// assert_eq!(own.receive_forever().await?, "dinner");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `{:via, Registry, {registry, key}}` in Elixir.
     #[must_use]
@@ -313,6 +368,20 @@ where
     /// Takes the calling process's entries under a key away. Returns how many there were; entries of other
     /// processes are left alone.
     ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let sessions: Registry<u64, ()> = Registry::unique();
+    /// sessions.register(7, ())?;
+    /// assert_eq!(sessions.unregister(&7), 1);
+    /// assert_eq!(sessions.unregister(&7), 0);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Signals
     ///
     /// If there were any, [listeners](Self::listen) get one [`RegistryEvent::Unregistered`].
@@ -349,6 +418,19 @@ where
     /// The keys that a process holds, in the order in which it registered. A key that it holds more than
     /// once is there more than once.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let files: Registry<&str, ()> = Registry::unique();
+    /// files.register("a.txt", ())?;
+    /// assert_eq!(files.keys(process::current().unwrap()), ["a.txt"]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `Registry.keys/2` in Elixir.
     #[must_use]
     pub fn keys(&self, pid: Pid) -> Vec<K> {
@@ -379,6 +461,20 @@ where
     }
 
     /// The entries under a key that fit, in the order in which they were registered.
+    ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let prices: Registry<&str, u32> = Registry::unique();
+    /// prices.register("tea", 250)?;
+    /// assert_eq!(prices.matching("tea", |_, price| *price < 300).len(), 1);
+    /// assert_eq!(prices.matching("tea", |_, price| *price > 300).len(), 0);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `Registry.match/4` in Elixir.
     #[must_use]
@@ -434,6 +530,21 @@ where
     /// Calls a function with all who hold the key and their values, in the order in which they registered. It
     /// runs in the caller, and is not called if nobody does.
     ///
+    /// ```
+    /// use erlang_process::{Registry, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let topics = Registry::<&str, Subject<&str>>::duplicate();
+    /// let news = Subject::new()?;
+    /// topics.register("rust", news.clone())?;
+    /// topics.dispatch("rust", |readers| readers.iter().for_each(|(_, reader)| reader.send("a release")));
+    /// assert_eq!(news.receive_forever().await?, "a release");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `Registry.dispatch/4` in Elixir.
     pub fn dispatch<Q>(&self, key: &Q, function: impl FnOnce(Vec<(Pid, V)>))
     where
@@ -449,6 +560,21 @@ where
     /// Sends a [`RegistryEvent`] to this subject for everything that is registered and unregistered from now
     /// on, as long as its process lives. Entries that go because their process ends make no event: to hear of
     /// that, monitor the process.
+    ///
+    /// ```
+    /// use erlang_process::{Registry, RegistryEvent, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let sessions: Registry<u64, ()> = Registry::unique();
+    /// let events = Subject::new()?;
+    /// sessions.listen(events.clone());
+    /// sessions.register(7, ())?;
+    /// assert!(matches!(events.receive_forever().await?, RegistryEvent::Registered { key: 7, .. }));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Ordering
     ///

@@ -42,6 +42,14 @@ impl Restart {
     ///
     /// A permanent child has no business ending at all, so each of its ends is reported; of the others the
     /// abnormal ones.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, semantics::ReasonKind};
+    ///
+    /// assert!(Restart::Permanent.deplores(ReasonKind::Normal));
+    /// assert!(!Restart::Transient.deplores(ReasonKind::Normal));
+    /// assert!(Restart::Temporary.deplores(ReasonKind::Other));
+    /// ```
     #[must_use]
     pub fn deplores(self, kind: ReasonKind) -> bool {
         match (self, kind.is_orderly()) {

@@ -165,6 +165,18 @@ where
 {
     /// How many tasks there are at once, at most.
     ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut pages = task::async_stream(["a", "b", "c"], |page| async move { page.len() }).max_concurrency(2);
+    /// while let Some(length) = pages.next().await {
+    ///     assert_eq!(length, Ok(1));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is zero: nothing would ever run.
@@ -177,6 +189,21 @@ where
     }
 
     /// Values come as the tasks are done, whatever the order of their elements.
+    ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Whoever is done first comes first.
+    /// let mut lengths = task::async_stream(["long", "short"], |word| async move { word.len() }).unordered();
+    /// let mut sum = 0;
+    /// while let Some(length) = lengths.next().await {
+    ///     sum += length.map_err(|failed| failed.to_string())?;
+    /// }
+    /// assert_eq!(sum, 9);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: the option `ordered: false`.
     pub fn unordered(mut self) -> Self {
@@ -194,6 +221,19 @@ where
     }
 
     /// What becomes of an element whose task is not done in time.
+    ///
+    /// ```
+    /// use otp_task::{self as task, ElementError, StreamOnTimeout};
+    /// use std::{future, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let mut answers = task::async_stream(["nobody answers"], |_| future::pending::<()>())
+    ///     .timeout(Duration::from_secs(5))
+    ///     .on_timeout(StreamOnTimeout::Kill);
+    /// let failed = answers.next().await.unwrap().unwrap_err();
+    /// assert!(matches!(failed.error, ElementError::Timeout));
+    /// # }
+    /// ```
     ///
     /// Counterpart: the option `:on_timeout`.
     pub fn on_timeout(mut self, on_timeout: StreamOnTimeout) -> Self {
@@ -267,6 +307,18 @@ where
     }
 
     /// Waits for the next item; `None` when all have come.
+    ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut squares = task::async_stream(1..=2, |n| async move { n * n });
+    /// assert_eq!(squares.next().await, Some(Ok(1)));
+    /// assert_eq!(squares.next().await, Some(Ok(4)));
+    /// assert_eq!(squares.next().await, None);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
