@@ -42,7 +42,7 @@ use std::{
 
 use tokio::{runtime::Builder, task::unconstrained};
 
-use crate::node::Node;
+use crate::{node::Node, pid::Pid};
 
 /// After one poll in so many, by chance, tokio has its turn, with its timers and its tasks: they come at any point, too, and
 /// processes that give way to each other all the time do not keep them out.
@@ -170,6 +170,28 @@ impl Drop for Telling {
 #[allow(clippy::print_stderr)]
 fn tell(text: &str) {
     eprintln!("{text}");
+}
+
+/// Has a process of the current node hang when it is asked to end: from here on it does not heed the exit signal `shutdown`
+/// that somebody sends it. A supervisor then waits for as long as it has to, and kills it. Whether there is such a process.
+///
+/// It still ends by a kill, by itself, and of its links.
+///
+/// ```
+/// use std::time::Duration;
+/// use erlang_process::{self as process, ExitReason, simulate};
+///
+/// simulate::once(0, |_| async {
+///     let worker = process::spawn_unlinked(std::future::pending::<()>());
+///     assert!(simulate::hang_on_stop(worker));
+///     process::send_exit(worker, ExitReason::Shutdown);
+///     assert!(process::is_alive(worker));
+///     process::kill(worker);
+///     assert_eq!(process::join(worker).await, ExitReason::Killed);
+/// });
+/// ```
+pub fn hang_on_stop(pid: Pid) -> bool {
+    Node::current().find(pid).is_some_and(|process| process.with(|control, _| control.ignore_shutdown()))
 }
 
 /// What is left to chance, drawn from the seed of the simulation: the same again for the same seed.

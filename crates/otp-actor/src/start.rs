@@ -20,7 +20,8 @@ pub struct Started<D> {
     pub data: D,
 }
 
-/// Why something did not start. In each case nothing of it is left: no process, no name, no message.
+/// Why something did not start. In each case but [`Unresponsive`](Self::Unresponsive) nothing of it is left: no process, no
+/// name, no message.
 ///
 /// Counterpart: the error of `gen_server:start_link/3`, `StartError` in Gleam.
 #[derive(Clone, Debug)]
@@ -28,6 +29,9 @@ pub struct Started<D> {
 pub enum StartError {
     /// The initialiser was not done in time, or failed and would not end; its process was killed.
     InitTimeout,
+    /// The initialiser was not done in time, its process was killed, and has not ended [since](Self::KILL_PATIENCE): it never
+    /// awaits, or blocks its thread. It holds no name any more, and ends when it awaits.
+    Unresponsive(Pid),
     /// The initialiser returned this error.
     InitFailed(SharedError),
     /// The process ended before its initialiser was done, for this reason.
@@ -39,6 +43,10 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// How long the end of a process is waited for that was killed because its initialiser was not done in time: five
+    /// seconds.
+    pub const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
     /// An error of an initialiser, or a text.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::InitFailed(error.into().into())
@@ -49,6 +57,9 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InitTimeout => f.write_str("the initialiser was not done in time"),
+            Self::Unresponsive(pid) => {
+                write!(f, "the initialiser was not done in time, and its process {pid} does not end")
+            }
             Self::InitFailed(error) => write!(f, "the initialiser failed: {error}"),
             Self::InitExited(reason) => write!(f, "the process ended while it started: {reason}"),
             Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
@@ -62,7 +73,7 @@ impl Error for StartError {
         match self {
             Self::InitFailed(error) => Some(&**error),
             Self::InitExited(reason) => Some(reason),
-            Self::InitTimeout | Self::AlreadyStarted(_) | Self::Ignored => None,
+            Self::InitTimeout | Self::Unresponsive(_) | Self::AlreadyStarted(_) | Self::Ignored => None,
         }
     }
 }
@@ -123,7 +134,8 @@ impl<D> InitAck<D> {
 /// The process is spawned as `spawn` says, and linked, unless `spawn` is unlinked, with the calling process when it
 /// acknowledges. A failed start leaves nothing behind, and no exit signal reaches the caller: not even one
 /// that does not trap exits ends with a child that never was. The error is returned when the process is gone
-/// and its name is free.
+/// and its name is free; only one that cannot be killed is not waited for
+/// [for ever](StartError::KILL_PATIENCE).
 ///
 /// ```
 /// use erlang_process::{Reply, Spawn, Subject};
@@ -252,8 +264,10 @@ where
                 Ok(data)
             } else {
                 starting.give_up();
-                ended.await;
-                Err(StartError::InitTimeout)
+                match timeout(StartError::KILL_PATIENCE, ended).await {
+                    Ok(_) => Err(StartError::InitTimeout),
+                    Err(_) => Err(StartError::Unresponsive(starting.pid)),
+                }
             }
         }
     };

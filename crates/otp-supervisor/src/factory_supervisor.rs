@@ -41,7 +41,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{ChildSpec, Launch, Start, launch, launching},
+    child_spec::{ChildId, ChildSpec, Launch, Start, launch, launching},
     error::{SupervisorError, answered, started},
     semantics::{
         self, Backoff, ChildKey, ChildType, Counts, Effect, Event, FactoryCommand, FactoryFlags, Restart,
@@ -525,6 +525,10 @@ impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
     type Id = ChildKey;
     type Command = FactoryCommand<Pid>;
     type Rules = FactoryCore;
+
+    fn child_id(id: ChildKey) -> ChildId {
+        id.to_string().into()
+    }
 
     fn rules(&mut self) -> &mut FactoryCore {
         &mut self.core

@@ -6,6 +6,7 @@ mod error;
 mod report;
 mod shell;
 mod supervised;
+mod unresponsive;
 
 pub mod application;
 pub mod factory_supervisor;

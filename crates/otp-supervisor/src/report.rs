@@ -35,7 +35,10 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
             error!(child, %reason, count, "child did not stop as asked");
         }
         Report::Unresponsive { child } => {
-            error!(child, "child was killed and does not end: it never awaits, or blocks its thread");
+            error!(
+                child,
+                "child, or a process below it, was killed and does not end: it never awaits, or blocks its thread"
+            );
         }
         Report::GaveUp { child } => tracing::error!(
             target: "otp_supervisor::shutdown",

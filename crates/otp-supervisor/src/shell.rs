@@ -17,12 +17,13 @@ use tokio::time::Instant;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{FailedToStartChild, Launch},
+    child_spec::{ChildId, FailedToStartChild, Launch},
     report,
     semantics::{
         self, Answer, ChildKey, CommandError, Effect, Ending, Event, Reason, ReasonKind, Rekeyed, Shutdown,
         Stop, Taken,
     },
+    unresponsive::{Gone, Unresponsive},
 };
 
 impl Reason for ExitReason {
@@ -43,6 +44,9 @@ pub(crate) trait Core: Send + 'static {
     type Command: Send;
     /// The rules alone: what those see who ask the supervisor for its state.
     type Rules: 'static;
+
+    /// What users know a child by.
+    fn child_id(id: Self::Id) -> ChildId;
 
     fn rules(&mut self) -> &mut Self::Rules;
 
@@ -97,9 +101,9 @@ pub(crate) struct Shell<B: Behaviour> {
     outcome: Option<Outcome<<B::Core as Core>::Id>>,
     ack: Option<(InitAck<B::Handle>, B::Handle)>,
     epoch: Instant,
+    /// How many children were given a number, because they have no id.
     numbered: u64,
-    /// Children that were killed and do not end, by what will tell of their end after all.
-    unresponsive: FxHashMap<Monitor, Pid>,
+    unresponsive: Unresponsive,
 }
 
 /// Stops a supervisor in order and waits until it is gone.
@@ -107,37 +111,39 @@ pub(crate) async fn stop_supervisor(pid: Option<Pid>) -> Result<(), CallError> {
     otp_actor::stop(pid.ok_or(CallError::NoProc)?, ExitReason::Shutdown, Duration::MAX).await
 }
 
-/// Runs a supervisor to its end.
-pub(crate) async fn run<B: Behaviour>(
+/// Runs a supervisor to its end. To be called where it is started.
+pub(crate) fn run<B: Behaviour>(
     core: B::Core,
     children: impl IntoIterator<Item = (ChildKey, Launch)>,
     subject: Subject<B::Request>,
     debug: DebugOptions,
     ack: InitAck<B::Handle>,
     handle: B::Handle,
-) -> ExitReason {
-    let parent = ack.parent();
-    if let Err(error) = trap_exits(true) {
-        return ExitReason::error(error);
-    }
+) -> impl Future<Output = ExitReason> + Send {
     let children: FxHashMap<_, _> =
         children.into_iter().map(|(key, launch)| (key, Child { launch, starts: 0 })).collect();
-    let mut shell = Shell::<B> {
-        core,
-        effects: Vec::new(),
-        numbered: children.len() as u64,
-        children,
-        subject,
-        incoming: VecDeque::new(),
-        outcome: None,
-        ack: Some((ack, handle)),
-        epoch: Instant::now(),
-        unresponsive: FxHashMap::default(),
-    };
-    match shell.feed(Event::Boot).await {
-        Some(reason) => reason,
-        None => shell.serve(parent, debug).await,
-    }
+    Unresponsive::new().of(async move |unresponsive| {
+        let parent = ack.parent();
+        if let Err(error) = trap_exits(true) {
+            return ExitReason::error(error);
+        }
+        let mut shell = Shell::<B> {
+            core,
+            effects: Vec::new(),
+            numbered: 0,
+            children,
+            subject,
+            incoming: VecDeque::new(),
+            outcome: None,
+            ack: Some((ack, handle)),
+            epoch: Instant::now(),
+            unresponsive,
+        };
+        match shell.feed(Event::Boot).await {
+            Some(reason) => reason,
+            None => shell.serve(parent, debug).await,
+        }
+    })
 }
 
 /// Everything that a supervisor takes out of its mailbox.
@@ -185,9 +191,10 @@ impl<B: Behaviour> Shell<B> {
                 Ok(Message::Exit(exit)) if Some(exit.pid) == parent => {
                     self.feed(Event::ShutDown { reason: exit.reason }).await
                 }
-                Ok(Message::Exit(ExitMessage { pid, reason })) => {
-                    self.feed(Event::Exited { pid, reason }).await
-                }
+                Ok(Message::Exit(exit)) => match self.unresponsive.exited(exit) {
+                    Some(exit) => self.exited(exit).await,
+                    None => None,
+                },
                 Ok(Message::Down(down)) => self.down(down).await,
                 Ok(Message::System(message)) => match system.handle(message, self.core.rules(), |_| None) {
                     After::Continue => None,
@@ -205,15 +212,19 @@ impl<B: Behaviour> Shell<B> {
         }
     }
 
-    /// The end of a process that this one monitors: of a child that would not end, or of one that a start function watches.
+    /// The end of a process that this one monitors: of one that would not end, or of one that a start function watches.
     async fn down(&mut self, down: Down) -> Option<ExitReason> {
-        match self.unresponsive.remove(&down.monitor) {
-            Some(pid) => self.feed(Event::Exited { pid, reason: down.reason }).await,
-            None => {
-                report::unexpected(&format!("{down:?}"));
-                None
-            }
+        match self.unresponsive.down(down) {
+            Ok(Gone::Child(exit)) => return self.exited(exit).await,
+            Ok(Gone::Start(key)) => self.subject.send(B::retry(key)),
+            Ok(Gone::One) => {}
+            Err(down) => report::unexpected(&format!("{down:?}")),
         }
+        None
+    }
+
+    async fn exited(&mut self, ExitMessage { pid, reason }: ExitMessage) -> Option<ExitReason> {
+        self.feed(Event::Exited { pid, reason }).await
     }
 
     /// What is known of a child.
@@ -226,11 +237,6 @@ impl<B: Behaviour> Shell<B> {
     pub(crate) fn next_number(&mut self) -> u64 {
         self.numbered += 1;
         self.numbered - 1
-    }
-
-    /// So many numbers are taken, by children that a builder has numbered.
-    pub(crate) fn numbered_so_far(&mut self, numbers: u64) {
-        self.numbered = self.numbered.max(numbers);
     }
 
     /// Has the core carry out a command, for children that are started by `launches` if they are to be started.
@@ -290,7 +296,11 @@ impl<B: Behaviour> Shell<B> {
     /// Does what needs no waiting.
     fn carry_out(&mut self, effect: CoreEffect<B>) -> Option<ExitReason> {
         match effect {
-            Effect::Retry { key } => self.subject.send(B::retry(key)),
+            // Otherwise it is tried again when the process is gone that is in its way.
+            Effect::Retry { key } if self.unresponsive.of_start(key).is_none() => {
+                self.subject.send(B::retry(key));
+            }
+            Effect::Retry { .. } => {}
             Effect::RetryAfter { key, delay } => drop(self.subject.send_after(delay, B::retry(key))),
             Effect::Rekey(children) => self.rekey(children),
             Effect::Forget { key } => drop(self.children.remove(&key)),
@@ -310,6 +320,9 @@ impl<B: Behaviour> Shell<B> {
     fn rekey(&mut self, rekeyed: Vec<Rekeyed>) {
         let mut before = std::mem::take(&mut self.children);
         for Rekeyed { key, before: known } in rekeyed {
+            if let Some(known) = known {
+                self.unresponsive.rekey(known, key);
+            }
             let known = known.and_then(|key| before.remove(&key));
             let starts = known.as_ref().map_or(0, |child| child.starts);
             if let Some(launch) = self.incoming.pop_front().or_else(|| known.map(|child| child.launch)) {
@@ -323,7 +336,7 @@ impl<B: Behaviour> Shell<B> {
             Ending::Shutdown => ExitReason::Shutdown,
             Ending::Asked(reason) => reason,
             Ending::FailedToStartChild { id, error } => {
-                let failed = FailedToStartChild { id: id.to_string().into(), error };
+                let failed = FailedToStartChild { id: B::Core::child_id(id), error };
                 if let Some((ack, _)) = self.ack.take() {
                     ack.failed(failed.clone());
                 }
@@ -335,9 +348,10 @@ impl<B: Behaviour> Shell<B> {
     /// What to tell the core of a child that was to be stopped.
     fn stopped(&mut self, Stop { key, pid, .. }: Stop<Pid>, stopped: Stopped) -> CoreEvent<B> {
         match stopped {
-            Ok(reason) => Event::Stopped { key, reason },
+            Ok(reason) if self.unresponsive.stopped(pid) => Event::Stopped { key, reason },
+            Ok(_) => Event::Unresponsive { key },
             Err(watch) => {
-                self.unresponsive.insert(watch, pid);
+                self.unresponsive.abandon(pid, watch);
                 Event::Unresponsive { key }
             }
         }
@@ -348,6 +362,9 @@ impl<B: Behaviour> Shell<B> {
         if let Some(launch) = self.incoming.pop_front() {
             self.children.insert(key, Child { launch, starts: 0 });
         }
+        if let Some(pid) = self.unresponsive.of_start(key) {
+            return Event::StartFailed { key, error: StartError::Unresponsive(pid) };
+        }
         let Some(child) = self.children.get_mut(&key) else {
             return Event::StartFailed { key, error: StartError::failed("the child's start is gone") };
         };
@@ -355,7 +372,12 @@ impl<B: Behaviour> Shell<B> {
         match catch(async { (child.launch)().await }).await {
             Ok(Ok(pid)) => Event::Started { key, pid },
             Ok(Err(StartError::Ignored)) => Event::Ignored { key },
-            Ok(Err(error)) => Event::StartFailed { key, error },
+            Ok(Err(error)) => {
+                if let StartError::Unresponsive(pid) = error {
+                    self.unresponsive.abandon_start(key, pid);
+                }
+                Event::StartFailed { key, error }
+            }
             Err(reason) => Event::StartFailed { key, error: StartError::InitExited(reason) },
         }
     }

@@ -78,6 +78,9 @@ pub(crate) struct Rare {
     pub(crate) joiners: Vec<Joiner>,
     /// How often the process is suspended and not yet resumed.
     suspended: usize,
+    /// It does not heed that it is asked to end: for tests.
+    #[cfg(feature = "testing")]
+    ignores_shutdown: bool,
     /// Wakers of receives that are not polled by the task itself but by a combinator inside it.
     waiters: Vec<Waker>,
 }
@@ -400,6 +403,22 @@ impl Control {
         self.wake_up()
     }
 
+    /// From here on it does not heed that it is asked to end. Whether it lives.
+    #[cfg(feature = "testing")]
+    pub(crate) fn ignore_shutdown(&mut self) -> bool {
+        if !self.is_alive() {
+            return false;
+        }
+        self.rare_mut().ignores_shutdown = true;
+        true
+    }
+
+    #[cfg(feature = "testing")]
+    fn ignores_shutdown(&self) -> bool {
+        let rare = self.relations().and_then(|relations| relations.rare.as_deref());
+        rare.is_some_and(|rare| rare.ignores_shutdown)
+    }
+
     // Signals
 
     /// Takes a signal in: what it does, it has done when this returns.
@@ -524,6 +543,10 @@ impl Control {
         link: bool,
         priority: bool,
     ) -> Delivery {
+        #[cfg(feature = "testing")]
+        if !link && reason == ExitReason::Shutdown && self.ignores_shutdown() {
+            return Delivery::QUIET;
+        }
         match verdict(reason, link, self.trapping, from == head.pid) {
             Verdict::Drop => Delivery::QUIET,
             Verdict::Message(reason) => {

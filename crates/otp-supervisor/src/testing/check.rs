@@ -356,7 +356,7 @@ impl<D: Clone + Send + Sync + 'static> Day<D> {
                 .children
                 .iter()
                 .filter(|seen| seen.pid.is_some())
-                .map(|seen| (seen.path.clone(), seen.is_supervisor()))
+                .map(|seen| (seen.path.clone(), seen.child.clone()))
                 .collect();
             let Some(moment) = draft.settle(&running) else { continue };
             let time = dawn.elapsed();
@@ -453,6 +453,7 @@ fn told(moment: &Moment) -> String {
                 Deed::Exit(path, Reason::Killed) => format!("kill {path}"),
                 Deed::Exit(path, Reason::Crash) => format!("crash {path}"),
                 Deed::Exit(path, _) => format!("end {path}"),
+                Deed::Hang(path) => format!("{path} will hang"),
                 deed => format!("{deed:?}"),
             });
             words.collect::<Vec<_>>().join(", ")
