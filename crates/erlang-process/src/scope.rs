@@ -58,7 +58,7 @@ const ANCESTORS: usize = 16;
 pub(crate) type Orphan = Box<dyn FnOnce(Option<&ExitReason>) + Send>;
 
 /// What is to be done after the end, see [`after_exit`](crate::after_exit).
-pub(crate) type Deferred = Box<dyn FnOnce() + Send>;
+pub(crate) type Deferred = Box<dyn FnOnce(&ExitReason) + Send>;
 
 impl Scope {
     pub(crate) fn new(cell: Process) -> Self {
