@@ -111,8 +111,7 @@ where
 {
     let slot = Arc::new(Slot::new());
     let process = prepare(Spawn::new(), Work::new(&slot, callers::inherited(), run(work)));
-    let ended = process.ended();
-    Task::new(process.start_blocking(), current(), slot, Box::pin(ended))
+    Task::new(process.start_blocking(), current(), slot)
 }
 
 /// A task that is done: for those who have a value already where a task is asked for. No process is spawned; its
@@ -138,7 +137,7 @@ where
 ///
 /// Counterpart: `Task.completed/1` in Elixir.
 pub fn completed<T: Send + 'static>(value: T) -> Task<T> {
-    Task::done(Pid::OUTSIDE, current(), Arc::new(Slot::filled(value)))
+    Task::new(Pid::OUTSIDE, current(), Arc::new(Slot::filled(value)))
 }
 
 fn begin<T, F>(spawn: Spawn, future: F) -> Task<T>
@@ -148,8 +147,7 @@ where
 {
     let slot = Arc::new(Slot::new());
     let process = prepare(spawn, Work::new(&slot, callers::inherited(), future));
-    let ended = process.ended();
-    Task::new(process.start(), current(), slot, Box::pin(ended))
+    Task::new(process.start(), current(), slot)
 }
 
 /// Runs a function that blocks. If the process was told to end meanwhile, its value is not one any more.

@@ -20,7 +20,7 @@ use crate::{
     slot::Slot,
     stream::{AsyncStream, Spawner},
     task::Task,
-    work::{Ended, Launch, Work, launch, prepare},
+    work::{Launch, Work, launch, prepare},
 };
 
 /// A supervisor of tasks to be started. It starts with none.
@@ -57,10 +57,10 @@ use crate::{
 /// Counterpart: the options of `Task.Supervisor.start_link/1` in Elixir.
 #[derive(Debug)]
 #[must_use = "a supervisor does nothing before it is started"]
-pub struct SupervisorBuilder(factory_supervisor::Builder<Job, Data>);
+pub struct SupervisorBuilder(factory_supervisor::Builder<Job, ()>);
 
 /// A message to a supervisor of tasks: what its name is for. Sent by the methods of [`Supervisor`].
-pub type SupervisorMessage = factory_supervisor::Message<Job, Data>;
+pub type SupervisorMessage = factory_supervisor::Message<Job, ()>;
 
 impl SupervisorBuilder {
     /// How many tasks there may be at once. Without this, any number.
@@ -136,7 +136,7 @@ impl Supervised for SupervisorBuilder {
 ///
 /// Counterpart: `Task.Supervisor` in Elixir.
 #[derive(Clone, Debug)]
-pub struct Supervisor(Factory<Job, Data>);
+pub struct Supervisor(Factory<Job, ()>);
 
 impl Supervisor {
     /// A supervisor of tasks to be started.
@@ -204,15 +204,13 @@ impl Supervisor {
         let slot = Arc::new(Slot::new());
         let (go, gate) = oneshot::channel();
         let work = Work::new(&slot, Some(callers::of_my_task()), future).gated(gate);
-        let Started { pid, data } =
-            self.0.start_child_with(Job::once(launch(work)), Restart::Temporary).await?;
-        let ended = data.0.ok_or(SupervisorError::Ignored)?;
+        let pid = self.0.start_child_with(Job::once(launch(work)), Restart::Temporary).await?.pid;
         if linked && current().is_some() {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
             let _ = link(pid);
         }
         let _ = go.send(());
-        Ok(Task::new(pid, current(), slot, ended))
+        Ok(Task::new(pid, current(), slot))
     }
 
     /// Runs a future in a task under the supervisor that nobody awaits: for side effects. It is not restarted.
@@ -297,8 +295,7 @@ impl Supervisor {
             let factory = factory.clone();
             Box::pin(async move {
                 let started = factory.start_child_with(Job::once(launch), Restart::Temporary).await;
-                let Started { pid, data } = started.map_err(ExitReason::error)?;
-                data.0.map(|ended| (pid, ended)).ok_or(ExitReason::NoProc)
+                started.map(|child| child.pid).map_err(ExitReason::error)
             })
         })
     }
@@ -356,7 +353,7 @@ impl Supervisor {
 
 /// What a supervisor of tasks makes a child from. Only [`Supervisor`] makes one.
 #[derive(Clone)]
-pub struct Job(Arc<dyn Fn() -> Option<(Pid, Ended)> + Send + Sync>);
+pub struct Job(Arc<dyn Fn() -> Option<Pid> + Send + Sync>);
 
 impl Job {
     /// A job that is done once.
@@ -369,9 +366,9 @@ impl Job {
     }
 
     /// In the supervisor's process.
-    fn start(&self) -> Result<Started<Data>, StartError> {
-        let (pid, ended) = (self.0)().ok_or(StartError::Ignored)?;
-        Ok(Started { pid, data: Data(Some(ended)) })
+    fn start(&self) -> Result<Started<()>, StartError> {
+        let pid = (self.0)().ok_or(StartError::Ignored)?;
+        Ok(Started { pid, data: () })
     }
 }
 
@@ -381,21 +378,10 @@ impl fmt::Debug for Job {
     }
 }
 
-/// What a supervisor of tasks answers to who has asked for a task.
-pub struct Data(Option<Ended>);
-
-impl fmt::Debug for Data {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Data")
-    }
-}
-
 /// Spawns a process that nobody awaits.
-fn spawn<F>(future: F) -> (Pid, Ended)
+fn spawn<F>(future: F) -> Pid
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    let process = prepare(Spawn::new(), future);
-    let ended: Ended = Box::pin(process.ended());
-    (process.start(), ended)
+    prepare(Spawn::new(), future).start()
 }

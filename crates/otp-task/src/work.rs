@@ -16,12 +16,14 @@ use crate::{
     slot::{Putter, Slot},
 };
 
-/// The end of a process, to be awaited by anyone, however late.
-pub(crate) type Ended = Pin<Box<dyn Future<Output = ExitReason> + Send>>;
-
 pin_project! {
     /// Runs a future and leaves its value. A type with a name, so that crash reports and `info` name the future.
-    pub(crate) struct Work<F: Future> {
+    pub(crate) struct Work<F>
+    where
+        F: Future,
+        F::Output: Send,
+        F::Output: 'static,
+    {
         // What the process waits for before it does anything, if somebody else spawns it than who asks for it.
         go: Option<oneshot::Receiver<()>>,
         putter: Option<Putter<F::Output>>,
@@ -30,7 +32,7 @@ pin_project! {
     }
 }
 
-impl<F: Future> Work<F> {
+impl<F: Future<Output: Send + 'static>> Work<F> {
     pub(crate) fn new(slot: &Arc<Slot<F::Output>>, callers: Option<Arc<[Pid]>>, future: F) -> Self {
         Self { go: None, putter: Some(Putter::new(slot.clone())), future: Some(Called::new(callers, future)) }
     }
@@ -42,7 +44,7 @@ impl<F: Future> Work<F> {
     }
 }
 
-impl<F: Future> Future for Work<F> {
+impl<F: Future<Output: Send + 'static>> Future for Work<F> {
     type Output = ExitReason;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
@@ -73,16 +75,12 @@ where
 }
 
 /// Spawns the process of a task, linked with whoever calls it.
-pub(crate) type Launch = Box<dyn FnOnce() -> (Pid, Ended) + Send>;
+pub(crate) type Launch = Box<dyn FnOnce() -> Pid + Send>;
 
 /// What a supervisor does to start a task.
 pub(crate) fn launch<F>(work: F) -> Launch
 where
     F: Future<Output = ExitReason> + Send + 'static,
 {
-    Box::new(move || {
-        let process = prepare(Spawn::new(), work);
-        let ended = process.ended();
-        (process.start(), Box::pin(ended))
-    })
+    Box::new(move || prepare(Spawn::new(), work).start())
 }
