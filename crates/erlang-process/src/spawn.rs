@@ -12,6 +12,7 @@ use crate::{
     cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
     info::initial_call,
     life::LifeEvent,
+    lineage::{self, Lineage},
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
@@ -236,6 +237,7 @@ pub struct Spawn {
     name: Option<(RegisteredName, TypeId)>,
     label: Option<Arc<str>>,
     bound: Option<Bound>,
+    callers: Option<Arc<[Pid]>>,
     /// What it is said to run, if that is not the future itself.
     runs: Option<fn() -> &'static str>,
 }
@@ -249,7 +251,15 @@ impl Default for Spawn {
 impl Spawn {
     /// A process that is linked to the calling one, if there is one, and lives on its node.
     pub fn new() -> Self {
-        Self { node: None, link: crate::current(), name: None, label: None, bound: None, runs: None }
+        Self {
+            node: None,
+            link: crate::current(),
+            name: None,
+            label: None,
+            bound: None,
+            callers: None,
+            runs: None,
+        }
     }
 
     /// No link to the calling process.
@@ -297,6 +307,16 @@ impl Spawn {
     /// Counterpart: none in OTP.
     pub fn mailbox(mut self, bound: Bound) -> Self {
         self.bound = Some(bound);
+        self
+    }
+
+    /// On behalf of these, the nearest first, of whom sixteen are remembered, see
+    /// [`Info::callers`](crate::Info::callers): where one process spawns what another has asked for. On another node than
+    /// the caller's they are not remembered.
+    ///
+    /// Counterpart: `$callers`, which Elixir's `Task` sets.
+    pub fn callers(mut self, callers: &[Pid]) -> Self {
+        self.callers = Some(lineage::nearest(callers));
         self
     }
 
@@ -406,7 +426,13 @@ impl Spawn {
         let current = Node::current();
         let node = self.node.unwrap_or_else(|| current.clone());
         // A pid means something on its own node only.
-        let ancestors = if node.is(&current) { scope::with(Scope::lineage) } else { None };
+        let mut lineage = None;
+        if node.is(&current) {
+            lineage = scope::with(Scope::lineage);
+            if let Some(callers) = self.callers {
+                lineage = Some(Arc::new(Lineage::on_behalf_of(lineage.as_deref(), callers)));
+            }
+        }
         let pid = node.table().next_pid();
         let mut relations = None::<Box<Relations>>;
         if let Some(peer) = self.link {
@@ -418,7 +444,7 @@ impl Spawn {
         let birth = Birth {
             pid,
             node: node.clone(),
-            ancestors,
+            lineage,
             initial_call: self.runs.unwrap_or(type_name::<F>),
             bounded: self.bound.is_some(),
         };
