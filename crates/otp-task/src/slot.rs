@@ -83,6 +83,18 @@ impl<T> Slot<T> {
         Poll::Pending
     }
 
+    /// The outcome, if it has come.
+    pub(crate) fn take(&self) -> Option<Outcome<T>> {
+        let mut state = self.lock();
+        if !matches!(&*state, State::Done(_)) {
+            return None;
+        }
+        match mem::replace(&mut *state, State::Over) {
+            State::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
     /// Whether the outcome was taken, or is not wanted.
     pub(crate) fn is_over(&self) -> bool {
         matches!(&*self.lock(), State::Over)

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use erlang_process::{Pid, Spawn, current};
 
 use crate::{
-    callers,
     slot::Slot,
     task::{Task, unless_dead},
     work::{Work, prepare},
@@ -110,7 +109,7 @@ where
     W: FnOnce() -> T + Send + 'static,
 {
     let slot = Arc::new(Slot::new());
-    let process = prepare(Spawn::new(), Work::new(&slot, callers::inherited(), run(work)));
+    let process = prepare(Spawn::new(), Work::new(&slot, run(work)));
     Task::new(process.start_blocking(), current(), slot)
 }
 
@@ -146,7 +145,7 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let slot = Arc::new(Slot::new());
-    let process = prepare(spawn, Work::new(&slot, callers::inherited(), future));
+    let process = prepare(spawn, Work::new(&slot, future));
     Task::new(process.start(), current(), slot)
 }
 

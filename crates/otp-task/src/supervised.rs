@@ -16,11 +16,11 @@ use otp_supervisor::{
 use tokio::sync::oneshot;
 
 use crate::{
-    callers::{self, Called},
+    callers,
     slot::Slot,
     stream::{AsyncStream, Spawner},
     task::Task,
-    work::{Launch, Work, launch, prepare},
+    work::{Gated, Launch, Work, launch, prepare},
 };
 
 /// A supervisor of tasks to be started. It starts with none.
@@ -203,8 +203,8 @@ impl Supervisor {
     {
         let slot = Arc::new(Slot::new());
         let (go, gate) = oneshot::channel();
-        let work = Work::new(&slot, Some(callers::of_my_task()), future).gated(gate);
-        let pid = self.0.start_child_with(Job::once(launch(work)), Restart::Temporary).await?.pid;
+        let launch = launch(callers::of_my_task(), Gated::new(gate, Work::new(&slot, future)));
+        let pid = self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid;
         if linked && current().is_some() {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
             let _ = link(pid);
@@ -228,8 +228,7 @@ impl Supervisor {
     where
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        let work = Called::new(Some(callers::of_my_task()), future);
-        let launch: Launch = Box::new(|| spawn(work));
+        let launch = launch(callers::of_my_task(), future);
         Ok(self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid)
     }
 
@@ -254,7 +253,7 @@ impl Supervisor {
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
         let callers = callers::of_my_task();
-        let start = move || spawn(Called::new(Some(callers.clone()), body()));
+        let start = move || prepare(Spawn::new().callers(&callers), body()).start();
         Ok(self.0.start_child_with(Job(Arc::new(move || Some(start()))), restart).await?.pid)
     }
 
@@ -376,12 +375,4 @@ impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Job")
     }
-}
-
-/// Spawns a process that nobody awaits.
-fn spawn<F>(future: F) -> Pid
-where
-    F: Future<Output: IntoExitReason> + Send + 'static,
-{
-    prepare(Spawn::new(), future).start()
 }

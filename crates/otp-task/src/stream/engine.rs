@@ -26,7 +26,7 @@ use crate::{
     slot::Slot,
     task::Task,
     woken::Woken,
-    work::{Launch, Work, launch, prepare},
+    work::{Gated, Launch, Work, launch, prepare},
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -142,13 +142,13 @@ impl<T: Send + 'static, I> Engine<T, I> {
         match &self.under {
             None => {
                 let spawn = if self.linked { Spawn::new() } else { Spawn::new().unlinked() };
-                let process = prepare(spawn, Work::new(&slot, callers::inherited(), element));
+                let process = prepare(spawn, Work::new(&slot, element));
                 self.run(index, input, Task::new(process.start(), current(), slot));
             }
             Some(spawner) => {
                 let (go, gate) = oneshot::channel();
-                let work = Work::new(&slot, Some(callers::of_my_task()), element).gated(gate);
-                let started = spawner(launch(work));
+                let work = Gated::new(gate, Work::new(&slot, element));
+                let started = spawner(launch(callers::of_my_task(), work));
                 self.starting.push(Starting { index, input, slot, go, started });
             }
         }
