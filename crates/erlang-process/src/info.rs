@@ -44,6 +44,12 @@ pub struct Info {
     ///
     /// Counterpart: `$ancestors` of `proc_lib`.
     pub ancestors: Vec<Pid>,
+    /// On whose behalf it runs, the nearest first, whether they live or not: who has asked for it, on whose behalf that
+    /// one runs and so on, the nearest sixteen. They are its ancestors, unless it or one of these was spawned on behalf of
+    /// [others](crate::Spawn::callers), as a task under a supervisor is.
+    ///
+    /// Counterpart: `$callers`, which Elixir's `Task` sets.
+    pub callers: Vec<Pid>,
     /// The function that the future which it runs was written in, as the compiler names it.
     ///
     /// For people: the compiler may name it otherwise tomorrow.
@@ -104,7 +110,8 @@ impl Info {
             let mut info = Self {
                 pid: head.pid,
                 parent: head.parent(),
-                ancestors: head.ancestors.as_deref().unwrap_or_default().to_vec(),
+                ancestors: head.ancestors().to_vec(),
+                callers: head.callers().to_vec(),
                 initial_call: initial_call(head),
                 name: None,
                 label: None,

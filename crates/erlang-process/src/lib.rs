@@ -13,6 +13,7 @@ mod group;
 mod info;
 mod keyed;
 mod life;
+mod lineage;
 mod link;
 mod listeners;
 mod membership;

@@ -227,7 +227,8 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 }
 
 /// Does this when the calling process has ended, however it ends, and everyone was told: for reports, which nobody should
-/// wait for. It runs outside any process; if it panics, nothing else happens.
+/// wait for, and for those who are to learn of the end after all others. It is given the reason, runs outside any process
+/// and before the process's own crash report; if it panics, nothing else happens.
 ///
 /// ```
 /// use erlang_process as process;
@@ -245,7 +246,7 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 /// # Errors
 ///
 /// [`NotAProcess`] outside any process.
-pub fn after_exit(work: impl FnOnce() + Send + 'static) -> Result<(), NotAProcess> {
+pub fn after_exit(work: impl FnOnce(&ExitReason) + Send + 'static) -> Result<(), NotAProcess> {
     scope::with(|scope| scope.defer(Box::new(work))).ok_or(NotAProcess)
 }
 
@@ -708,11 +709,11 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     }
     head.node.note(head.pid, || LifeEvent::Exited { pid: head.pid, reason: reason.clone() });
     head.node.tell();
+    for work in deferred {
+        quietly(|| work(&reason));
+    }
     if by_itself {
         report::crash(head, name, label.as_deref(), &reason);
-    }
-    for work in deferred {
-        quietly(work);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     cell::{AnyQueue, Birth, Cell, Link, Links, Monitored, OwnCell, Process, Relations, Watcher},
     info::{initial_call, task_name},
     life::LifeEvent,
+    lineage::{self, Lineage},
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
@@ -261,6 +262,7 @@ pub struct Spawn {
     name: Option<(RegisteredName, TypeId)>,
     label: Option<Arc<str>>,
     bound: Option<Bound>,
+    callers: Option<Arc<[Pid]>>,
     /// What it is said to run, if that is not the future itself.
     runs: Option<fn() -> &'static str>,
 }
@@ -274,7 +276,15 @@ impl Default for Spawn {
 impl Spawn {
     /// A process that is linked to the calling one, if there is one, and lives on its node.
     pub fn new() -> Self {
-        Self { node: None, link: crate::current(), name: None, label: None, bound: None, runs: None }
+        Self {
+            node: None,
+            link: crate::current(),
+            name: None,
+            label: None,
+            bound: None,
+            callers: None,
+            runs: None,
+        }
     }
 
     /// No link to the calling process.
@@ -336,6 +346,16 @@ impl Spawn {
     /// Counterpart: none in OTP.
     pub fn mailbox(mut self, bound: Bound) -> Self {
         self.bound = Some(bound);
+        self
+    }
+
+    /// On behalf of these, the nearest first, of whom sixteen are remembered, see
+    /// [`Info::callers`](crate::Info::callers): where one process spawns what another has asked for. On another node than
+    /// the caller's they are not remembered.
+    ///
+    /// Counterpart: `$callers`, which Elixir's `Task` sets.
+    pub fn callers(mut self, callers: &[Pid]) -> Self {
+        self.callers = Some(lineage::nearest(callers));
         self
     }
 
@@ -474,7 +494,13 @@ impl Spawn {
         let current = Node::current();
         // A pid means something on its own node only.
         let is_current = self.node.as_ref().is_none_or(|node| node.is(&current));
-        let ancestors = if is_current { scope::with(Scope::lineage) } else { None };
+        let mut lineage = None;
+        if is_current {
+            lineage = scope::with(Scope::lineage);
+            if let Some(callers) = self.callers {
+                lineage = Some(Arc::new(Lineage::on_behalf_of(lineage.as_deref(), callers)));
+            }
+        }
         let node = self.node.unwrap_or(current);
         let pid = node.table().next_pid();
         let mut links = Links::default();
@@ -488,7 +514,7 @@ impl Spawn {
         let birth = Birth {
             pid,
             node,
-            ancestors,
+            lineage,
             initial_call: self.runs.unwrap_or(type_name::<F>),
             bounded: self.bound.is_some(),
         };

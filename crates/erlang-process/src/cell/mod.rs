@@ -23,6 +23,7 @@ pub(crate) use self::{
 };
 use crate::{
     bound::Turn,
+    lineage::Lineage,
     node::Node,
     observe,
     pid::Pid,
@@ -36,8 +37,8 @@ use crate::{
 pub(crate) struct Birth {
     pub(crate) pid: Pid,
     pub(crate) node: Node,
-    /// Its parent, that one's parent, and so on, see [`Scope::lineage`](crate::scope::Scope::lineage).
-    pub(crate) ancestors: Option<Arc<[Pid]>>,
+    /// `None` if it was spawned outside any process of its node.
+    pub(crate) lineage: Option<Arc<Lineage>>,
     /// Names what it runs. A function, as that is half the size of what it returns.
     pub(crate) initial_call: fn() -> &'static str,
     /// Whether its mailbox is bounded.
@@ -54,7 +55,7 @@ pub(crate) struct Head {
     /// How many messages the process has taken out of its mailbox. Written by the process only.
     pub(crate) handled: AtomicU64,
     pub(crate) node: Node,
-    pub(crate) ancestors: Option<Arc<[Pid]>>,
+    pub(crate) lineage: Option<Arc<Lineage>>,
     pub(crate) initial_call: fn() -> &'static str,
     /// Wakes the process's task. Set by the first poll.
     waker: OnceLock<Waker>,
@@ -81,13 +82,13 @@ impl Head {
     pub(crate) const LONG_QUEUE: u8 = 16;
 
     fn new(birth: Birth) -> Self {
-        let Birth { pid, node, ancestors, initial_call, bounded } = birth;
+        let Birth { pid, node, lineage, initial_call, bounded } = birth;
         Self {
             pid,
             node,
             waker: OnceLock::new(),
             has_mail: AtomicBool::new(false),
-            ancestors,
+            lineage,
             initial_call,
             bounded,
             flags: AtomicU8::new(Self::NEW),
@@ -98,7 +99,15 @@ impl Head {
 
     /// Who has spawned the process; `None` if that was code outside any process of its node.
     pub(crate) fn parent(&self) -> Option<Pid> {
-        self.ancestors.as_ref().and_then(|ancestors| ancestors.first().copied())
+        self.ancestors().first().copied()
+    }
+
+    pub(crate) fn ancestors(&self) -> &[Pid] {
+        self.lineage.as_deref().map_or(&[], Lineage::ancestors)
+    }
+
+    pub(crate) fn callers(&self) -> &[Pid] {
+        self.lineage.as_deref().map_or(&[], Lineage::callers)
     }
 
     /// A poll of the process, or the drop of what it leaves behind, begins or ends. Nobody else counts them.
@@ -520,7 +529,7 @@ mod tests {
     #[test]
     fn a_cell_is_small_and_keeps_its_writers_apart() {
         // The two counts of the `Arc` come on top.
-        assert_eq!(size_of::<OwnCell<u64>>(), 216);
+        assert_eq!(size_of::<OwnCell<u64>>(), 208);
         assert!(std::mem::offset_of!(Head, flags) - std::mem::offset_of!(Head, handled) >= 64);
     }
 }
