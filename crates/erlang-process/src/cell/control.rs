@@ -445,10 +445,10 @@ impl Control {
                 Err(body) => Delivery::Refused(Signal::PriorityMessage(body)),
             },
             Signal::Link => {
-                if let Some(from) = from {
-                    if self.links.get(&from).is_none() {
-                        self.links.insert(from, Link::Active);
-                    }
+                if let Some(from) = from
+                    && self.links.get(&from).is_none()
+                {
+                    self.links.insert(from, Link::Active);
                 }
                 Delivery::QUIET
             }
