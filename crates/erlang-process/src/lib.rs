@@ -48,6 +48,7 @@ mod sync;
 mod system_monitor;
 mod table;
 mod timer;
+pub mod trouble;
 
 pub use crate::{
     alias::{AliasMode, alias, unalias},

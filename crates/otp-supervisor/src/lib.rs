@@ -5,6 +5,7 @@ mod child_spec;
 mod error;
 mod report;
 mod shell;
+mod stop;
 mod supervised;
 mod unresponsive;
 

@@ -1,14 +1,9 @@
 //! The process around the core: it carries out what the core decides, and decides nothing.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use erlang_process::{
-    CallError, Down, ExitMessage, ExitReason, Monitor, Pid, Selector, Subject, catch, kill, monitor,
-    send_exit, timeout, trap_exits, unlink, unlink_flush,
+    CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, trap_exits,
 };
 use otp_actor::{InitAck, StartError};
 use otp_system::{After, DebugOptions, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
@@ -20,9 +15,9 @@ use crate::{
     child_spec::{ChildId, FailedToStartChild, Launch},
     report,
     semantics::{
-        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Reason, ReasonKind, Rekeyed, Shutdown,
-        Stop, Taken,
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Reason, ReasonKind, Rekeyed, Stop, Taken,
     },
+    stop::{self, Stopped},
     unresponsive::{Gone, Unresponsive},
 };
 
@@ -155,25 +150,40 @@ enum Message<R> {
     Unexpected(String),
 }
 
+impl<R> Message<R> {
+    /// What was not sent to the supervisor's own subject.
+    fn other(mut message: Unexpected<'_>) -> Self {
+        if let Some(exit) = message.take_exit() {
+            Self::Exit(exit)
+        } else if let Some(down) = message.take_down() {
+            Self::Down(down)
+        } else if let Some(system) = message.take_raw() {
+            Self::System(system)
+        } else {
+            Self::Unexpected(message.to_string())
+        }
+    }
+}
+
+/// What a supervisor takes while it is suspended.
+fn essential<R: 'static>(parent: Option<Pid>) -> Selector<Message<R>> {
+    let essential = Selector::new().select_raw(Message::System);
+    match parent {
+        Some(parent) => essential.select_trapped_exit_of(parent, Message::Exit),
+        None => essential,
+    }
+}
+
 impl<B: Behaviour> Shell<B> {
     async fn serve(&mut self, parent: Option<Pid>, debug: DebugOptions) -> ExitReason {
-        let mut running = Selector::new()
-            .select(&self.subject, Message::Request)
-            .select_trapped_exits(Message::Exit)
-            .select_monitors(Message::Down)
-            .select_raw(Message::System)
-            .select_other(|message| Message::Unexpected(message.to_string()));
-        let mut suspended = Selector::new().select_raw(Message::System);
-        if let Some(parent) = parent {
-            suspended = suspended.select_trapped_exit_of(parent, Message::Exit);
-        }
         let mut system = System::new(B::MODULE, parent).debugging(debug);
         loop {
-            let selector = match system.mode() {
-                Mode::Running => &mut running,
-                Mode::Suspended => &mut suspended,
+            let received = match system.mode() {
+                Mode::Running => {
+                    self.subject.receive_any(Duration::MAX, Message::Request, Message::other).await
+                }
+                Mode::Suspended => essential(parent).receive_forever().await,
             };
-            let received = selector.receive_forever().await;
             if system.is_debugged() {
                 match &received {
                     Ok(Message::Request(request)) => {
@@ -266,10 +276,10 @@ impl<B: Behaviour> Shell<B> {
                 match effect {
                     Effect::Start { key } => next = Some(self.start(*key).await),
                     Effect::Stop(stop) => {
-                        let stopped = self::stop(stop).await;
+                        let stopped = stop::one(stop).await;
                         next = Some(self.stopped(*stop, stopped));
                     }
-                    Effect::StopAll(stops) => several = stop_all(std::mem::take(stops)).await,
+                    Effect::StopAll(stops) => several = stop::all(std::mem::take(stops)).await,
                     Effect::Report(report) => report::report(report),
                     // Taken out; what stands in for it is not looked at again.
                     effect => {
@@ -380,109 +390,5 @@ impl<B: Behaviour> Shell<B> {
             }
             Err(reason) => Event::StartFailed { key, error: StartError::InitExited(reason) },
         }
-    }
-}
-
-/// What has become of a child that was to be stopped: why it really ended, or what will tell of its end if it was killed
-/// and does not end.
-type Stopped = Result<ExitReason, Monitor>;
-
-/// Stops a child.
-///
-/// A monitor is what is waited for, so that a child that has unlinked itself cannot hang its supervisor.
-async fn stop(stop: &Stop<Pid>) -> Stopped {
-    let Ok(watch) = monitor(stop.pid) else { return Ok(ExitReason::NoProc) };
-    ask_to_end(stop);
-    if let Some(patience) = patience(stop.shutdown)
-        && let Ok(down) = timeout(patience, watch.down()).await
-    {
-        return Ok(true_reason(stop.pid, down.ok()));
-    }
-    let down = match stop.shutdown {
-        Shutdown::Infinity => watch.down().await,
-        Shutdown::BrutalKill => return Err(abandoned(stop.pid, watch)),
-        Shutdown::After(_) => {
-            kill(stop.pid);
-            match timeout(Shutdown::KILL_PATIENCE, watch.down()).await {
-                Ok(down) => down,
-                Err(_) => return Err(abandoned(stop.pid, watch)),
-            }
-        }
-    };
-    Ok(true_reason(stop.pid, down.ok()))
-}
-
-/// How long a child is waited for before something else is done, if ever.
-fn patience(shutdown: Shutdown) -> Option<Duration> {
-    match shutdown {
-        Shutdown::BrutalKill => Some(Shutdown::KILL_PATIENCE),
-        Shutdown::After(patience) => Some(patience),
-        Shutdown::Infinity => None,
-    }
-}
-
-/// Waits no longer for a child: the monitor alone will tell of its end.
-fn abandoned(pid: Pid, watch: Monitor) -> Monitor {
-    let _ = unlink(pid);
-    watch
-}
-
-/// Stops children at once, each with its own patience.
-async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(Stop<Pid>, Stopped)> {
-    let start = Instant::now();
-    let mut waiting: FxHashMap<Monitor, Stop<Pid>> = FxHashMap::default();
-    let mut downs = Selector::new();
-    for stop in stops {
-        if let Ok(watch) = monitor(stop.pid) {
-            ask_to_end(&stop);
-            downs = downs.select_monitor(watch, |down| down);
-            waiting.insert(watch, stop);
-        }
-    }
-    // When the patience with each is at its end, the first one first.
-    let mut limits: BinaryHeap<Reverse<(Duration, Monitor)>> = waiting
-        .iter()
-        .filter_map(|(watch, stop)| Some(Reverse((patience(stop.shutdown)?, *watch))))
-        .collect();
-
-    let mut ended = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let left = limits.peek().map(|Reverse((limit, _))| limit.saturating_sub(start.elapsed()));
-        if let Ok(down) = downs.receive(left.unwrap_or(Duration::MAX)).await {
-            if let Some(stop) = waiting.remove(&down.monitor) {
-                ended.push((stop, Ok(true_reason(stop.pid, Some(down)))));
-            }
-        } else if let Some(Reverse((limit, watch))) = limits.pop()
-            && let Some(stop) = waiting.get_mut(&watch)
-        {
-            if stop.shutdown == Shutdown::BrutalKill {
-                ended.push((*stop, Err(abandoned(stop.pid, watch))));
-                waiting.remove(&watch);
-            } else {
-                kill(stop.pid);
-                stop.shutdown = Shutdown::BrutalKill;
-                limits.push(Reverse((limit.saturating_add(Shutdown::KILL_PATIENCE), watch)));
-            }
-        }
-    }
-    ended
-}
-
-fn ask_to_end(stop: &Stop<Pid>) {
-    let reason = match stop.shutdown {
-        Shutdown::BrutalKill => ExitReason::Kill,
-        Shutdown::After(_) | Shutdown::Infinity => ExitReason::Shutdown,
-    };
-    send_exit(stop.pid, reason);
-}
-
-/// Why a child that is gone has ended, and takes its exit out of the mailbox. Where it was gone before it was
-/// monitored, only the exit knows; it came before the monitor was answered.
-fn true_reason(pid: Pid, down: Option<Down>) -> ExitReason {
-    let exit = unlink_flush(pid).ok().flatten();
-    match (down.map(|down| down.reason), exit) {
-        (Some(ExitReason::NoProc) | None, Some(reason)) => reason,
-        (Some(reason), _) => reason,
-        (None, None) => ExitReason::NoProc,
     }
 }

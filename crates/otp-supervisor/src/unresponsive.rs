@@ -10,14 +10,14 @@ use crate::semantics::ChildKey;
 
 task_local! {
     /// Where the supervisors that are started in this task leave what does not end.
-    static ABOVE: Legacy;
+    static ABOVE: LeftBehind;
 }
 
 /// The processes that supervisors below have left, each with the supervisor that has not seen its end.
 #[derive(Clone, Default)]
-struct Legacy(Arc<Mutex<Vec<(Pid, Pid)>>>);
+struct LeftBehind(Arc<Mutex<Vec<(Pid, Pid)>>>);
 
-impl Legacy {
+impl LeftBehind {
     fn lock(&self) -> MutexGuard<'_, Vec<(Pid, Pid)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -29,8 +29,8 @@ impl Legacy {
 /// a successor of the supervisor, which starts the same children, must not meet them.
 pub(crate) struct Unresponsive {
     awaited: FxHashMap<Monitor, Awaited>,
-    below: Legacy,
-    above: Option<Legacy>,
+    below: LeftBehind,
+    above: Option<LeftBehind>,
     /// Whose these are.
     supervisor: Option<Pid>,
 }
@@ -64,8 +64,8 @@ impl Unresponsive {
     pub(crate) fn new() -> Self {
         Self {
             awaited: FxHashMap::default(),
-            below: Legacy::default(),
-            above: ABOVE.try_with(Legacy::clone).ok(),
+            below: LeftBehind::default(),
+            above: ABOVE.try_with(LeftBehind::clone).ok(),
             supervisor: None,
         }
     }
@@ -131,8 +131,14 @@ impl Unresponsive {
         }
     }
 
+    #[inline]
     fn inherit(&mut self, child: Pid, reason: Option<&ExitReason>) {
-        let left: Vec<_> = self.below.lock().extract_if(.., |(of, _)| *of == child).collect();
+        let mut below = self.below.lock();
+        if below.is_empty() {
+            return;
+        }
+        let left: Vec<_> = below.extract_if(.., |(of, _)| *of == child).collect();
+        drop(below);
         for (_, process) in left {
             self.wait_for(process, What::End { child, reason: reason.cloned() });
         }
