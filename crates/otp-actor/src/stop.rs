@@ -1,6 +1,6 @@
 //! Stopping a process in an orderly way.
 
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, time::Duration};
 
 use erlang_process::{CallError, ExitReason, Pid, current, join, timeout as limit};
 
@@ -34,13 +34,19 @@ pub async fn stop(pid: Pid, reason: ExitReason, timeout: Duration) -> Result<(),
     if current() == Some(pid) {
         return Err(CallError::CallingSelf);
     }
-    let asked = otp_system::terminate(pid, reason.clone(), Duration::MAX);
-    // Waited for before it is asked: then the true reason is told.
-    let ended = limit(timeout, async { tokio::join!(biased; join(pid), asked) }).await;
-    match ended {
+    let mut ended = pin!(join(pid));
+    let mut asked = pin!(otp_system::terminate(pid, reason.clone(), Duration::MAX));
+    let mut asking = true;
+    let stopping = poll_fn(|cx| {
+        // Waited for before it is asked: then the true reason is told.
+        let ended = ended.as_mut().poll(cx);
+        asking = asking && asked.as_mut().poll(cx).is_pending();
+        ended
+    });
+    match limit(timeout, stopping).await {
         Err(_) => Err(CallError::Timeout),
-        Ok((ended, _)) if ended == reason => Ok(()),
-        Ok((ExitReason::NoProc, _)) => Err(CallError::NoProc),
-        Ok((ended, _)) => Err(CallError::Down(ended)),
+        Ok(ended) if ended == reason => Ok(()),
+        Ok(ExitReason::NoProc) => Err(CallError::NoProc),
+        Ok(ended) => Err(CallError::Down(ended)),
     }
 }
