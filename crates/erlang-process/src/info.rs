@@ -101,6 +101,8 @@ pub enum Status {
 impl Info {
     pub(crate) fn of(process: &Process) -> Option<Self> {
         let head = process.head();
+        // Not under the lock: who spawned it may have given a function of his own.
+        let initial_call = initial_call(head);
         process.with(|control, _| {
             if !control.is_alive() {
                 return None;
@@ -112,7 +114,7 @@ impl Info {
                 parent: head.parent(),
                 ancestors: head.ancestors().to_vec(),
                 callers: head.callers().to_vec(),
-                initial_call: initial_call(head),
+                initial_call,
                 name: None,
                 label: None,
                 status: match running {

@@ -22,7 +22,7 @@ use crate::{
     pid::Pid,
     reason::{ExitReason, IntoExitReason},
     report,
-    scope::{self, Scope},
+    scope::{self, Deferred, Scope},
     signal::{Dest, Signal},
     spawn::Spawn,
     subject::Subject,
@@ -236,7 +236,7 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (tell, told) = tokio::sync::oneshot::channel();
 /// process::run(async {
-///     process::after_exit(move || drop(tell.send("it is over")))
+///     process::after_exit(move |_| drop(tell.send("it is over")))
 /// }).await??;
 /// assert_eq!(told.await?, "it is over");
 /// # Ok(())
@@ -651,7 +651,12 @@ fn reason_of(payload: Box<dyn Any + Send>) -> Ending {
 
 /// The exit protocol, run once for each process. Whoever learns of the end finds nothing left of the
 /// process: its name goes first, then everything its future owns, and only then are others told.
-fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
+fn finish<F>(scope: Scope, future: Pin<&mut Option<F>>, ending: Ending) {
+    // It may end while another process runs on this thread, which has nothing to do with it.
+    scope::leave(|| run_exit_protocol(scope, future, ending));
+}
+
+fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     let head = scope.cell.head();
     let own = matches!(ending, Ending::Own(_));
     let decided = match ending {
@@ -683,9 +688,8 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
 
     // What is dropped may block, as a poll may, and is found as one.
     head.turn();
-    let (_, Some(mut scope)) = scope::enter(scope, || quietly(|| future.set(None))) else { return };
-    let deferred = scope.take_deferred();
-    let Some(process) = discard(scope) else { return };
+    let (_, Some(scope)) = scope::enter(scope, || quietly(|| future.set(None))) else { return };
+    let Some((process, deferred)) = discard(scope) else { return };
     let head = process.head();
     head.turn();
 
@@ -713,22 +717,23 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
         quietly(|| work(&reason));
     }
     if by_itself {
-        report::crash(head, name, label.as_deref(), &reason);
+        quietly(|| report::crash(head, name, label.as_deref(), &reason));
     }
 }
 
 /// Drops what the process has received and not read. Callers whose requests it did not answer learn the
-/// reason from the requests being dropped. What is left is the shared half.
-fn discard(mut scope: Scope) -> Option<Process> {
+/// reason from the requests being dropped. What is left is the shared half, and what is still to be done.
+fn discard(mut scope: Scope) -> Option<(Process, Vec<Deferred>)> {
     if let Some(mut inbox) = scope.take_messages() {
         // Each by itself: if two panicked at once, the program would abort.
         let drop_all = || while quietly(|| inbox.drop_oldest()).unwrap_or(true) {};
         scope = scope::enter(scope, drop_all).1?;
     }
     scope.settle_orphans();
+    let deferred = scope.take_deferred();
     let Scope { cell, local } = scope;
     quietly(|| drop(local));
-    Some(cell)
+    Some((cell, deferred))
 }
 
 /// Tells everyone who is bound to the process that it has ended. Returns its label.

@@ -154,6 +154,11 @@ pub(crate) fn enter_in_place<R>(scope: &mut Option<Scope>, work: impl FnOnce() -
     result
 }
 
+/// Runs `work` as code outside any process.
+pub(crate) fn leave<R>(work: impl FnOnce() -> R) -> R {
+    enter_in_place(&mut None, work)
+}
+
 /// Whether the calling process has had its turn, and lets others run before it takes another message.
 #[inline]
 pub(crate) fn is_turn_over() -> bool {

@@ -3,7 +3,7 @@
 use std::{
     any::{TypeId, type_name},
     convert::Infallible,
-    fmt,
+    fmt, mem,
 };
 
 use crate::{
@@ -525,13 +525,13 @@ impl Spawn {
             parent: head.parent(),
             initial_call: initial_call(head),
         });
-        head.node.table().insert(cell.clone());
-        head.node.tell();
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
         let mut future = ProcessFuture::new(cell.clone());
         if let Some(bound) = self.bound {
             future.bound(bound);
         }
+        head.node.table().insert(cell.clone());
+        head.node.tell();
         future.wrap(body(&cell));
         Prepared { cell, future }
     }
@@ -581,9 +581,9 @@ where
     ///
     /// # Errors
     ///
-    /// [`NotAProcess`] outside any process.
+    /// [`NotAProcess`] outside any process of the node on which this one lives.
     pub fn monitor(&self) -> Result<Monitor, NotAProcess> {
-        let cell = scope::cell().ok_or(NotAProcess)?;
+        let cell = scope::cell().filter(|cell| cell.head().node.is(self.node())).ok_or(NotAProcess)?;
         let head = cell.head();
         let reference = head.node.make_reference(Some(head.pid));
         cell.with(|control, _| {
@@ -661,7 +661,11 @@ where
     fn named(self, name: Option<(RegisteredName, TypeId)>) -> Result<Self, RegisterError> {
         if let Some((name, message)) = name {
             let process: Process = self.cell.clone();
-            process.head().node.names().register(&process, name, message)?;
+            if let Err(error) = process.head().node.names().register(&process, name, message) {
+                // There was no such process: nobody is to be told of its end.
+                drop(process.with(|control, _| mem::take(control.links_mut())));
+                return Err(error);
+            }
         }
         Ok(self)
     }

@@ -168,3 +168,21 @@ async fn in_a_storm_each_life_is_in_order() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_watches_another_node_hears_of_the_process_there_with_his_own_number() {
+    let (here, there) = (Node::new(), Node::new());
+    let running = here.run(async move {
+        let events = Subject::new().unwrap();
+        there.life_events(&events).unwrap();
+        let pid = Spawn::new().on(&there).spawn(async {}).unwrap();
+        assert_eq!(Some(pid), process::current());
+        assert!(matches!(next(&events).await, LifeEvent::Spawned { .. }));
+        assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Normal });
+        // The watch is still there.
+        let pid = Spawn::new().on(&there).spawn(async {}).unwrap();
+        assert!(matches!(next(&events).await, LifeEvent::Spawned { .. }));
+        assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Normal });
+    });
+    tokio::time::timeout(LONG, running).await.unwrap().unwrap();
+}

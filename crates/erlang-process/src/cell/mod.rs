@@ -27,6 +27,7 @@ use crate::{
     node::Node,
     observe,
     pid::Pid,
+    process::quietly,
     reason::ExitReason,
     scope::{self, Scope},
     signal::{Dest, Signal},
@@ -225,14 +226,20 @@ impl<Q: ?Sized> Cell<Q> {
     /// Wakes and drops what a bounded mailbox has left to be woken and dropped, without the lock.
     fn settle<T>(&self, offered: Offered<T>) -> Result<(), Unsent<T>> {
         self.wake(offered.wake);
-        drop(offered.gone);
+        if let Some(gone) = offered.gone {
+            // Not as the sender: a request in it was not for him to answer.
+            scope::leave(|| quietly(|| drop(gone)));
+        }
         offered.sent
     }
 
     #[cold]
     fn wake_all(&self, waiters: Vec<Waker>) {
         self.head.wake_task();
-        waiters.into_iter().for_each(Waker::wake);
+        for waker in waiters {
+            // One that panics must not keep it from the others.
+            quietly(|| waker.wake());
+        }
     }
 
     /// A message may have come. For those who watch for long queues.
