@@ -611,6 +611,9 @@ async fn a_supervisors_successor_does_not_meet_what_it_has_left() {
         // It has given up, and its supervisor serves others, but starts no other one.
         assert_eq!(outer.count_children().await.unwrap().active, 1);
         assert_eq!((stuck.starts(), process::whereis(name)), (1, None));
+        assert_eq!(child(&outer, "brittle").await.presence, Presence::Unresponsive(first));
+        let refused = outer.restart_child("brittle").await;
+        assert!(matches!(refused, Err(SupervisorError::Unresponsive(pid)) if pid == first), "{refused:?}");
 
         stuck.let_go();
         name.registered_after(crashing).await;

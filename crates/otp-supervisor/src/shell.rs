@@ -15,7 +15,8 @@ use crate::{
     child_spec::{ChildId, FailedToStartChild, Launch},
     report,
     semantics::{
-        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Reason, ReasonKind, Rekeyed, Stop, Taken,
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Presence, Reason, ReasonKind, Rekeyed,
+        Stop, Taken,
     },
     stop::{self, Stopped},
     unresponsive::{Gone, Unresponsive},
@@ -240,7 +241,16 @@ impl<B: Behaviour> Shell<B> {
     /// What is known of a child.
     pub(crate) fn info<I: Clone>(&self, child: &semantics::Child<I, Pid>) -> ChildInfo<I> {
         let starts = self.children.get(&child.key).map_or(0, |child| child.starts);
-        ChildInfo { rules: child.rules.clone(), presence: child.presence, restarts: starts.saturating_sub(1) }
+        let presence = self.lingering(child).map_or(child.presence, Presence::Unresponsive);
+        ChildInfo { rules: child.rules.clone(), presence, restarts: starts.saturating_sub(1) }
+    }
+
+    /// The process of a child that has ended, as far as it itself goes: the core takes it to run until its end is complete.
+    pub(crate) fn lingering<I>(&self, child: &semantics::Child<I, Pid>) -> Option<Pid> {
+        match child.presence {
+            Presence::Running(pid) if self.unresponsive.is_awaited(pid) => Some(pid),
+            _ => None,
+        }
     }
 
     /// The number for a child without an id: another one each time.

@@ -572,7 +572,16 @@ impl Behaviour for Static {
                 let (rules, launch) = child(ChildId::added(shell.next_number()));
                 answer(shell.command(Command::StartChild(rules), [launch]).await, reply)
             }
-            Request::Command(command, reply) => answer(shell.command(command, []).await, reply),
+            Request::Command(command, reply) => {
+                if let Command::RestartChild(id) | Command::DeleteChild(id) = &command
+                    && let Some(child) = shell.core.which_child(id)
+                    && let Some(pid) = shell.lingering(child)
+                {
+                    reply.send(Err(SupervisorError::Unresponsive(pid)));
+                    return None;
+                }
+                answer(shell.command(command, []).await, reply)
+            }
             Request::Change(flags, children, reply) => {
                 let (rules, launches): (Vec<_>, Vec<_>) = children.into_iter().unzip();
                 let launches = launches.into_iter().map(|slot| slot.0);

@@ -150,7 +150,8 @@ impl Unresponsive {
         }
     }
 
-    fn is_awaited(&self, child: Pid) -> bool {
+    /// Whether the end of this child is not complete.
+    pub(crate) fn is_awaited(&self, child: Pid) -> bool {
         let its = |awaited: &Awaited| matches!(awaited.what, What::End { child: it, .. } if it == child);
         self.awaited.values().any(its)
     }
