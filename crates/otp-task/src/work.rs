@@ -28,8 +28,8 @@ pin_project! {
 }
 
 impl<F: Future<Output: Send + 'static>> Work<F> {
-    pub(crate) fn new(slot: &Arc<Slot<F::Output>>, future: F) -> Self {
-        Self { putter: Some(Putter::new(slot.clone())), future: Some(future) }
+    pub(crate) fn new(slot: Arc<Slot<F::Output>>, future: F) -> Self {
+        Self { putter: Some(Putter::new(slot)), future: Some(future) }
     }
 }
 
@@ -92,10 +92,11 @@ where
 /// Spawns the process of a task, linked with whoever calls it.
 pub(crate) type Launch = Box<dyn FnOnce() -> Pid + Send>;
 
-/// What a supervisor does to start a task on behalf of these.
-pub(crate) fn launch<F>(callers: Vec<Pid>, future: F) -> Launch
+/// What a supervisor does to start a task on behalf of these. What the process runs is made only then: a [`Putter`] that is
+/// dropped takes the process around it for the task's.
+pub(crate) fn launch<F>(callers: Vec<Pid>, make: impl FnOnce() -> F + Send + 'static) -> Launch
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    Box::new(move || prepare(Spawn::new().callers(&callers), future).start())
+    Box::new(move || prepare(Spawn::new().callers(&callers), make()).start())
 }

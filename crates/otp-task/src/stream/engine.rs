@@ -142,13 +142,16 @@ impl<T: Send + 'static, I> Engine<T, I> {
         match &self.under {
             None => {
                 let spawn = if self.linked { Spawn::new() } else { Spawn::new().unlinked() };
-                let process = prepare(spawn, Work::new(&slot, element));
+                let process = prepare(spawn, Work::new(slot.clone(), element));
                 self.run(index, input, Task::new(process.start(), current(), slot));
             }
             Some(spawner) => {
                 let (go, gate) = oneshot::channel();
-                let work = Gated::new(gate, Work::new(&slot, element));
-                let started = spawner(launch(callers::of_my_task(), work));
+                let launch = launch(callers::of_my_task(), {
+                    let slot = slot.clone();
+                    move || Gated::new(gate, Work::new(slot, element))
+                });
+                let started = spawner(launch);
                 self.starting.push(Starting { index, input, slot, go, started });
             }
         }
