@@ -129,8 +129,11 @@ impl Application {
 
     /// Starts the root and runs the phases, and returns when the tree has ended: by itself, or because the operating system has
     /// asked for it, by SIGINT (Ctrl-C) or SIGTERM. Then the tree is stopped in order, and phases that are left do not run; a
-    /// second signal kills it, also while it starts. Nothing that the tree has spawned is left but
-    /// what cannot be killed.
+    /// second signal kills it, also while it starts. Nothing that a process of the tree has spawned is left but
+    /// what cannot be killed. Further signals do nothing: what never awaits has to be ended from outside, by SIGKILL.
+    ///
+    /// To stop the program from inside, and with success, end the root with the reason `normal`:
+    /// `otp_actor::stop(root, ExitReason::Normal, Duration::MAX)`.
     ///
     /// Panics in processes become crash reports from here on, and are not printed: see
     /// [`capture_panics`].
@@ -258,13 +261,15 @@ impl Tree {
     async fn stopped(&mut self, outcome: Result<(), ApplicationError>) -> Result<(), ApplicationError> {
         tracing::info!(target: "otp_supervisor::application", "stopping");
         send_exit(self.root, ExitReason::Shutdown);
-        loop {
-            match self.event().await {
-                Event::Asked => kill_all().await,
-                Event::Ended(reason) if reason.is_orderly() => return outcome,
-                Event::Ended(reason) => return outcome.and(Err(ApplicationError::Ended(reason))),
+        let reason = match self.event().await {
+            Event::Ended(reason) => reason,
+            Event::Asked => {
+                kill_all().await;
+                // Not waited for any longer: it may block its thread.
+                ExitReason::Killed
             }
-        }
+        };
+        if reason.is_orderly() { outcome } else { outcome.and(Err(ApplicationError::Ended(reason))) }
     }
 }
 

@@ -120,10 +120,11 @@ where
     D: Send + 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
+    let start = Arc::new(start);
     let make = move |argument| -> Start<D> {
-        let mut first = Some(start(argument));
-        Box::new(move |taker| match first.take() {
-            Some(starting) => launching(starting, taker),
+        let (start, mut argument) = (start.clone(), Some(argument));
+        Box::new(move |taker| match argument.take() {
+            Some(argument) => launching(start(argument), taker),
             None => Box::pin(async { Err(StartError::failed("a temporary child is started once")) }),
         })
     };

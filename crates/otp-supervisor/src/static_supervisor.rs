@@ -262,7 +262,8 @@ impl Supervisor {
     /// # Errors
     ///
     /// [`SupervisorError`]: its id is taken, its rules are refused, or it did not start, in which case it is
-    /// not added; or the supervisor is gone.
+    /// not added; or the supervisor is gone. One that chose not to run, [`SupervisorError::Ignored`], is kept without a
+    /// process unless it is temporary, and [`restart_child`](Self::restart_child) tries it again.
     ///
     /// # Cancel safety
     ///

@@ -74,7 +74,8 @@ where
     ) {
         let child = self.roster.place(key, Presence::Running(pid));
         if let (Kind::Static, Some(child)) = (self.kind, child) {
-            out.push(Effect::Report(Report::Progress { child: child.clone() }));
+            let dynamic = matches!(why, Starting::Added | Starting::Asked);
+            out.push(Effect::Report(Report::Progress { child: child.clone(), dynamic }));
         }
         if let Some(streak) = self.streaks.get_mut(&key) {
             streak.runs(now);
