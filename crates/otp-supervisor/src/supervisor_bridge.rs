@@ -47,7 +47,7 @@ use std::{
 
 use erlang_process::{ExitMessage, ExitReason, Pid, Selector, Spawn, Subject, trap_exits};
 use otp_actor::{InitAck, StartError, Started, start_process};
-use otp_system::{After, Mode, System, SystemMessage};
+use otp_system::{After, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
 
 use crate::report;
 
@@ -145,6 +145,9 @@ async fn run<B: Bridge>(mut bridge: B, parent: Option<Pid>) -> ExitReason {
             Mode::Running => next(&mut bridge, &mut running).await,
             Mode::Suspended => received(&mut suspended).await,
         };
+        if system.is_debugged() {
+            debug(&mut system, &event, &bridge);
+        }
         let reason = match event {
             Event::Ended(reason) => {
                 report::bridge_ended(&reason);
@@ -165,6 +168,21 @@ async fn run<B: Bridge>(mut bridge: B, parent: Option<Pid>) -> ExitReason {
             bridge.terminate(reason.clone()).await;
             return reason;
         }
+    }
+}
+
+/// Tells those who look on what has come in.
+fn debug<B: Bridge>(system: &mut System, event: &Event, bridge: &B) {
+    match event {
+        Event::Ended(reason) => {
+            let text = format!("the end of what is bridged: {reason}");
+            system.event(&SystemEvent::of(EventKind::In, reason, Some(&text)), bridge);
+        }
+        Event::Exit(exit) => {
+            let text = format!("the end of {}: {}", exit.pid, exit.reason);
+            system.event(&SystemEvent::of(EventKind::In, exit, Some(&text)), bridge);
+        }
+        Event::System(_) | Event::Unexpected(_) => {}
     }
 }
 
