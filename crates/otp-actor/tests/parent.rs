@@ -127,6 +127,36 @@ async fn gs_63_a_trapping_actor_handles_the_exits_of_others_and_lives() {
 }
 
 #[tokio::test]
+async fn gs_63_and_so_it_does_where_it_selects_nothing() {
+    run(async {
+        let (end_parent, over) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        process::spawn_unlinked(async move {
+            let counter = actor::with_initialiser(PATIENCE, async |own: Subject<Reply<u32>>| {
+                process::trap_exits(true)?;
+                Ok::<_, process::NotAProcess>(Initialised::new(0).returning(own))
+            });
+            let counter = counter.on_message(|asked: &mut u32, reply: Reply<u32>| {
+                *asked += 1;
+                reply.send(*asked);
+            });
+            tell.send(counter.start().await.unwrap().data).unwrap();
+            over.await
+        });
+        let counter = told.await.unwrap();
+        let pid = counter.pid().unwrap();
+        for (reason, asked) in reasons().into_iter().zip(1..) {
+            process::send_exit(pid, reason);
+            assert_eq!(counter.call(PATIENCE, |reply| reply).await, Ok(asked));
+        }
+        let end = end_of(pid);
+        end_parent.send(()).unwrap();
+        assert_eq!(end.await, ExitReason::Normal, "and with its parent it ends");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_trapping_actor_ends_when_its_parent_tells_it_to() {
     run(async {
         process::trap_exits(true).unwrap();

@@ -14,7 +14,9 @@ use std::{
 };
 
 use common::{PATIENCE, ROUNDS, Told, assert_nothing_is_left, end_of, mailbox, run, trapped};
-use erlang_process::{self as process, ExitReason, Name, Node, Pid, Reply, Spawn, Subject};
+use erlang_process::{
+    self as process, ExitReason, LifeEvent, Name, Node, Pid, Reply, Selector, Spawn, Subject,
+};
 use otp_actor::{self as actor, InitAck, Initialised, Next, StartError, Started};
 use tokio::sync::{mpsc, oneshot};
 
@@ -317,6 +319,26 @@ async fn gs_23_a_process_whose_initialiser_fails_ends_normally() {
         });
         failing.on_message(|(): &mut (), ()| {}).start().await.unwrap_err();
         assert_eq!(watcher.await.unwrap(), ExitReason::Normal);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_that_chooses_not_to_run_ends_normally() {
+    run(async {
+        let lives = Subject::new().unwrap();
+        let _watching = Node::current().life_events(&lives).unwrap();
+        let ignoring = actor::with_initialiser(PATIENCE, async |_: Subject<()>| {
+            Ok::<Initialised<(), (), ()>, &str>(Initialised::ignore())
+        });
+        let error = ignoring.on_message(|(): &mut (), ()| {}).start().await.unwrap_err();
+        assert!(matches!(error, StartError::Ignored), "{error}");
+        let mut ends = Selector::new().select(&lives, |event| match event {
+            LifeEvent::Exited { reason, .. } => Some(reason),
+            _ => None,
+        });
+        assert_eq!(ends.receive(PATIENCE).await, Ok(None), "it was spawned");
+        assert_eq!(ends.receive(PATIENCE).await, Ok(Some(ExitReason::Normal)));
     })
     .await;
 }

@@ -302,3 +302,29 @@ async fn an_actor_cannot_ask_itself() {
     })
     .await;
 }
+
+/// Each reply counts, in whichever poll of the handler it is sent.
+#[tokio::test]
+async fn sys_18_replies_of_an_async_handler_are_counted_across_its_awaits() {
+    async fn answer(_: &mut (), replies: Vec<Reply<()>>) {
+        for reply in replies {
+            reply.send(());
+            tokio::task::yield_now().await;
+        }
+    }
+    run(async {
+        let Started { pid, data } = actor::new(()).on_message_async(answer).start().await.unwrap();
+        otp_system::statistics(pid, PATIENCE, true).await.unwrap();
+        let (first, second) = (data.clone(), Subject::new().unwrap());
+        // The first caller's handler answers a second one as well, who has left its reply with the first.
+        let both = second.clone();
+        process::spawn(async move {
+            drop(both.call(PATIENCE, |reply: Reply<()>| reply).await);
+        });
+        let left = second.receive(PATIENCE).await.unwrap();
+        first.call(PATIENCE, |reply| vec![reply, left]).await.unwrap();
+        let counted = otp_system::counted(pid, PATIENCE).await.unwrap().unwrap();
+        assert_eq!((counted.messages_in, counted.messages_out), (1, 2));
+    })
+    .await;
+}

@@ -7,7 +7,8 @@ use erlang_process::{Node, Pid, current};
 ///
 /// A task under a supervisor was *spawned* by the supervisor, which is what the
 /// [ancestors](erlang_process::Info::ancestors) of its [`Info`](erlang_process::Info) say; who has *asked* for it, its
-/// [callers](erlang_process::Info::callers). For all other processes both are the same.
+/// [callers](erlang_process::Info::callers). What such a task spawns runs on behalf of the same; for all other processes
+/// both are the same.
 ///
 /// ```
 /// use std::time::Duration;
