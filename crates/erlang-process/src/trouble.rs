@@ -20,7 +20,7 @@
 //! # }
 //! ```
 
-/// A place where the caller may be kept waiting: others have a turn, or some time passes, up to a second.
+/// A place where the caller may be kept waiting: others have a turn, or some time passes, up to about a second.
 ///
 /// # Cancel safety
 ///
@@ -32,8 +32,8 @@ pub async fn may_wait(place: &'static str) {
     let _ = place;
 }
 
-/// A place where the calling process may end, with a reason that names the place: as if it panicked there. Nothing happens
-/// outside any process.
+/// A place where the calling process may end, as by [`exit`](crate::exit()), with a reason that names the place. Nothing
+/// happens outside any process. Not for destructors: it leaves by unwinding.
 pub fn may_fail(place: &'static str) {
     #[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
     crate::simulate::fail_at(place);

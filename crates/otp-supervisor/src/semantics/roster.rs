@@ -19,7 +19,8 @@ use super::{Child, ChildKey, ChildRules, Presence, Rekeyed};
 #[derive(Clone, Debug)]
 pub(super) struct Roster<I, P> {
     children: BTreeMap<ChildKey, Child<I, P>>,
-    by_id: HashMap<I, ChildKey>,
+    /// `None`: they have no names but their keys, and nobody looks for them by an id.
+    by_id: Option<HashMap<I, ChildKey>>,
     /// Running and unresponsive children by their process, restarting ones by their last.
     by_pid: FxHashMap<P, ChildKey>,
     /// How many significant children are running or restarting.
@@ -30,10 +31,16 @@ pub(super) struct Roster<I, P> {
 }
 
 impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
-    pub(super) fn new() -> Self {
+    /// Of children with ids.
+    pub(super) fn of_named() -> Self {
+        Self { by_id: Some(HashMap::new()), ..Self::of_nameless() }
+    }
+
+    /// Of children that go by their keys.
+    pub(super) fn of_nameless() -> Self {
         Self {
             children: BTreeMap::new(),
-            by_id: HashMap::new(),
+            by_id: None,
             by_pid: FxHashMap::default(),
             significant: 0,
             put_off: BTreeMap::new(),
@@ -43,7 +50,9 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
 
     /// Makes room for so many children more.
     pub(super) fn reserve(&mut self, children: usize) {
-        self.by_id.reserve(children);
+        if let Some(by_id) = &mut self.by_id {
+            by_id.reserve(children);
+        }
         self.by_pid.reserve(children);
     }
 
@@ -55,10 +64,12 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
     /// Adds a child without a process. If its id is taken, that is returned.
     pub(super) fn add(&mut self, rules: ChildRules<I>) -> Result<ChildKey, I> {
         let key = self.next_key();
-        match self.by_id.entry(rules.id.clone()) {
-            Entry::Vacant(free) => free.insert(key),
-            Entry::Occupied(_) => return Err(rules.id),
-        };
+        if let Some(by_id) = &mut self.by_id {
+            match by_id.entry(rules.id.clone()) {
+                Entry::Vacant(free) => free.insert(key),
+                Entry::Occupied(_) => return Err(rules.id),
+            };
+        }
         self.next += 1;
         self.children.insert(key, Child { key, rules, presence: Presence::Undefined });
         Ok(key)
@@ -68,7 +79,9 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
     pub(super) fn remove(&mut self, key: ChildKey) -> Option<Child<I, P>> {
         self.place(key, Presence::Undefined);
         let child = self.children.remove(&key)?;
-        self.by_id.remove(&child.rules.id);
+        if let Some(by_id) = &mut self.by_id {
+            by_id.remove(&child.rules.id);
+        }
         Some(child)
     }
 
@@ -111,8 +124,9 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
 
     /// Gives the children these rules, and all of them keys in the new start order. Those of whom nothing is said come last.
     pub(super) fn change(&mut self, rules: Vec<ChildRules<I>>) -> Vec<Rekeyed> {
-        let Self { mut children, by_id, put_off, next, .. } = mem::replace(self, Self::new());
+        let Self { mut children, by_id, put_off, next, .. } = mem::replace(self, Self::of_named());
         self.next = next;
+        let by_id = by_id.unwrap_or_default();
         let given: Vec<_> = rules
             .into_iter()
             .map(|rules| (by_id.get(&rules.id).and_then(|key| children.remove(key)), rules))
@@ -140,7 +154,7 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
     }
 
     pub(super) fn named(&self, id: &I) -> Option<&Child<I, P>> {
-        self.get(*self.by_id.get(id)?)
+        self.get(*self.by_id.as_ref()?.get(id)?)
     }
 
     /// The child that has this process, or had it before it came to be restarting.

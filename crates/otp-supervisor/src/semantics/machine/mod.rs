@@ -84,15 +84,11 @@ where
     F: Clone,
 {
     pub(super) fn new(kind: Kind, strategy: Strategy, auto_shutdown: AutoShutdown, window: Window) -> Self {
-        Self {
-            roster: Roster::new(),
-            kind,
-            strategy,
-            auto_shutdown,
-            window,
-            streaks: BTreeMap::new(),
-            turn: Turn::Unborn,
-        }
+        let roster = match kind {
+            Kind::Static => Roster::of_named(),
+            Kind::Factory => Roster::of_nameless(),
+        };
+        Self { roster, kind, strategy, auto_shutdown, window, streaks: BTreeMap::new(), turn: Turn::Unborn }
     }
 
     /// What holds for the supervisor as a whole.

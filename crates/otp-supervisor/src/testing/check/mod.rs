@@ -142,8 +142,8 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
         self
     }
 
-    /// At each rest the children that run, and those that were restarted, are those that the [`Model`] says, which is
-    /// Erlang's supervisor.
+    /// At each rest the children that run, and those that were restarted, are those that the [`Model`](super::Model) says,
+    /// which is Erlang's supervisor.
     ///
     /// Not for trees in which something else than faults makes processes end or come: links between siblings,
     /// children that are done after some time or start others, restarts that are put off.
