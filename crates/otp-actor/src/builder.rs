@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use erlang_process::{
-    ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
+    Bound, ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
 };
 use otp_system::DebugOptions;
 
@@ -156,11 +156,19 @@ pub struct Builder<I, S, M, H> {
     name: Option<Name<M>>,
     callbacks: Option<Box<Callbacks<S, M>>>,
     debug: Option<Box<DebugOptions>>,
+    process: Option<Box<ProcessOptions>>,
+}
+
+/// What seldom is said of an actor's process.
+#[derive(Clone, Default)]
+struct ProcessOptions {
+    label: Option<String>,
+    mailbox: Option<Bound>,
 }
 
 impl<I, S, M, H> Builder<I, S, M, H> {
     pub(crate) fn new(init: I, init_timeout: Duration, handler: H) -> Self {
-        Self { init, init_timeout, handler, name: None, callbacks: None, debug: None }
+        Self { init, init_timeout, handler, name: None, callbacks: None, debug: None, process: None }
     }
 
     pub(crate) fn callbacks_mut(&mut self) -> &mut Callbacks<S, M> {
@@ -298,6 +306,38 @@ where
         self
     }
 
+    /// Bounds the actor's mailbox, and says what happens to messages that it has no room for, see [`Spawn::mailbox`]. Without
+    /// this, there is no bound.
+    ///
+    /// ```
+    /// use erlang_process::{Bound, SendError, WhenFull};
+    /// use otp_actor as actor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let printer = actor::new(()).on_message(|_: &mut (), page: u32| println!("page {page}"));
+    /// let printer = printer.mailbox(Bound::new(1, WhenFull::Refuse)).start().await?.data;
+    /// printer.send(1);
+    /// // It has not come to the first yet.
+    /// assert_eq!(printer.try_send(2), Err(SendError::Full(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Counterpart: none in OTP; the option `spawn_opt` of `gen_server:start_link/4` has `max_heap_size`.
+    pub fn mailbox(mut self, bound: Bound) -> Self {
+        self.process.get_or_insert_default().mailbox = Some(bound);
+        self
+    }
+
+    /// Gives the actor's process this label, by which reports and its [`Info`](erlang_process::Info) tell it from others, see
+    /// [`set_label`](erlang_process::set_label).
+    ///
+    /// Counterpart: `proc_lib:set_label/1`, called by `init/1`.
+    pub fn label(mut self, label: &str) -> Self {
+        self.process.get_or_insert_default().label = Some(label.to_owned());
+        self
+    }
+
     /// Starts the actor, linked with the calling process if there is one, and waits until it is initialised.
     ///
     /// ```
@@ -317,7 +357,7 @@ where
     /// # Errors
     ///
     /// [`StartError`]: the initialiser failed, ended, took too long, or chose not to run, or the name is taken. Nothing is
-    /// left of the actor then, and no exit signal reaches the caller.
+    /// left of the actor then, unless it is [`Unresponsive`](StartError::Unresponsive), and no exit signal reaches the caller.
     ///
     /// # Cancel safety
     ///
@@ -394,7 +434,8 @@ where
     /// Makes the calling process, whose own subject this is, an actor from here on; returns the reason for which that
     /// ends, and with which the process should end. Its parent is who spawned it.
     ///
-    /// A [name](Self::named) is not registered: the process must hold it already. Who waits for a start is not told: that is
+    /// A [name](Self::named) is not registered: the process must hold it already. What its [mailbox](Self::mailbox) and its
+    /// [label](Self::label) are was said when it was spawned. Who waits for a start is not told: that is
     /// for the process to do.
     ///
     /// ```
@@ -440,11 +481,13 @@ where
         monitored: bool,
         outcome: Outcome<I::Data, T>,
     ) -> impl Future<Output = Result<T, StartError>> + Send {
-        let spawn = spawn.runs(H::name);
-        let spawn = match self.name {
-            Some(name) => spawn.named(name),
-            None => spawn,
-        };
+        let mut spawn = spawn.runs(H::name);
+        if let Some(name) = self.name {
+            spawn = spawn.named(name);
+        }
+        if let Some(options) = &self.process {
+            spawn = options.applied(spawn);
+        }
         handshake(spawn, self.init_timeout, |own, ack| self.life(own, ack), monitored, outcome)
     }
 
@@ -458,6 +501,18 @@ where
         let address = name.map_or_else(|| own.clone(), Name::subject);
         let server = Server::new(own, ack.parent(), handler, callbacks);
         Then::new(init.init(address), |made| begin(server, made, ack, debug))
+    }
+}
+
+impl ProcessOptions {
+    fn applied(&self, mut spawn: Spawn) -> Spawn {
+        if let Some(label) = &self.label {
+            spawn = spawn.label(label);
+        }
+        if let Some(bound) = self.mailbox {
+            spawn = spawn.mailbox(bound);
+        }
+        spawn
     }
 }
 
@@ -497,6 +552,7 @@ impl<I: Clone, S, M, H: Clone> Clone for Builder<I, S, M, H> {
             name: self.name,
             callbacks: self.callbacks.clone(),
             debug: self.debug.clone(),
+            process: self.process.clone(),
         }
     }
 }
