@@ -155,24 +155,28 @@ pub struct Builder<I, S, M, H> {
     handler: H,
     name: Option<Name<M>>,
     callbacks: Option<Box<Callbacks<S, M>>>,
-    debug: Option<Box<DebugOptions>>,
-    process: Option<Box<ProcessOptions>>,
+    options: Option<Box<Options>>,
 }
 
-/// What seldom is said of an actor's process.
+/// What is seldom said.
 #[derive(Clone, Default)]
-struct ProcessOptions {
+struct Options {
+    debug: Option<Box<DebugOptions>>,
     label: Option<String>,
     mailbox: Option<Bound>,
 }
 
 impl<I, S, M, H> Builder<I, S, M, H> {
     pub(crate) fn new(init: I, init_timeout: Duration, handler: H) -> Self {
-        Self { init, init_timeout, handler, name: None, callbacks: None, debug: None, process: None }
+        Self { init, init_timeout, handler, name: None, callbacks: None, options: None }
     }
 
     pub(crate) fn callbacks_mut(&mut self) -> &mut Callbacks<S, M> {
         self.callbacks.get_or_insert_default()
+    }
+
+    fn options_mut(&mut self) -> &mut Options {
+        self.options.get_or_insert_default()
     }
 }
 
@@ -302,7 +306,7 @@ where
     ///
     /// Counterpart: the option `debug` of `gen_server:start_link/4`.
     pub fn debug(mut self, options: DebugOptions) -> Self {
-        self.debug = Some(Box::new(options));
+        self.options_mut().debug = Some(Box::new(options));
         self
     }
 
@@ -325,7 +329,7 @@ where
     ///
     /// Counterpart: none in OTP; the option `spawn_opt` of `gen_server:start_link/4` has `max_heap_size`.
     pub fn mailbox(mut self, bound: Bound) -> Self {
-        self.process.get_or_insert_default().mailbox = Some(bound);
+        self.options_mut().mailbox = Some(bound);
         self
     }
 
@@ -334,7 +338,7 @@ where
     ///
     /// Counterpart: `proc_lib:set_label/1`, called by `init/1`.
     pub fn label(mut self, label: &str) -> Self {
-        self.process.get_or_insert_default().label = Some(label.to_owned());
+        self.options_mut().label = Some(label.to_owned());
         self
     }
 
@@ -458,7 +462,7 @@ where
     ///
     /// Counterpart: `gen_server:enter_loop/5`.
     pub fn enter_loop(self, own: Subject<M>) -> impl Future<Output = ExitReason> + Send {
-        let Self { init, handler, name, callbacks, debug, .. } = self;
+        let Self { init, handler, name, callbacks, options, .. } = self;
         async move {
             let Some(pid) = current() else { return ExitReason::error(NotAProcess) };
             if name.is_some_and(|name| whereis(name) != Some(pid)) {
@@ -471,7 +475,9 @@ where
             };
             let Some(ready) = ready else { return ExitReason::Normal };
             let parent = Node::current().info(pid).and_then(|info| info.parent);
-            Server::new(own, parent, handler, callbacks).run(ready, debug).await
+            Server::new(own, parent, handler, callbacks)
+                .run(ready, options.and_then(|options| options.debug))
+                .await
         }
     }
 
@@ -485,7 +491,7 @@ where
         if let Some(name) = self.name {
             spawn = spawn.named(name);
         }
-        if let Some(options) = &self.process {
+        if let Some(options) = &self.options {
             spawn = options.applied(spawn);
         }
         handshake(spawn, self.init_timeout, |own, ack| self.life(own, ack), monitored, outcome)
@@ -497,14 +503,16 @@ where
         own: Subject<M>,
         ack: InitAck<I::Data>,
     ) -> impl Future<Output = ExitReason> + Send {
-        let Self { init, handler, name, callbacks, debug, .. } = self;
+        let Self { init, handler, name, callbacks, options, .. } = self;
         let address = name.map_or_else(|| own.clone(), Name::subject);
         let server = Server::new(own, ack.parent(), handler, callbacks);
-        Then::new(init.init(address), |made| begin(server, made, ack, debug))
+        Then::new(init.init(address), |made| {
+            begin(server, made, ack, options.and_then(|options| options.debug))
+        })
     }
 }
 
-impl ProcessOptions {
+impl Options {
     fn applied(&self, mut spawn: Spawn) -> Spawn {
         if let Some(label) = &self.label {
             spawn = spawn.label(label);
@@ -551,8 +559,7 @@ impl<I: Clone, S, M, H: Clone> Clone for Builder<I, S, M, H> {
             handler: self.handler.clone(),
             name: self.name,
             callbacks: self.callbacks.clone(),
-            debug: self.debug.clone(),
-            process: self.process.clone(),
+            options: self.options.clone(),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{ExitReason, Pid, Selector, Spawn, current, exit, is_alive, join, link};
+use erlang_process::{
+    ExitReason, Pid, Selector, Spawn, current, exit, is_alive, join, link, timeout as limit,
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, Sleep, sleep_until},
@@ -28,6 +30,9 @@ use crate::{
     woken::Woken,
     work::{Gated, Launch, Work, launch, prepare},
 };
+
+/// How long the end of a task that was killed is waited for. One that never awaits does not hold up the others for longer.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -54,7 +59,7 @@ pub(super) struct Engine<T, I> {
     /// When whose time is over, of those that run.
     deadlines: BTreeSet<(Instant, usize)>,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// The ends of tasks that were killed: they have their place under a supervisor until they are gone.
+    /// The ends of tasks that were killed: they have their place under a supervisor until they are gone, or do not end.
     leaving: Vec<BoxFuture<()>>,
     /// Exit messages of links on their way out of the mailbox.
     flushing: Vec<BoxFuture<()>>,
@@ -255,7 +260,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
             let Some(Running { task, input, .. }) = self.remove(index) else { return };
             task.abandon();
             if self.under.is_some() {
-                let end = join(task.pid());
+                let end = limit(KILL_PATIENCE, join(task.pid()));
                 self.leaving.push(Box::pin(async move { drop(end.await) }));
             }
             let failed = Failed { index, input, error: ElementError::Timeout };
