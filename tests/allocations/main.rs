@@ -14,6 +14,18 @@ use erlang_process::{
 use otp_actor::{self as actor, Next};
 use tokio::{runtime::Runtime, task::yield_now};
 
+/// How often each operation is done before it is counted.
+const BEFORE: u64 = 16;
+
+/// Does something as often as it is to be counted, and before that until everything has grown.
+macro_rules! rounds {
+    ($rounds:expr, $work:expr) => {
+        for _ in 0..BEFORE + $rounds {
+            $work
+        }
+    };
+}
+
 #[test]
 fn allocations_of_what_is_done_all_the_time() {
     // A process that is spawned has ended before the next one is.
@@ -47,6 +59,26 @@ fn allocations_of_what_is_done_all_the_time() {
     assert_eq!(others, [], "what, expected, counted");
 }
 
+/// A supervisor that refuses a task, as it may refuse many, keeps nothing of it.
+#[test]
+fn what_is_refused_leaves_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let node = Node::new();
+    let left = |rounds| {
+        let refused = refused(rounds);
+        allocation_counter::measure(|| runtime.block_on(node.run(refused)).unwrap()).count_current
+    };
+    left(0);
+    assert_eq!(left(ROUNDS), left(0));
+}
+
+async fn refused(rounds: u64) {
+    let tasks = otp_task::Supervisor::builder().max_children(0).start().await.unwrap().data;
+    // It outlives this process.
+    process::unlink(tasks.pid().unwrap()).unwrap();
+    rounds!(rounds, assert!(tasks.spawn_unlinked(async {}).await.is_err()));
+}
+
 const ROUNDS: u64 = 100;
 
 /// How often one round of what `body` does as a process asks for memory. All rounds have to be alike.
@@ -73,18 +105,6 @@ fn run(runtime: &Runtime, node: &Node, body: impl Future<Output = ()> + Send + '
 }
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// How often each operation is done before it is counted.
-const BEFORE: u64 = 16;
-
-/// Does something as often as it is to be counted, and before that until everything has grown.
-macro_rules! rounds {
-    ($rounds:expr, $work:expr) => {
-        for _ in 0..BEFORE + $rounds {
-            $work
-        }
-    };
-}
 
 async fn actor_call(rounds: u64) {
     let handle = |count: &mut u64, reply: Reply<u64>| reply.send(*count);

@@ -401,6 +401,24 @@ async fn gs_40_a_reply_with_a_stop_comes_also_when_terminate_fails() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_get_a_reply_with_a_stop() {
+    alone(async {
+        let handle = |first: &mut Option<Reply<_>>, Ask(reply, _): Ask| match first.take() {
+            Some(first) => Next::stop().replying(first, "one").replying(reply, "two"),
+            None => {
+                *first = Some(reply);
+                Next::Continue.into()
+            }
+        };
+        let actor = actor::new(None).on_message(handle).start().await.unwrap().data;
+        let ask = || send_request(&actor, |reply| Ask(reply, ExitReason::Normal));
+        let (one, two) = (ask(), ask());
+        assert_eq!((one.receive(LONG).await, two.receive(LONG).await), (Ok("one"), Ok("two")));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn gs_50_a_message_to_nobody_is_sent_at_once() {
     alone(async {
         let start = Instant::now();

@@ -379,7 +379,8 @@ async fn brg_01_a_bridge_starts_ignores_or_fails() {
             let bridge = supervisor_bridge::start(init).await.unwrap();
             // Who looks on sees what comes in, and that an exit of somebody else means nothing.
             sys::statistics(bridge.pid, LONG, true).await.unwrap();
-            process::join(process::spawn_unlinked(async move { process::send_exit(bridge.pid, boom()) })).await;
+            process::join(process::spawn_unlinked(async move { process::send_exit(bridge.pid, boom()) }))
+                .await;
             assert_eq!(sys::counted(bridge.pid, LONG).await.unwrap().unwrap().messages_in, 1);
             if suspended {
                 sys::suspend(bridge.pid, LONG).await.unwrap();

@@ -151,6 +151,32 @@ async fn sys_19_trace() {
     assert_eq!(events, USED_ONCE);
 }
 
+/// A reply that comes with the next step is one; with a stop, nothing else is told of.
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_comes_with_the_next_step_is_told_of() {
+    let (reports, _guard) = Reports::begin();
+    alone(async {
+        type Ask = (Next, Option<Reply<()>>);
+        let handle = |_: &mut (), (next, reply): Ask| match reply {
+            Some(reply) => next.replying(reply, ()),
+            None => next.into(),
+        };
+        let actor = actor::new(()).on_message(handle).describe_message(|(next, _)| format!("{next:?}"));
+        let actor = actor.debug(DebugOptions::new().trace());
+        let first = actor.clone().start().await.unwrap();
+        first.data.call(LONG, |reply| (Next::Continue, Some(reply))).await.unwrap();
+        first.data.call(LONG, |reply| (Next::stop(), Some(reply))).await.unwrap();
+        let second = actor.start().await.unwrap();
+        second.data.send((Next::stop(), None));
+        process::join(second.pid).await;
+        process::join(first.pid).await;
+    })
+    .await;
+    let traced = reports.of("otp_system::trace");
+    let events: Vec<_> = traced.iter().filter_map(|report| report.field("event")).collect();
+    assert_eq!(events, ["in Continue", "out", "in Stop(Normal)", "out", "in Stop(Normal)"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_log_keeps_the_last_events() {
     alone(async {

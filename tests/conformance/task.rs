@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     future::pending,
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -177,6 +177,22 @@ async fn task_13_yield_many_on_timeout() {
         open.send(()).unwrap();
         assert_eq!(end_of(pid).await, ExitReason::Normal);
         assert_eq!(unread(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn task_13_those_that_are_killed_do_not_wait_for_each_other() {
+    alone(async {
+        let (here, gone) = mpsc::channel::<()>();
+        let first = task::spawn_blocking(move || gone.recv().unwrap_or_default());
+        let second = task::spawn(async move {
+            pending::<()>().await;
+            drop(here);
+        });
+        let mut tasks = [first, second];
+        let killed = task::yield_many(&mut tasks, MS).on_timeout(YieldOnTimeout::Kill).outcomes();
+        assert_eq!(process::timeout(LONG, killed).await, Ok(vec![None, None]));
     })
     .await;
 }

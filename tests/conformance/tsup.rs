@@ -5,16 +5,17 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     time::Duration,
 };
 
-use erlang_process::{self as process, ExitReason, Node};
+use erlang_process::{self as process, ExitReason, Node, Subject};
 use otp_supervisor::{Restart, Shutdown, SupervisorError};
-use otp_task::{self as task, AwaitError, ElementError, Failed, Supervisor};
+use otp_task::{self as task, AwaitError, ElementError, Failed, StreamOnTimeout, Supervisor};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::support::{LONG, alone, boom, end_of, trapped, unread, until};
+use crate::support::{LONG, OnDrop, alone, boom, end_of, trapped, unread, until};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -161,6 +162,59 @@ async fn a_stream_under_a_supervisor() {
         let also = tasks.clone();
         let consumer = process::run(async move { also.async_stream([2], work).next().await });
         assert_eq!(consumer.await, Err(boom()), "linked with its consumer");
+    })
+    .await;
+}
+
+/// A task has its value some time before the supervisor knows that it has room for another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_has_room_again_when_a_task_is_gone() {
+    // Outside any process: what the task wakes is not left to the thread that it holds.
+    let tasks = Supervisor::builder().max_children(1).start().await.unwrap().data;
+    let (ending, ends) = oneshot::channel();
+    let (open, gate) = mpsc::channel::<()>();
+    let mut first = Some((ending, gate));
+    let mut stream = tasks
+        .async_stream(0..3, |n| {
+            let first = first.take();
+            async move {
+                if let Some((ending, gate)) = first {
+                    let mut ending = Some(ending);
+                    // What is not read is dropped when the future has brought its value, and before anyone is told.
+                    Subject::new().unwrap().send(OnDrop(move || {
+                        ending.take().unwrap().send(()).unwrap();
+                        assert!(gate.recv().is_err());
+                    }));
+                }
+                n
+            }
+        })
+        .max_concurrency(1);
+    tokio::select! {
+        biased;
+        item = stream.next() => panic!("{item:?} came before its task was gone"),
+        ending = ends => ending.unwrap(),
+    }
+    drop(open);
+    for n in 0..3 {
+        assert_eq!(stream.next().await, Some(Ok(n)));
+    }
+    assert_eq!(stream.next().await, None);
+    tasks.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_has_room_again_when_a_task_that_it_kills_is_gone() {
+    alone(async {
+        let tasks = Supervisor::builder().max_children(1).start().await.unwrap().data;
+        let work = |n: u32| async move { if n == 0 { pending().await } else { n } };
+        let stream = tasks.async_stream(0..3, work).max_concurrency(1).timeout(10 * MS);
+        let mut stream = stream.on_timeout(StreamOnTimeout::Kill);
+        let late = Failed { index: 0, input: (), error: ElementError::Timeout };
+        for item in [Err(late), Ok(1), Ok(2)] {
+            assert_eq!(stream.next().await, Some(item));
+        }
+        assert_eq!(stream.next().await, None);
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use erlang_process::{
-    ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
+    Bound, ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
 };
 use otp_system::DebugOptions;
 
@@ -155,16 +155,28 @@ pub struct Builder<I, S, M, H> {
     handler: H,
     name: Option<Name<M>>,
     callbacks: Option<Box<Callbacks<S, M>>>,
+    options: Option<Box<Options>>,
+}
+
+/// What is seldom said.
+#[derive(Clone, Default)]
+struct Options {
     debug: Option<Box<DebugOptions>>,
+    label: Option<String>,
+    mailbox: Option<Bound>,
 }
 
 impl<I, S, M, H> Builder<I, S, M, H> {
     pub(crate) fn new(init: I, init_timeout: Duration, handler: H) -> Self {
-        Self { init, init_timeout, handler, name: None, callbacks: None, debug: None }
+        Self { init, init_timeout, handler, name: None, callbacks: None, options: None }
     }
 
     pub(crate) fn callbacks_mut(&mut self) -> &mut Callbacks<S, M> {
         self.callbacks.get_or_insert_default()
+    }
+
+    fn options_mut(&mut self) -> &mut Options {
+        self.options.get_or_insert_default()
     }
 }
 
@@ -294,7 +306,39 @@ where
     ///
     /// Counterpart: the option `debug` of `gen_server:start_link/4`.
     pub fn debug(mut self, options: DebugOptions) -> Self {
-        self.debug = Some(Box::new(options));
+        self.options_mut().debug = Some(Box::new(options));
+        self
+    }
+
+    /// Bounds the actor's mailbox, and says what happens to messages that it has no room for, see [`Spawn::mailbox`]. Without
+    /// this, there is no bound.
+    ///
+    /// ```
+    /// use erlang_process::{Bound, SendError, WhenFull};
+    /// use otp_actor as actor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let printer = actor::new(()).on_message(|_: &mut (), page: u32| println!("page {page}"));
+    /// let printer = printer.mailbox(Bound::new(1, WhenFull::Refuse)).start().await?.data;
+    /// printer.send(1);
+    /// // It has not come to the first yet.
+    /// assert_eq!(printer.try_send(2), Err(SendError::Full(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Counterpart: none in OTP; the option `spawn_opt` of `gen_server:start_link/4` has `max_heap_size`.
+    pub fn mailbox(mut self, bound: Bound) -> Self {
+        self.options_mut().mailbox = Some(bound);
+        self
+    }
+
+    /// Gives the actor's process this label, by which reports and its [`Info`](erlang_process::Info) tell it from others, see
+    /// [`set_label`](erlang_process::set_label).
+    ///
+    /// Counterpart: `proc_lib:set_label/1`, called by `init/1`.
+    pub fn label(mut self, label: &str) -> Self {
+        self.options_mut().label = Some(label.to_owned());
         self
     }
 
@@ -317,7 +361,7 @@ where
     /// # Errors
     ///
     /// [`StartError`]: the initialiser failed, ended, took too long, or chose not to run, or the name is taken. Nothing is
-    /// left of the actor then, and no exit signal reaches the caller.
+    /// left of the actor then, unless it is [`Unresponsive`](StartError::Unresponsive), and no exit signal reaches the caller.
     ///
     /// # Cancel safety
     ///
@@ -394,7 +438,8 @@ where
     /// Makes the calling process, whose own subject this is, an actor from here on; returns the reason for which that
     /// ends, and with which the process should end. Its parent is who spawned it.
     ///
-    /// A [name](Self::named) is not registered: the process must hold it already. Who waits for a start is not told: that is
+    /// A [name](Self::named) is not registered: the process must hold it already. What its [mailbox](Self::mailbox) and its
+    /// [label](Self::label) are was said when it was spawned. Who waits for a start is not told: that is
     /// for the process to do.
     ///
     /// ```
@@ -417,7 +462,7 @@ where
     ///
     /// Counterpart: `gen_server:enter_loop/5`.
     pub fn enter_loop(self, own: Subject<M>) -> impl Future<Output = ExitReason> + Send {
-        let Self { init, handler, name, callbacks, debug, .. } = self;
+        let Self { init, handler, name, callbacks, options, .. } = self;
         async move {
             let Some(pid) = current() else { return ExitReason::error(NotAProcess) };
             if name.is_some_and(|name| whereis(name) != Some(pid)) {
@@ -430,7 +475,9 @@ where
             };
             let Some(ready) = ready else { return ExitReason::Normal };
             let parent = Node::current().info(pid).and_then(|info| info.parent);
-            Server::new(own, parent, handler, callbacks).run(ready, debug).await
+            Server::new(own, parent, handler, callbacks)
+                .run(ready, options.and_then(|options| options.debug))
+                .await
         }
     }
 
@@ -440,11 +487,13 @@ where
         monitored: bool,
         outcome: Outcome<I::Data, T>,
     ) -> impl Future<Output = Result<T, StartError>> + Send {
-        let spawn = spawn.runs(H::name);
-        let spawn = match self.name {
-            Some(name) => spawn.named(name),
-            None => spawn,
-        };
+        let mut spawn = spawn.runs(H::name);
+        if let Some(name) = self.name {
+            spawn = spawn.named(name);
+        }
+        if let Some(options) = &self.options {
+            spawn = options.applied(spawn);
+        }
         handshake(spawn, self.init_timeout, |own, ack| self.life(own, ack), monitored, outcome)
     }
 
@@ -454,10 +503,24 @@ where
         own: Subject<M>,
         ack: InitAck<I::Data>,
     ) -> impl Future<Output = ExitReason> + Send {
-        let Self { init, handler, name, callbacks, debug, .. } = self;
+        let Self { init, handler, name, callbacks, options, .. } = self;
         let address = name.map_or_else(|| own.clone(), Name::subject);
         let server = Server::new(own, ack.parent(), handler, callbacks);
-        Then::new(init.init(address), |made| begin(server, made, ack, debug))
+        Then::new(init.init(address), |made| {
+            begin(server, made, ack, options.and_then(|options| options.debug))
+        })
+    }
+}
+
+impl Options {
+    fn applied(&self, mut spawn: Spawn) -> Spawn {
+        if let Some(label) = &self.label {
+            spawn = spawn.label(label);
+        }
+        if let Some(bound) = self.mailbox {
+            spawn = spawn.mailbox(bound);
+        }
+        spawn
     }
 }
 
@@ -496,7 +559,7 @@ impl<I: Clone, S, M, H: Clone> Clone for Builder<I, S, M, H> {
             handler: self.handler.clone(),
             name: self.name,
             callbacks: self.callbacks.clone(),
-            debug: self.debug.clone(),
+            options: self.options.clone(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{request::send_request, requests::Requests};
 /// those who gave none with the reason, each in the order in which they came.
 ///
 /// Whom to ask is given with labels, which tell whose answer it is: the members of a
-/// [group](erlang_process::Groups::subjects), names, pids, or any other subjects.
+/// [group](erlang_process::Groups::subjects), names, or any other subjects.
 ///
 /// ```
 /// use std::time::Duration;

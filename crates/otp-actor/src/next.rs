@@ -243,11 +243,18 @@ impl<M> Step<M> {
     }
 
     /// Reply when the actor has terminated, even if that fails: who gets this reply knows that all is cleaned up. If the
-    /// actor goes on, it replies at once.
+    /// actor goes on, it replies at once. Several callers get their replies in the order in which they are named.
     ///
     /// Counterpart: `{stop, Reason, Reply, State}`.
     pub fn replying<R: Send + 'static>(mut self, reply: Reply<R>, value: R) -> Self {
-        self.rare_mut().reply = Some(Box::new(move || reply.send(value)));
+        let rare = self.rare_mut();
+        let before = rare.reply.take();
+        rare.reply = Some(Box::new(move || {
+            if let Some(before) = before {
+                before();
+            }
+            reply.send(value);
+        }));
         self
     }
 

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{CallError, Reply, Subject, timeout as limit};
+use erlang_process::{CallError, Reply, SendError, Subject, current, timeout as limit};
+use tokio::sync::oneshot;
 
 /// Sends a request and returns at once; its answer is waited for later, or never. What a call would have failed with is told
 /// by the answer.
@@ -25,7 +26,8 @@ use erlang_process::{CallError, Reply, Subject, timeout as limit};
 /// # Ok(()) }
 /// ```
 ///
-/// Each request is one allocation.
+/// Each request is one allocation. A process may send one to itself, which is a few more, and has its answer when it has
+/// handled the message.
 ///
 /// Counterpart: `gen_server:send_request/2`.
 pub fn send_request<M, R>(
@@ -36,6 +38,9 @@ where
     M: Send + 'static,
     R: Send + 'static,
 {
+    if current().is_some_and(|pid| subject.pid() == Some(pid)) {
+        return Request { answer: to_oneself(subject, request) };
+    }
     let subject = subject.clone();
     let mut request = Request {
         answer: Answer::Awaited(Box::pin(async move { subject.call(Duration::MAX, request).await })),
@@ -45,6 +50,21 @@ where
         request.answer = Answer::There(Some(answer));
     }
     request
+}
+
+/// Sends a request to the calling process, which does not call itself.
+fn to_oneself<M, R>(subject: &Subject<M>, request: impl FnOnce(Reply<R>) -> M) -> Answer<R>
+where
+    M: Send + 'static,
+    R: Send + 'static,
+{
+    let (replied, reply) = oneshot::channel();
+    let request = request(Reply::new(move |value| drop(replied.send(value))));
+    match subject.try_send(request) {
+        Ok(()) => Answer::Awaited(Box::pin(async move { reply.await.map_err(|_| CallError::Unanswered) })),
+        Err(SendError::Full(_)) => Answer::There(Some(Err(CallError::Full))),
+        Err(_) => Answer::There(Some(Err(CallError::NoProc))),
+    }
 }
 
 /// A request that was [sent](send_request) and whose answer has not been received.

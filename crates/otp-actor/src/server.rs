@@ -113,10 +113,11 @@ where
                     .await;
                     (handled, replies)
                 };
-                if debugged {
-                    tell_of_replies(&mut self.apart_mut().system, &state, replies);
-                }
-                if let Some(end) = self.done(handled) {
+                let end = match debugged {
+                    false => self.done(handled),
+                    true => self.done_and_told(handled, replies, &state),
+                };
+                if let Some(end) = end {
                     break end;
                 }
             };
@@ -239,6 +240,32 @@ where
         }
     }
 
+    /// As [`done`](Self::done), of an actor that is debugged: tells of the replies that its handler has sent, and of one that
+    /// it has left to the actor.
+    #[cold]
+    fn done_and_told(
+        &mut self,
+        handled: Result<Step<M>, ExitReason>,
+        replies: u64,
+        state: &S,
+    ) -> Option<End> {
+        let before = replies_sent();
+        let end = self.done(handled);
+        let replies = replies + replies_sent().wrapping_sub(before);
+        if replies == 0 && end.is_none() {
+            self.apart_mut().system.event(&Event::new(EventKind::NoReply, ""), state);
+        }
+        self.tell_of_replies(replies, state);
+        end
+    }
+
+    fn tell_of_replies(&mut self, replies: u64, state: &S) {
+        let Some(apart) = &mut self.apart else { return };
+        for _ in 0..replies {
+            apart.system.event(&Event::new(EventKind::Out, ""), state);
+        }
+    }
+
     #[cold]
     fn done_besides(&mut self, rare: Rare<M>) {
         if let Some(messages) = rare.selector {
@@ -261,7 +288,9 @@ where
             }
         }
         if let Some(reply) = reply {
+            let before = replies_sent();
             reply();
+            self.tell_of_replies(replies_sent().wrapping_sub(before), state);
         }
         report::crash(
             &reason,
@@ -342,14 +371,6 @@ impl<M> Action<M> {
                 None => Waiting::Forever,
             },
         }
-    }
-}
-
-#[cold]
-fn tell_of_replies<S: 'static>(system: &mut System, state: &S, replies: u64) {
-    let kind = if replies == 0 { EventKind::NoReply } else { EventKind::Out };
-    for _ in 0..replies.max(1) {
-        system.event(&Event::new(kind, ""), state);
     }
 }
 

@@ -132,10 +132,9 @@ impl<D> InitAck<D> {
 /// else that is supervised is started by.
 ///
 /// The process is spawned as `spawn` says, and linked, unless `spawn` is unlinked, with the calling process when it
-/// acknowledges. A failed start leaves nothing behind, and no exit signal reaches the caller: not even one
-/// that does not trap exits ends with a child that never was. The error is returned when the process is gone
-/// and its name is free; only one that cannot be killed is not waited for
-/// [for ever](StartError::KILL_PATIENCE).
+/// acknowledges. Of a failed start no exit signal reaches the caller: not even one that does not trap exits ends with a
+/// child that never was. The error is returned when the process is gone and its name is free; only one that cannot be
+/// killed is left behind [after a while](StartError::KILL_PATIENCE), as [`Unresponsive`](StartError::Unresponsive).
 ///
 /// ```
 /// use erlang_process::{Reply, Spawn, Subject};

@@ -158,6 +158,23 @@ async fn gs_35_an_actor_cannot_call_itself() {
     .await;
 }
 
+#[tokio::test]
+async fn a_process_can_send_itself_a_request() {
+    run(async {
+        let own = Subject::new().unwrap();
+        let ask = || actor::send_request(&own, |reply: Reply<u32>| reply);
+        let (answered, dropped, given_up) = (ask(), ask(), ask());
+        own.receive(PATIENCE).await.unwrap().send(42);
+        assert_eq!(answered.receive(PATIENCE).await, Ok(42));
+        drop(own.receive(PATIENCE).await.unwrap());
+        assert_eq!(dropped.receive(PATIENCE).await, Err(CallError::Unanswered));
+        drop(given_up);
+        own.receive(PATIENCE).await.unwrap().send(7);
+        assert_eq!(mailbox().await, Vec::<String>::new());
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn gs_36_a_reply_that_comes_too_late_is_never_seen() {
     enum Message {

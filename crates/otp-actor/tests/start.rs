@@ -15,7 +15,8 @@ use std::{
 
 use common::{PATIENCE, ROUNDS, Told, assert_nothing_is_left, end_of, mailbox, run, trapped};
 use erlang_process::{
-    self as process, ExitReason, LifeEvent, Name, Node, Pid, Reply, Selector, Spawn, Subject,
+    self as process, Bound, ExitReason, LifeEvent, Name, Node, Pid, Reply, Selector, SendError, Spawn,
+    Subject, WhenFull,
 };
 use otp_actor::{self as actor, InitAck, Initialised, Next, StartError, Started};
 use tokio::sync::{mpsc, oneshot};
@@ -654,4 +655,19 @@ async fn an_actor_that_does_not_start_is_not_debugged() {
     assert!(path.exists());
     process::kill(started.pid);
     std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test]
+async fn the_process_of_an_actor_has_the_label_and_the_mailbox_that_its_builder_says() {
+    run(async {
+        let builder = actor::new(()).on_message(|_: &mut (), _: u32| Next::Continue);
+        let builder = builder.label("order 4711").mailbox(Bound::new(1, WhenFull::Refuse));
+        for actor in [builder.clone().start().await, builder.start_unlinked().await].map(Result::unwrap) {
+            let info = Node::current().info(actor.pid).unwrap();
+            assert_eq!(info.label.as_deref(), Some("order 4711"));
+            assert_eq!(actor.data.try_send(1), Ok(()));
+            assert_eq!(actor.data.try_send(2), Err(SendError::Full(2)));
+        }
+    })
+    .await;
 }

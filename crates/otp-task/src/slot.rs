@@ -66,11 +66,12 @@ impl<T> Slot<T> {
 
     /// The outcome. After it was taken there is no such process any more.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        // Here: a waker that is not tokio's is cloned by whoever made it.
+        let waker = cx.waker().clone();
         let previous = {
             let mut state = self.lock();
             match &mut *state {
-                State::Waiting(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
-                State::Waiting(waker) => waker.replace(cx.waker().clone()),
+                State::Waiting(previous) => previous.replace(waker),
                 _ => {
                     return Poll::Ready(match mem::replace(&mut *state, State::Over) {
                         State::Done(outcome) => outcome,
@@ -129,23 +130,37 @@ impl<T> Slot<T> {
 
 /// The end of the slot that is the process's. Dropped without a value, the slot gets the reason for which the process
 /// ends: when everyone else was told of it, or an owner could see the failure of a task that it is about to end with.
-pub(crate) struct Putter<T: Send + 'static>(Option<Arc<Slot<T>>>);
+pub(crate) struct Putter<T: Send + 'static> {
+    slot: Option<Arc<Slot<T>>>,
+    value: When,
+}
+
+/// When a value is put into the slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At once.
+    Made,
+    /// When everyone else was told of the end of the process: a supervisor, which then has room for another.
+    Ended,
+}
 
 impl<T: Send + 'static> Putter<T> {
-    pub(crate) fn new(slot: Arc<Slot<T>>) -> Self {
-        Self(Some(slot))
+    pub(crate) fn new(slot: Arc<Slot<T>>, value: When) -> Self {
+        Self { slot: Some(slot), value }
     }
 
     pub(crate) fn put(mut self, value: T) {
-        if let Some(slot) = self.0.take() {
-            slot.put(Ok(value));
+        let Some(slot) = self.slot.take() else { return };
+        match self.value {
+            When::Made => slot.put(Ok(value)),
+            When::Ended => drop(after_exit(move |_| slot.put(Ok(value)))),
         }
     }
 }
 
 impl<T: Send + 'static> Drop for Putter<T> {
     fn drop(&mut self) {
-        let Some(slot) = self.0.take() else { return };
+        let Some(slot) = self.slot.take() else { return };
         if current().is_some() {
             let _ = after_exit(move |reason| slot.put(Err(reason.clone())));
         } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use erlang_process::{Pid, Spawn, current};
 
 use crate::{
-    slot::Slot,
+    slot::{Slot, When},
     task::{Task, unless_dead},
     work::{Work, prepare},
 };
@@ -109,7 +109,7 @@ where
     W: FnOnce() -> T + Send + 'static,
 {
     let slot = Arc::new(Slot::new());
-    let process = prepare(Spawn::new(), Work::new(slot.clone(), run(work)));
+    let process = prepare(Spawn::new(), Work::new(slot.clone(), When::Made, run(work)));
     Task::new(process.start_blocking(), current(), slot)
 }
 
@@ -145,7 +145,7 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let slot = Arc::new(Slot::new());
-    let process = prepare(spawn, Work::new(slot.clone(), future));
+    let process = prepare(spawn, Work::new(slot.clone(), When::Made, future));
     Task::new(process.start(), current(), slot)
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     callers,
-    slot::Slot,
+    slot::{Slot, When},
     stream::{AsyncStream, Spawner},
     task::Task,
     work::{Gated, Launch, Work, launch, prepare},
@@ -229,10 +229,8 @@ impl Supervisor {
     {
         let slot = Arc::new(Slot::new());
         let (go, gate) = oneshot::channel();
-        let launch = launch(callers::of_my_task(), {
-            let slot = slot.clone();
-            move || Gated::new(gate, Work::new(slot, future))
-        });
+        let own = slot.clone();
+        let launch = launch(callers::of_my_task(), || Gated::new(gate, Work::new(own, When::Made, future)));
         let pid = self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid;
         if linked && current().is_some() {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.

@@ -11,7 +11,7 @@ use erlang_process::{ExitReason, IntoExitReason, Pid, Prepared, Spawn, Subject};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
-use crate::slot::{Putter, Slot};
+use crate::slot::{Putter, Slot, When};
 
 pin_project! {
     /// Runs a future and leaves its value. A type with a name, so that crash reports and `info` name the future.
@@ -28,8 +28,9 @@ pin_project! {
 }
 
 impl<F: Future<Output: Send + 'static>> Work<F> {
-    pub(crate) fn new(slot: Arc<Slot<F::Output>>, future: F) -> Self {
-        Self { putter: Some(Putter::new(slot)), future: Some(future) }
+    /// Only where the process is spawned at once: it owns its end of the slot from here on.
+    pub(crate) fn new(slot: Arc<Slot<F::Output>>, value: When, future: F) -> Self {
+        Self { putter: Some(Putter::new(slot, value)), future: Some(future) }
     }
 }
 
@@ -92,8 +93,8 @@ where
 /// Spawns the process of a task, linked with whoever calls it.
 pub(crate) type Launch = Box<dyn FnOnce() -> Pid + Send>;
 
-/// What a supervisor does to start a task on behalf of these. What the process runs is made only then: a [`Putter`] that is
-/// dropped takes the process around it for the task's.
+/// What a supervisor does to start a task on behalf of these. The future is made there and then: who refuses the task has
+/// nothing of a process on its hands.
 pub(crate) fn launch<F>(callers: Vec<Pid>, make: impl FnOnce() -> F + Send + 'static) -> Launch
 where
     F: Future<Output: IntoExitReason> + Send + 'static,

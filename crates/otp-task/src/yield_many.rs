@@ -120,6 +120,8 @@ impl<T: Send + 'static> YieldMany<'_, T> {
                 YieldOnTimeout::Nothing => {}
                 YieldOnTimeout::Ignore => late.for_each(|(outcome, task)| *outcome = task.let_go()),
                 YieldOnTimeout::Kill => {
+                    // All before any is waited for: one may take its time.
+                    let late: Vec<_> = late.inspect(|(_, task)| task.abandon()).collect();
                     for (outcome, task) in late {
                         *outcome = task.end(ExitReason::Kill, Duration::MAX).await;
                     }

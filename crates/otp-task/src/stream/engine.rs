@@ -1,14 +1,16 @@
 //! The tasks of a stream, and what they have brought.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use erlang_process::{ExitReason, Pid, Selector, Spawn, current, exit, is_alive, link};
+use erlang_process::{
+    ExitReason, Pid, Selector, Spawn, current, exit, is_alive, join, link, timeout as limit,
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, Sleep, sleep_until},
@@ -23,11 +25,14 @@ use super::{
 use crate::{
     callers,
     error::AwaitError,
-    slot::Slot,
+    slot::{Slot, When},
     task::Task,
     woken::Woken,
     work::{Gated, Launch, Work, launch, prepare},
 };
+
+/// How long the end of a task that was killed is waited for. One that never awaits does not hold up the others for longer.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -51,9 +56,11 @@ pub(super) struct Engine<T, I> {
     starting: Vec<Starting<T, I>>,
     running: HashMap<usize, Running<T, I>>,
     woken: Woken,
-    /// When whose time is over, the first first. Those that are done meanwhile are skipped.
-    deadlines: VecDeque<(Instant, usize)>,
+    /// When whose time is over, of those that run.
+    deadlines: BTreeSet<(Instant, usize)>,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// The ends of tasks that were killed: they have their place under a supervisor until they are gone, or do not end.
+    leaving: Vec<BoxFuture<()>>,
     /// Exit messages of links on their way out of the mailbox.
     flushing: Vec<BoxFuture<()>>,
     /// It was given up.
@@ -73,6 +80,7 @@ struct Running<T, I> {
     task: Task<T>,
     input: I,
     linked: bool,
+    deadline: Option<Instant>,
 }
 
 impl<T: Send + 'static, I> Engine<T, I> {
@@ -89,8 +97,9 @@ impl<T: Send + 'static, I> Engine<T, I> {
             starting: Vec::new(),
             running: HashMap::new(),
             woken: Woken::new(),
-            deadlines: VecDeque::new(),
+            deadlines: BTreeSet::new(),
             sleep: None,
+            leaving: Vec::new(),
             flushing: Vec::new(),
             over: false,
         }
@@ -108,7 +117,11 @@ impl<T: Send + 'static, I> Engine<T, I> {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        !self.over && self.in_work() < self.max_concurrency
+        !self.over && self.places_taken() < self.max_concurrency
+    }
+
+    fn places_taken(&self) -> usize {
+        self.in_work() + self.leaving.len()
     }
 
     pub(super) fn in_work(&self) -> usize {
@@ -142,44 +155,50 @@ impl<T: Send + 'static, I> Engine<T, I> {
         match &self.under {
             None => {
                 let spawn = if self.linked { Spawn::new() } else { Spawn::new().unlinked() };
-                let process = prepare(spawn, Work::new(slot.clone(), element));
+                let process = prepare(spawn, Work::new(slot.clone(), When::Made, element));
                 self.run(index, input, Task::new(process.start(), current(), slot));
             }
             Some(spawner) => {
                 let (go, gate) = oneshot::channel();
-                let launch = launch(callers::of_my_task(), {
-                    let slot = slot.clone();
-                    move || Gated::new(gate, Work::new(slot, element))
-                });
-                let started = spawner(launch);
+                let own = slot.clone();
+                let work = || Gated::new(gate, Work::new(own, When::Ended, element));
+                let started = spawner(launch(callers::of_my_task(), work));
                 self.starting.push(Starting { index, input, slot, go, started });
             }
         }
     }
 
     fn run(&mut self, index: usize, input: I, task: Task<T>) {
-        if let Some(deadline) = Instant::now().checked_add(self.timeout) {
-            self.deadlines.push_back((deadline, index));
-        }
+        let deadline = Instant::now().checked_add(self.timeout);
+        self.deadlines.extend(deadline.map(|deadline| (deadline, index)));
         let linked = self.linked && task.owner().is_some();
-        self.running.insert(index, Running { task, input, linked });
+        self.running.insert(index, Running { task, input, linked, deadline });
         self.woken.add(index);
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Running<T, I>> {
+        let running = self.running.remove(&index)?;
+        if let Some(deadline) = running.deadline {
+            self.deadlines.remove(&(deadline, index));
+        }
+        Some(running)
     }
 
     /// Takes what has come of the tasks. Whether there is room for more; `Pending` while the caller must see nothing
     /// yet.
     pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.poll_starting(cx);
-        let before = self.in_work();
+        let before = self.places_taken();
         while let Some((index, waker)) = self.woken.next(cx) {
             self.look(index, &waker);
         }
         self.poll_deadlines(cx);
+        self.leaving.retain_mut(|end| end.as_mut().poll(cx).is_pending());
         self.flushing.retain_mut(|flush| flush.as_mut().poll(cx).is_pending());
         if !self.flushing.is_empty() || current().is_some_and(|pid| !is_alive(pid)) {
             return Poll::Pending;
         }
-        Poll::Ready(self.in_work() < before)
+        Poll::Ready(self.places_taken() < before)
     }
 
     fn poll_starting(&mut self, cx: &mut Context<'_>) {
@@ -210,7 +229,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
     fn look(&mut self, index: usize, waker: &Waker) -> bool {
         let Some(running) = self.running.get_mut(&index) else { return true };
         let Poll::Ready(outcome) = running.task.poll(&mut Context::from_waker(waker)) else { return false };
-        let Some(Running { task, input, linked }) = self.running.remove(&index) else { return true };
+        let Some(Running { task, input, linked, .. }) = self.remove(index) else { return true };
         let outcome = match outcome {
             Ok(value) => Ok(value),
             Err(AwaitError::Exited(reason)) => {
@@ -226,23 +245,24 @@ impl<T: Send + 'static, I> Engine<T, I> {
     }
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) {
-        while let Some((deadline, index)) = self.deadlines.front().copied() {
-            if self.running.contains_key(&index) {
-                let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-                if sleep.deadline() != deadline {
-                    sleep.as_mut().reset(deadline);
-                }
-                if sleep.as_mut().poll(cx).is_pending() {
-                    return;
-                }
+        while let Some((deadline, index)) = self.deadlines.first().copied() {
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if sleep.deadline() != deadline {
+                sleep.as_mut().reset(deadline);
             }
-            self.deadlines.pop_front();
+            if sleep.as_mut().poll(cx).is_pending() {
+                return;
+            }
             // One that came in the last moment counts.
             if self.look(index, Waker::noop()) {
                 continue;
             }
-            let Some(Running { task, input, .. }) = self.running.remove(&index) else { continue };
+            let Some(Running { task, input, .. }) = self.remove(index) else { return };
             task.abandon();
+            if self.under.is_some() {
+                let end = limit(KILL_PATIENCE, join(task.pid()));
+                self.leaving.push(Box::pin(async move { drop(end.await) }));
+            }
             let failed = Failed { index, input, error: ElementError::Timeout };
             match self.on_timeout {
                 StreamOnTimeout::Kill => self.output.put(index, Err(failed)),
@@ -324,5 +344,23 @@ impl<R> Output<R> {
 
     pub(super) fn len(&self) -> usize {
         self.early.len() + self.ready.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use crate::async_stream;
+
+    #[tokio::test]
+    async fn the_deadlines_of_those_that_are_done_are_forgotten() {
+        let work = |n: usize| async move { if n == 0 { pending().await } else { n } };
+        let hour = Duration::from_secs(3_600);
+        let mut stream = async_stream(0.., work).max_concurrency(3).unordered().timeout(hour);
+        for _ in 0..100 {
+            assert!(stream.next().await.is_some());
+            assert!(stream.engine.deadlines.len() <= 3, "{}", stream.engine.deadlines.len());
+        }
     }
 }
