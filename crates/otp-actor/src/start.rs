@@ -40,6 +40,13 @@ pub enum StartError {
 
 impl StartError {
     /// An error of an initialiser, or a text.
+    ///
+    /// ```
+    /// use otp_actor::StartError;
+    ///
+    /// let error = StartError::failed("no database");
+    /// assert!(error.to_string().contains("no database") || std::error::Error::source(&error).is_some());
+    /// ```
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::InitFailed(error.into().into())
     }
