@@ -19,11 +19,11 @@ fn allocations_of_what_is_done_all_the_time() {
     // A process that is spawned has ended before the next one is.
     let counted = [
         ("spawn_unlinked", 2, per_round(spawn_unlinked)),
-        ("spawn", 3, per_round(spawn)),
-        ("spawn_subject", 3, per_round(spawn_subject)),
+        ("spawn", 2, per_round(spawn)),
+        ("spawn_subject", 2, per_round(spawn_subject)),
         ("spawn with a name", 3, per_round(spawn_named)),
         ("spawn_monitor, and its down", 4, per_round(spawn_monitor)),
-        ("spawn under a link that is trapped, and its exit", 4, per_round(spawn_trapped)),
+        ("spawn under a link that is trapped, and its exit", 3, per_round(spawn_trapped)),
         ("send on the own subject, and receive", 0, per_round(own_subject)),
         ("send on the own subject, a hundred at once", 1, per_round(own_subject_in_bursts)),
         ("send by a name, and receive", 0, per_round(by_name)),

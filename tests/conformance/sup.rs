@@ -16,8 +16,8 @@ use std::{
 use erlang_process::{self as process, ExitReason, Name, Pid, Reply, Spawn, Subject};
 use otp_actor::{self as actor, GenServer, Initialised, StartError, Started};
 use otp_supervisor::{
-    AutoShutdown, Backoff, ChildId, ChildInfo, ChildSpec, Presence, Restart, Shutdown, Strategy, Supervised,
-    SupervisorError, factory_supervisor,
+    AutoShutdown, Backoff, ChildId, ChildInfo, ChildSpec, FailedToStartChild, Presence, Restart, Shutdown,
+    Strategy, Supervised, SupervisorError, factory_supervisor,
     partition_supervisor::{self, Partitions},
     semantics::{FlagsError, RulesError},
     static_supervisor::{self as supervisor, Supervisor},
@@ -212,8 +212,31 @@ async fn supa_20_children_that_a_change_has_numbered_are_in_nobodys_way() {
         let to = supervisor::new(Strategy::OneForOne).add(unnamed()).add(unnamed());
         tree.code_change(to).await.unwrap();
         tree.start_child(unnamed()).await.unwrap();
-        assert_eq!(tree.count_children().await.unwrap().specs, 3);
+        assert_eq!(ids(&tree).await, ["child-0", "child-1", "added-0"]);
+
+        // Nor is one that was added mistaken for one that a later change brings.
+        let three = || (0..3).fold(supervisor::new(Strategy::OneForOne), |all, _| all.add(unnamed()));
+        tree.code_change(three()).await.unwrap();
+        tree.start_child(unnamed()).await.unwrap();
+        assert_eq!(ids(&tree).await, ["child-0", "child-1", "child-2", "added-0", "added-1"]);
+        let running =
+            tree.which_children().await.unwrap().iter().filter(|child| child.pid().is_some()).count();
+        assert_eq!(running, 3, "what a change brings is not started");
         tree.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_fails_at_the_start_is_told_by_the_id_that_it_has() {
+    alone(async {
+        let failing = supervision::worker(|| async { Err::<Started<()>, _>(StartError::failed("no")) });
+        let error =
+            supervisor::new(Strategy::OneForOne).add(idle("a")).add(failing).start().await.unwrap_err();
+        let StartError::InitFailed(error) = error else { panic!("{error}") };
+        let failed = error.downcast_ref::<FailedToStartChild>().unwrap();
+        assert_eq!(failed.id.to_string(), "child-1");
+        assert_ne!(failed.id, ChildId::from("child-1"), "a number is no text");
     })
     .await;
 }
@@ -417,12 +440,25 @@ impl Stuck {
         if !first {
             return process::spawn(pending::<()>());
         }
+        self.spawn_stuck(Spawn::new())
+    }
+
+    /// As the process of a start that was given up: it was killed, and is linked with nobody.
+    fn spawn_initialiser(&self) -> Pid {
+        let pid = self.spawn_stuck(Spawn::new().unlinked());
+        self.blocks();
+        process::kill(pid);
+        pid
+    }
+
+    fn spawn_stuck(&self, spawn: Spawn) -> Pid {
         let _elsewhere = self.0.elsewhere.enter();
         let stuck = self.clone();
-        process::spawn(async move {
+        let blocking = async move {
             stuck.0.blocking.send(()).unwrap();
             stuck.0.gone.lock().unwrap().recv().unwrap();
-        })
+        };
+        spawn.spawn(blocking).unwrap()
     }
 
     fn child(&self, shutdown: Shutdown) -> ChildSpec {
@@ -547,6 +583,131 @@ async fn a_supervisor_ends_without_a_child_that_cannot_be_killed() {
         assert_eq!(begun.elapsed(), SECOND + Shutdown::KILL_PATIENCE);
         assert_eq!((noted.count(), drops.count(), unresponsive(&reports)), (1, 0, 1));
         stuck.let_go();
+    })
+    .await;
+}
+
+/// A supervisor that gives up at the first crash, of the child with this name.
+fn brittle(stuck: &Stuck, name: Name<()>) -> ChildSpec<Supervisor> {
+    let stuck = stuck.clone();
+    let start = move || {
+        let builder = supervisor::new(Strategy::OneForOne).restart_tolerance(0, SECOND);
+        builder.add(named(name)).add(stuck.child(Shutdown::BrutalKill)).start()
+    };
+    supervision::supervisor(start).id("brittle")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisors_successor_does_not_meet_what_it_has_left() {
+    alone(async {
+        let (stuck, name) = (Stuck::new(), Name::new("crashing"));
+        let outer = supervisor::new(Strategy::OneForOne).add(brittle(&stuck, name)).add(idle("other"));
+        let outer = outer.start().await.unwrap().data;
+        stuck.blocks();
+        let (first, crashing) = (pid(&outer, "brittle").await, process::whereis(name).unwrap());
+        process::kill(crashing);
+        process::join(first).await;
+
+        // It has given up, and its supervisor serves others, but starts no other one.
+        assert_eq!(outer.count_children().await.unwrap().active, 1);
+        assert_eq!((stuck.starts(), process::whereis(name)), (1, None));
+        assert_eq!(child(&outer, "brittle").await.presence, Presence::Unresponsive(first));
+        let refused = outer.restart_child("brittle").await;
+        assert!(matches!(refused, Err(SupervisorError::Unresponsive(pid)) if pid == first), "{refused:?}");
+
+        stuck.let_go();
+        name.registered_after(crashing).await;
+        assert_eq!(outer.count_children().await.unwrap().active, 2);
+        assert_eq!(stuck.starts(), 2);
+        outer.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_was_stopped_has_not_ended_before_what_it_has_left() {
+    alone(async {
+        let (reports, _guard) = Reports::begin();
+        let (stuck, name) = (Stuck::new(), Name::new("other"));
+        // It goes up by as many supervisors as there are.
+        let inner = brittle(&stuck, name);
+        let middle = supervisor::new(Strategy::OneForOne).add(inner).supervised().id("middle");
+        let outer = supervisor::new(Strategy::OneForOne).add(middle).start().await.unwrap().data;
+        stuck.blocks();
+        let first = pid(&outer, "middle").await;
+        let error = outer.terminate_child("middle").await.unwrap_err();
+        assert!(matches!(error, SupervisorError::Unresponsive(pid) if pid == first), "{error}");
+        assert_eq!(child(&outer, "middle").await.presence, Presence::Unresponsive(first));
+        assert!(matches!(outer.restart_child("middle").await, Err(SupervisorError::Unresponsive(_))));
+        assert_eq!(unresponsive(&reports), 3, "each supervisor reports it");
+
+        stuck.let_go();
+        assert_eq!(child(&outer, "middle").await.presence, Presence::Undefined);
+        assert!(outer.restart_child("middle").await.unwrap().is_some());
+        assert_eq!(stuck.starts(), 2);
+        outer.stop().await.unwrap();
+    })
+    .await;
+}
+
+/// A child with this name whose second start is given up, and its process does not end. Also how often it was started.
+fn given_up_once(stuck: &Stuck, name: Name<()>) -> (ChildSpec, Arc<AtomicUsize>) {
+    let starts = Arc::new(AtomicUsize::new(0));
+    let (counted, stuck) = (starts.clone(), stuck.clone());
+    let start = move || {
+        let second = counted.fetch_add(1, Ordering::SeqCst) == 1;
+        let stuck = stuck.clone();
+        async move {
+            if second {
+                return Err(StartError::Unresponsive(stuck.spawn_initialiser()));
+            }
+            let pid = Spawn::new().named(name).spawn(pending::<()>()).map_err(StartError::failed)?;
+            Ok(Started { pid, data: () })
+        }
+    };
+    (supervision::worker(start).id("child"), starts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_was_given_up_is_tried_again_when_its_process_is_gone() {
+    alone(async {
+        let (stuck, name) = (Stuck::new(), Name::new("child"));
+        let (child, starts) = given_up_once(&stuck, name);
+        let tree = supervisor::new(Strategy::OneForAll).restart_tolerance(2, SECOND);
+        let tree = tree.add(idle("a")).add(child).add(idle("b")).start().await.unwrap().data;
+        let first = process::whereis(name).unwrap();
+        process::kill(first);
+        process::join(first).await;
+        assert_eq!(tree.count_children().await.unwrap().active, 1, "those after it wait with it");
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
+        stuck.let_go();
+        name.registered_after(first).await;
+        assert_eq!(tree.count_children().await.unwrap().active, 3);
+        tree.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_is_not_started_beside_a_start_that_was_given_up() {
+    alone(async {
+        let (stuck, name) = (Stuck::new(), Name::new("child"));
+        let (spec, starts) = given_up_once(&stuck, name);
+        let tree = tree([spec]).await;
+        let first = process::whereis(name).unwrap();
+        process::kill(first);
+        process::join(first).await;
+        // Also not when it has become another child by a change, nor when somebody asks for it.
+        tree.code_change(supervisor::new(Strategy::OneForOne)).await.unwrap();
+        assert!(matches!(child(&tree, "child").await.presence, Presence::Restarting { .. }));
+        tree.terminate_child("child").await.unwrap();
+        let error = tree.restart_child("child").await.unwrap_err();
+        assert!(matches!(error, SupervisorError::StartFailed(StartError::Unresponsive(_))), "{error}");
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
+
+        stuck.let_go();
+        assert!(tree.restart_child("child").await.unwrap().is_some());
+        tree.stop().await.unwrap();
     })
     .await;
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use erlang_process::{self as process, ExitReason, Node, Pid, Reply, Selector, Subject};
+use otp_supervisor::Restart;
 use otp_task::{self as task, AwaitAllError, AwaitError, Task, YieldOnTimeout};
 use tokio::{sync::oneshot, time::Instant};
 
@@ -403,15 +404,34 @@ async fn task_23_callers_of_supervised_tasks() {
                 let under = tasks.spawn(async { task::callers() }).await.unwrap();
                 let plain = task::spawn(async { task::callers() });
                 let both = task::await2(under, plain, LONG).await.unwrap();
-                let ancestors = Node::current().info(child).unwrap().ancestors;
-                (child, ancestors, both)
+                (child, task::callers(), both)
             })
             .await
             .unwrap();
-        let (child, ancestors, (under, plain)) = nested.await_timeout(LONG).await.unwrap();
-        assert_eq!(ancestors, [supervisor.pid, me]);
+        let (child, callers, (under, plain)) = nested.await_timeout(LONG).await.unwrap();
+        assert_eq!(callers, [me]);
         assert_eq!(under, [child, me]);
         assert_eq!(plain, [child, me]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn task_23_callers_are_seen_from_outside() {
+    alone(async {
+        let me = process::current().unwrap();
+        let supervisor = task::Supervisor::builder().start().await.unwrap();
+        let info = |pid| Node::current().info(pid).unwrap();
+        let asked = info(supervisor.data.start_child(pending::<()>()).await.unwrap());
+        assert_eq!((asked.ancestors, asked.callers), (vec![supervisor.pid, me], vec![me]));
+        let killed = supervisor.data.start_child_with(Restart::Permanent, pending::<()>).await.unwrap();
+        process::kill(killed);
+        process::join(killed).await;
+        let children = supervisor.data.children().await.unwrap();
+        assert_eq!(children.iter().map(|child| info(*child).callers).collect::<Vec<_>>(), [[me], [me]]);
+        assert!(!children.contains(&killed), "it was restarted");
+        let unasked = info(supervisor.pid);
+        assert_eq!((unasked.ancestors, unasked.callers), (vec![me], vec![me]));
     })
     .await;
 }

@@ -38,7 +38,7 @@ pub(crate) fn play(scenario: &Scenario) -> String {
             }
             Step::Stop => {}
             Step::Deeds(deeds) => {
-                let requests = deeds.iter().filter(|deed| !matches!(deed, Deed::Exit(..))).count();
+                let requests = deeds.iter().filter(|deed| deed.is_request()).count();
                 world.answers = vec![Answer::Gone; requests];
                 if ended.is_none() {
                     ended = root.at(parent(deeds[0].path()), deeds, &mut world);
@@ -157,12 +157,17 @@ impl Node {
         } else {
             let mut request = 0;
             for deed in deeds {
-                if let Deed::Exit(path, reason) = deed {
-                    self.exit(path, *reason, world);
-                } else {
-                    let pid = world.last.get(deed.path()).copied();
-                    self.mailbox.push_back(Happens::Request(deed.clone(), request, pid));
-                    request += 1;
+                let pid = world.last.get(deed.path()).copied();
+                match deed {
+                    Deed::Exit(path, reason) => self.exit(path, *reason, world),
+                    Deed::Hang(_) => {
+                        let process = pid.and_then(|pid| self.processes.get_mut(&pid)).unwrap();
+                        process.child.body = Body::Worker(Manner::Hangs);
+                    }
+                    _ => {
+                        self.mailbox.push_back(Happens::Request(deed.clone(), request, pid));
+                        request += 1;
+                    }
                 }
             }
         }
@@ -278,7 +283,8 @@ impl Node {
                     }
                     Deed::Terminate(path) => Command::TerminateChild(last(&path).to_owned()),
                     Deed::Restart(path) => Command::RestartChild(last(&path).to_owned()),
-                    Deed::Delete(path) | Deed::Exit(path, _) => Command::DeleteChild(last(&path).to_owned()),
+                    Deed::Delete(path) => Command::DeleteChild(last(&path).to_owned()),
+                    Deed::Exit(..) | Deed::Hang(_) => panic!("nobody asks for it"),
                 };
                 let effects = machine.handle(now, plain(event, command, kind)).unwrap();
                 awaited_last(&effects, machine.awaiting());

@@ -9,6 +9,7 @@
 //! child f permanent - infinity - ok factory 1 5 transient 5000 obeys
 //! exit a crash                                     a step
 //! exit a crash,terminate s                         several deeds before the supervisor looks
+//! hang a                                           from here on it hangs when it is asked to end
 //! start f/1 transient - 5000 obeys ok worker
 //! wait 6
 //! stop
@@ -102,6 +103,7 @@ fn deed_text(deed: &Deed) -> String {
     match deed {
         Deed::Exit(path, reason) => format!("exit {path} {}", reason_word(*reason)),
         Deed::Start(path, child) => format!("start {}", child_text(path, child)),
+        Deed::Hang(path) => format!("hang {path}"),
         Deed::Terminate(path) => format!("terminate {path}"),
         Deed::Restart(path) => format!("restart {path}"),
         Deed::Delete(path) => format!("delete {path}"),
@@ -193,6 +195,7 @@ fn read_deed(text: &str) -> Deed {
             let (path, child) = read_child(rest);
             Deed::Start(path, Box::new(child))
         }
+        "hang" => Deed::Hang(rest.to_owned()),
         "terminate" => Deed::Terminate(rest.to_owned()),
         "restart" => Deed::Restart(rest.to_owned()),
         "delete" => Deed::Delete(rest.to_owned()),

@@ -137,6 +137,10 @@ impl Stage {
         for deed in deeds {
             match deed {
                 Deed::Exit(path, reason) => self.exit(path, *reason).await,
+                Deed::Hang(path) => {
+                    let pid = self.world.known().last.get(path).copied();
+                    assert!(pid.is_some_and(simulate::hang_on_stop), "nobody hangs at {path}");
+                }
                 deed => {
                     let (world, deed, handle) = (self.world.clone(), deed.clone(), handle.clone());
                     let node = Node::current();

@@ -129,6 +129,10 @@ deed([<<"exit">>, Path, Reason], Sup, Pids, _, {_, Tab}) ->
             end),
             none
     end;
+deed([<<"hang">>, Path], _, Pids, _, _) ->
+    #{Path := Pid} = Pids,
+    Pid ! {hang, self()},
+    receive {hangs, Pid} -> none end;
 deed(Deed, Sup, Pids, true, Env) ->
     {_, Before} = process_info(Sup, message_queue_len),
     {_, Monitor} = spawn_monitor(fun() -> exit({answer, call(Deed, Sup, Pids, Env)}) end),
@@ -226,7 +230,10 @@ last_pid(Tab, Path) ->
 
 worker(Supervisor, <<"obeys">>) ->
     Supervisor ! {up, self()},
-    receive {die, Reason} -> exit(Reason) end;
+    receive
+        {die, Reason} -> exit(Reason);
+        {hang, Player} -> process_flag(trap_exit, true), Player ! {hangs, self()}, insist(<<"hangs">>)
+    end;
 worker(Supervisor, Manner) ->
     process_flag(trap_exit, true),
     Supervisor ! {up, self()},

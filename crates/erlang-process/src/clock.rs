@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -14,6 +13,7 @@ use std::{
 use crate::{
     membership::Members,
     pid::Pid,
+    process::quietly,
     rt::{self, Instant, Sleep},
     sync::{Arc, Mutex, Weak},
 };
@@ -192,7 +192,10 @@ impl Members for Clock {
         let keys: Vec<Key> = owned.map(|((_, id), due)| (*due, *id)).collect();
         let ended: Vec<_> = keys.into_iter().filter_map(|key| state.remove(key)).collect();
         drop(state);
-        drop(ended);
+        // Each by itself: if two panicked at once, the program would abort.
+        for entry in ended {
+            quietly(|| drop(entry));
+        }
     }
 }
 
@@ -236,7 +239,7 @@ impl Future for Driver {
             let fired = due.len();
             for action in due {
                 // What makes a message may panic: that is no reason for others to be late.
-                drop(catch_unwind(AssertUnwindSafe(|| action.run())));
+                quietly(|| action.run());
             }
             if fired == FIRED_PER_POLL {
                 cx.waker().wake_by_ref();
@@ -247,7 +250,7 @@ impl Future for Driver {
             if sleep.deadline() != next || sleep.is_elapsed() {
                 sleep.as_mut().reset(next);
             }
-            if sleep.as_mut().poll(cx).is_pending() {
+            if rt::poll_sleep(sleep.as_mut(), cx).is_pending() {
                 return Poll::Pending;
             }
         }

@@ -55,12 +55,12 @@ impl Deadline {
         match self {
             Self::Never => Poll::Pending,
             Self::Passed => Poll::Ready(()),
-            Self::Own(sleep) => sleep.as_mut().poll(cx),
+            Self::Own(sleep) => rt::poll_sleep(sleep.as_mut(), cx),
             Self::At(at) => match scope::with(|scope| scope.poll_timer(*at, cx)).flatten() {
                 Some(poll) => poll,
                 None => {
                     let mut sleep = Box::pin(rt::sleep_until(*at));
-                    let poll = sleep.as_mut().poll(cx);
+                    let poll = rt::poll_sleep(sleep.as_mut(), cx);
                     *self = Self::Own(sleep);
                     poll
                 }
@@ -83,13 +83,13 @@ impl Scope {
                     return Some(Poll::Ready(()));
                 }
                 timer.sleep.as_mut().reset(at);
-                Some(timer.sleep.as_mut().poll(cx))
+                Some(rt::poll_sleep(timer.sleep.as_mut(), cx))
             }
             None if !self.cell.head().is_task_waker(cx.waker()) => None,
             None => {
                 let mut timer =
                     SharedTimer { sleep: Box::pin(rt::sleep_until(at)), waker: cx.waker().clone() };
-                let poll = timer.sleep.as_mut().poll(cx);
+                let poll = rt::poll_sleep(timer.sleep.as_mut(), cx);
                 self.local_mut().timer = Some(timer);
                 Some(poll)
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cell::{Head, Monitored, Process},
+    cell::{AnyQueue, Cell, Head, Monitored, Process},
     name::RegisteredName,
     pid::Pid,
     signal::Dest,
@@ -44,6 +44,12 @@ pub struct Info {
     ///
     /// Counterpart: `$ancestors` of `proc_lib`.
     pub ancestors: Vec<Pid>,
+    /// On whose behalf it runs, the nearest first, whether they live or not: who has asked for it, on whose behalf that
+    /// one runs and so on, the nearest sixteen. They are its ancestors, unless it or one of these was spawned on behalf of
+    /// [others](crate::Spawn::callers), as a task under a supervisor is.
+    ///
+    /// Counterpart: `$callers`, which Elixir's `Task` sets.
+    pub callers: Vec<Pid>,
     /// The function that the future which it runs was written in, as the compiler names it.
     ///
     /// For people: the compiler may name it otherwise tomorrow.
@@ -95,6 +101,8 @@ pub enum Status {
 impl Info {
     pub(crate) fn of(process: &Process) -> Option<Self> {
         let head = process.head();
+        // Not under the lock: who spawned it may have given a function of his own.
+        let initial_call = initial_call(head);
         process.with(|control, _| {
             if !control.is_alive() {
                 return None;
@@ -104,8 +112,9 @@ impl Info {
             let mut info = Self {
                 pid: head.pid,
                 parent: head.parent(),
-                ancestors: head.ancestors.as_deref().unwrap_or_default().to_vec(),
-                initial_call: initial_call(head),
+                ancestors: head.ancestors().to_vec(),
+                callers: head.callers().to_vec(),
+                initial_call,
                 name: None,
                 label: None,
                 status: match running {
@@ -122,12 +131,12 @@ impl Info {
                 messages_handled: handled,
                 polls,
             };
+            let active = control.links().iter().filter(|(_, link)| link.is_active());
+            info.links.extend(active.map(|(pid, _)| *pid));
+            info.links.sort_unstable();
             if let Some(relations) = control.relations() {
                 info.name = relations.name;
                 info.label = relations.rare.as_ref().and_then(|rare| rare.label.clone());
-                let active = relations.links.iter().filter(|(_, link)| link.is_active());
-                info.links.extend(active.map(|(pid, _)| *pid));
-                info.links.sort_unstable();
                 info.monitors.extend(relations.monitors.values().map(Monitored::target));
                 info.monitored_by.extend(relations.watchers.values().map(|watcher| watcher.pid));
                 info.monitored_by.sort_unstable();
@@ -143,7 +152,7 @@ pub(crate) fn initial_call(head: &Head) -> &'static str {
 }
 
 /// What tokio-console calls the task of a process: its pid, and its name, its label or what it runs.
-pub(crate) fn task_name(process: &Process) -> String {
+pub(crate) fn task_name(process: &Cell<dyn AnyQueue>) -> String {
     let (name, label) = process.with(|control, _| {
         let relations = control.relations();
         let label = relations.and_then(|relations| relations.rare.as_ref()?.label.clone());

@@ -13,6 +13,7 @@ mod group;
 mod info;
 mod keyed;
 mod life;
+mod lineage;
 mod link;
 mod listeners;
 mod membership;
@@ -47,6 +48,7 @@ mod sync;
 mod system_monitor;
 mod table;
 mod timer;
+pub mod trouble;
 
 pub use crate::{
     alias::{AliasMode, alias, unalias},

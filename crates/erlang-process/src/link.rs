@@ -64,7 +64,7 @@ pub(crate) fn make(pid: Pid, kind: Link) -> Result<(), LinkError> {
     // ignores as long as it waits for that.
     let (linked, owed) = cell.with(|control, _| {
         let owed = control.take_owed(head);
-        (control.relations_mut().links.insert(pid, kind).is_some_and(Link::is_active), owed)
+        (control.links_mut().insert(pid, kind).is_some_and(Link::is_active), owed)
     });
     // What is owed goes first: the peer must take the acknowledgement for what came before this link.
     acknowledge(head, owed);
@@ -82,7 +82,7 @@ pub(crate) fn make(pid: Pid, kind: Link) -> Result<(), LinkError> {
 /// Takes the link back, for a caller that does not trap exits.
 fn unlinked_again(cell: &Process, pid: Pid) -> bool {
     cell.with(|control, _| {
-        !control.trapping() && control.relations_mut().links.remove(&pid).is_some_and(Link::is_active)
+        !control.trapping() && control.links_mut().remove(&pid).is_some_and(Link::is_active)
     })
 }
 
@@ -121,7 +121,7 @@ pub fn unlink(pid: Pid) -> Result<(), NotAProcess> {
     let unlinked = cell.with(|control, _| {
         let active = control.is_linked(pid);
         if active {
-            control.relations_mut().links.insert(pid, Link::Inactive(id));
+            control.links_mut().insert(pid, Link::Inactive(id));
         }
         active
     });

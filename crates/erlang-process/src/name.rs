@@ -18,6 +18,7 @@ use crate::{
     life::LifeEvent,
     node::Node,
     pid::Pid,
+    process::quietly,
     reference::Reference,
     subject::Subject,
     sync::{MODELLED, Mutex, Ordering, StaticAtomicU64},
@@ -560,7 +561,7 @@ impl Names {
         };
         drop(previous);
         for (_, waker) in awaited.unwrap_or_default() {
-            waker.wake();
+            quietly(|| waker.wake());
         }
         process.head().node.tell();
         Ok(())

@@ -62,8 +62,9 @@ struct State {
 
 struct Watch {
     number: u64,
-    /// Nobody is told about himself: each event would cause the next.
-    watcher: Pid,
+    watcher: Process,
+    /// Its pid, if it lives on the node that it watches. Nobody is told about himself: each event would cause the next.
+    itself: Option<Pid>,
     what: What,
 }
 
@@ -103,7 +104,7 @@ impl Observers {
     #[cold]
     pub(crate) fn note(&self, pid: Pid, event: &LifeEvent) {
         let State { watches, untold, .. } = &mut *self.state.lock();
-        for watch in watches.iter().filter(|watch| watch.watcher != pid) {
+        for watch in watches.iter().filter(|watch| watch.itself != Some(pid)) {
             if let What::Lives(subject) = &watch.what {
                 untold.push_back(Telling::Life(subject.clone(), event.clone()));
             }
@@ -178,7 +179,7 @@ impl Observers {
         mut judge: impl FnMut(&SystemMonitor, &mut FxHashSet<Pid>) -> Option<SystemEvent>,
     ) {
         let State { watches, untold, .. } = &mut *self.state.lock();
-        for watch in watches.iter_mut().filter(|watch| watch.watcher != pid) {
+        for watch in watches.iter_mut().filter(|watch| watch.itself != Some(pid)) {
             if let What::Loads { limits, subject, long } = &mut watch.what {
                 untold.extend(judge(limits, long).map(|event| Telling::Load(subject.clone(), event)));
             }
@@ -232,8 +233,9 @@ impl Observers {
 }
 
 impl Members for Observers {
-    fn release(&self, pid: Pid) {
-        self.remove(|watch| watch.watcher == pid);
+    fn release(&self, _: Pid) {
+        // Not by its pid: it may be that of another node.
+        self.remove(|watch| !watch.watcher.head().is_alive());
     }
 }
 
@@ -317,9 +319,10 @@ impl Node {
     }
 
     fn watch(&self, process: &Process, what: What) -> Option<Watching> {
-        let (number, watcher) = (self.next_number(), process.head().pid);
+        let (number, head) = (self.next_number(), process.head());
         let watching = Watching { node: self.clone(), number };
-        self.observers().add(Watch { number, watcher, what });
+        let itself = head.node.is(self).then_some(head.pid);
+        self.observers().add(Watch { number, watcher: process.clone(), itself, what });
         // Now, and not before: what is entered here is released when the process ends.
         let table: Arc<dyn Members> = self.observers().clone();
         if membership::enter(process, &table) {

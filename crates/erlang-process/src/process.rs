@@ -15,14 +15,14 @@ use tokio::sync::oneshot;
 
 use crate::{
     bound::Bound,
-    cell::{Head, Process, Rare, Relations},
+    cell::{Head, Links, Process, Rare, Relations},
     life::LifeEvent,
     node::Node,
     observe, panic,
     pid::Pid,
     reason::{ExitReason, IntoExitReason},
     report,
-    scope::{self, Scope},
+    scope::{self, Deferred, Scope},
     signal::{Dest, Signal},
     spawn::Spawn,
     subject::Subject,
@@ -227,7 +227,8 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 }
 
 /// Does this when the calling process has ended, however it ends, and everyone was told: for reports, which nobody should
-/// wait for. It runs outside any process; if it panics, nothing else happens.
+/// wait for, and for those who are to learn of the end after all others. It is given the reason, runs outside any process
+/// and before the process's own crash report; if it panics, nothing else happens.
 ///
 /// ```
 /// use erlang_process as process;
@@ -235,7 +236,7 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (tell, told) = tokio::sync::oneshot::channel();
 /// process::run(async {
-///     process::after_exit(move || drop(tell.send("it is over")))
+///     process::after_exit(move |_| drop(tell.send("it is over")))
 /// }).await??;
 /// assert_eq!(told.await?, "it is over");
 /// # Ok(())
@@ -245,7 +246,7 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 /// # Errors
 ///
 /// [`NotAProcess`] outside any process.
-pub fn after_exit(work: impl FnOnce() + Send + 'static) -> Result<(), NotAProcess> {
+pub fn after_exit(work: impl FnOnce(&ExitReason) + Send + 'static) -> Result<(), NotAProcess> {
     scope::with(|scope| scope.defer(Box::new(work))).ok_or(NotAProcess)
 }
 
@@ -553,10 +554,12 @@ pub(crate) enum Next {
 pub(crate) fn attend(process: &Process, waker: &Waker) -> Next {
     let head = process.head();
     if head.flags() & Head::NEW != 0 {
-        head.lower(Head::NEW);
         let waker = waker.clone();
         // Under the lock, where all is put down that wakes: what came before, and woke nobody, is seen from here on.
-        process.with(|_, _| head.set_task_waker(waker));
+        process.with(|_, _| {
+            head.lower(Head::NEW);
+            head.set_task_waker(waker);
+        });
     }
     if head.flags() & Head::OWES != 0 {
         acknowledge(head, process.with(|control, _| control.take_owed(head)));
@@ -648,16 +651,20 @@ fn reason_of(payload: Box<dyn Any + Send>) -> Ending {
 
 /// The exit protocol, run once for each process. Whoever learns of the end finds nothing left of the
 /// process: its name goes first, then everything its future owns, and only then are others told.
-fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
-    let process = scope.cell.clone();
-    let head = process.head();
+fn finish<F>(scope: Scope, future: Pin<&mut Option<F>>, ending: Ending) {
+    // It may end while another process runs on this thread, which has nothing to do with it.
+    scope::leave(|| run_exit_protocol(scope, future, ending));
+}
+
+fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
+    let head = scope.cell.head();
     let own = matches!(ending, Ending::Own(_));
     let decided = match ending {
         Ending::Own(reason) => reason,
         Ending::Signalled | Ending::Dropped => ExitReason::Killed,
     };
 
-    let (too_late, (name, tables)) = process.with(|control, _| {
+    let (too_late, (name, tables)) = scope.cell.with(|control, _| {
         let (too_late, entries) = (control.begin_exit(head, decided), control.take_entries());
         if let Some(name) = entries.0 {
             head.node.note(head.pid, || LifeEvent::Unregistered { pid: head.pid, name });
@@ -681,21 +688,22 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
 
     // What is dropped may block, as a poll may, and is found as one.
     head.turn();
-    let (_, scope) = scope::enter(scope, || quietly(|| future.set(None)));
-    let mut deferred = Vec::new();
-    if let Some(mut scope) = scope {
-        deferred = scope.take_deferred();
-        discard(scope);
-    }
+    let (_, Some(scope)) = scope::enter(scope, || quietly(|| future.set(None))) else { return };
+    let Some((process, deferred)) = discard(scope) else { return };
+    let head = process.head();
     head.turn();
 
     let (reason, relations) = process.with(|control, queue| {
         queue.free();
         (control.exit_reason().cloned().unwrap_or(ExitReason::Killed), control.take_relations())
     });
-    let label = relations.and_then(|relations| tell(&process, &reason, *relations));
     // Who asks for the process from now on is told that there is none: when all who knew it have been told.
-    let late = process.with(|control, _| control.end_exit());
+    let mut label = None;
+    let mut late = None;
+    if let Some((links, relations)) = relations {
+        label = tell(head, &reason, links, relations);
+        late = process.with(|control, _| control.end_exit());
+    }
     head.node.table().remove(head.pid);
     if let Some(rare) = late.and_then(|relations| relations.rare) {
         answer_late(head, &reason, *rare);
@@ -705,35 +713,48 @@ fn finish<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     }
     head.node.note(head.pid, || LifeEvent::Exited { pid: head.pid, reason: reason.clone() });
     head.node.tell();
-    if by_itself {
-        report::crash(head, name, label.as_deref(), &reason);
-    }
     for work in deferred {
-        quietly(work);
+        quietly(|| work(&reason));
+    }
+    if by_itself {
+        quietly(|| report::crash(head, name, label.as_deref(), &reason));
     }
 }
 
 /// Drops what the process has received and not read. Callers whose requests it did not answer learn the
-/// reason from the requests being dropped.
-fn discard(mut scope: Scope) {
+/// reason from the requests being dropped. What is left is the shared half, and what is still to be done.
+fn discard(mut scope: Scope) -> Option<(Process, Vec<Deferred>)> {
     if let Some(mut inbox) = scope.take_messages() {
         // Each by itself: if two panicked at once, the program would abort.
         let drop_all = || while quietly(|| inbox.drop_oldest()).unwrap_or(true) {};
-        let ((), Some(left)) = scope::enter(scope, drop_all) else { return };
-        scope = left;
+        scope = scope::enter(scope, drop_all).1?;
     }
-    quietly(|| {
-        scope.settle_orphans();
-        drop(scope);
-    });
+    scope.settle_orphans();
+    let deferred = scope.take_deferred();
+    let Scope { cell, local } = scope;
+    quietly(|| drop(local));
+    Some((cell, deferred))
 }
 
 /// Tells everyone who is bound to the process that it has ended. Returns its label.
-fn tell(process: &Process, reason: &ExitReason, mut relations: Relations) -> Option<Arc<str>> {
-    let head = process.head();
+fn tell(
+    head: &Head,
+    reason: &ExitReason,
+    links: Links,
+    relations: Option<Box<Relations>>,
+) -> Option<Arc<str>> {
     // A carrier or a waker that panics must not keep the end from the others.
     let send = |to: Dest, signal| {
         quietly(|| head.node.signal(Some(head.pid), to, signal));
+    };
+    let exit = |links: Links| {
+        for (peer, _) in links.into_entries().filter(|(_, link)| link.is_active()) {
+            send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
+        }
+    };
+    let Some(mut relations) = relations else {
+        exit(links);
+        return None;
     };
     let (owed, label) = match &mut relations.rare {
         Some(rare) => (std::mem::take(&mut rare.owed), rare.label.take()),
@@ -742,11 +763,7 @@ fn tell(process: &Process, reason: &ExitReason, mut relations: Relations) -> Opt
     for (peer, id) in owed {
         send(peer.into(), Signal::UnlinkAck(id));
     }
-    for (peer, link) in relations.links.into_entries() {
-        if link.is_active() {
-            send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
-        }
-    }
+    exit(links);
     for (reference, watcher) in relations.watchers.into_entries() {
         let down = Signal::Down { reference, target: watcher.target, reason: reason.clone() };
         send(watcher.pid.into(), down);

@@ -9,11 +9,13 @@ pub(crate) fn crash(head: &Head, name: Option<RegisteredName>, label: Option<&st
         return;
     }
     let name = name.map(tracing::field::display);
+    let (ancestors, callers) = (head.ancestors(), head.callers());
     tracing::error!(
         target: "erlang_process::crash",
         pid = %head.pid,
         parent = head.parent().map(tracing::field::display),
-        ancestors = head.ancestors.as_deref().map(tracing::field::debug),
+        ancestors = (!ancestors.is_empty()).then(|| tracing::field::debug(ancestors)),
+        callers = (callers != ancestors).then(|| tracing::field::debug(callers)),
         initial_call = initial_call(head),
         name,
         label,

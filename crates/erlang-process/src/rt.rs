@@ -1,6 +1,10 @@
 //! The one door for spawning and time.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 pub(crate) use tokio::runtime::{Handle, Id};
 pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
@@ -31,6 +35,12 @@ pub(crate) fn spawn_blocking(name: impl FnOnce() -> String, work: impl FnOnce() 
     drop((tokio::task::spawn_blocking(work), name));
 }
 
+/// Polls a timer, also when the task has had its turn: tokio's own timers are not armed then, and who has armed one once
+/// relies on it.
+pub(crate) fn poll_sleep(sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    Pin::new(&mut tokio::task::unconstrained(sleep)).poll(cx)
+}
+
 /// A moment of real time.
 pub(crate) type RealInstant = std::time::Instant;
 
@@ -50,10 +60,11 @@ pub(crate) fn id() -> Id {
     Handle::current().id()
 }
 
-/// The instant `delay` from now. What lies beyond what the clock can say is so far away that nobody will see
-/// it.
+/// So long that nobody will see the end of it, and no longer than the clock can say.
+pub(crate) const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// The instant `delay` from now, or that at which nobody will be there.
 pub(crate) fn after(delay: Duration) -> Instant {
-    const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     now() + delay.min(NEVER)
 }
 

@@ -11,7 +11,8 @@ use crate::{
     bound::Bound,
     cell::{AnyInbox, Inbox, Process, Refill},
     deadline::SharedTimer,
-    pid::Pid,
+    lineage::Lineage,
+    process::quietly,
     reason::ExitReason,
     sync::{Arc, thread_local},
 };
@@ -45,20 +46,16 @@ pub(crate) struct Local {
     orphans: Vec<Orphan>,
     /// What is done when everyone was told of the end.
     deferred: Vec<Deferred>,
-    /// The process and its ancestors, for the processes that it spawns.
-    lineage: Option<Arc<[Pid]>>,
+    /// That of the processes which it spawns.
+    lineage: Option<Arc<Lineage>>,
 }
-
-/// How many ancestors of a process are remembered, so that a line of processes in which each spawns the next does
-/// not remember ever more.
-const ANCESTORS: usize = 16;
 
 /// A request that the process dropped unanswered. Whether it is unanswered because the process is ending is
 /// known only when the poll is over; then this tells the caller.
 pub(crate) type Orphan = Box<dyn FnOnce(Option<&ExitReason>) + Send>;
 
 /// What is to be done after the end, see [`after_exit`](crate::after_exit).
-pub(crate) type Deferred = Box<dyn FnOnce() + Send>;
+pub(crate) type Deferred = Box<dyn FnOnce(&ExitReason) + Send>;
 
 impl Scope {
     pub(crate) fn new(cell: Process) -> Self {
@@ -69,16 +66,11 @@ impl Scope {
         self.local.get_or_insert_default()
     }
 
-    /// The ancestors of a process that this one spawns: itself, its parent and so on. They are one value for all
-    /// that it spawns, so that who has many children pays once, and who has none nothing.
-    pub(crate) fn lineage(&mut self) -> Arc<[Pid]> {
+    /// That of a process which this one spawns.
+    pub(crate) fn lineage(&mut self) -> Arc<Lineage> {
         let head = self.cell.head();
-        let local = self.local.get_or_insert_default();
-        let lineage = local.lineage.get_or_insert_with(|| {
-            let older = head.ancestors.iter().flat_map(|ancestors| ancestors.iter());
-            std::iter::once(&head.pid).chain(older).take(ANCESTORS).copied().collect()
-        });
-        lineage.clone()
+        let lineage = &mut self.local.get_or_insert_default().lineage;
+        lineage.get_or_insert_with(|| Arc::new(Lineage::below(head.pid, head.lineage.as_deref()))).clone()
     }
 
     pub(crate) fn defer(&mut self, work: Deferred) {
@@ -138,7 +130,8 @@ impl Scope {
 fn settle(orphans: Vec<Orphan>, cell: &Process) {
     let reason = cell.exit_reason();
     for orphan in orphans {
-        orphan(reason.as_ref());
+        // A waker that panics must not keep it from the others.
+        quietly(|| orphan(reason.as_ref()));
     }
 }
 
@@ -159,6 +152,11 @@ pub(crate) fn enter_in_place<R>(scope: &mut Option<Scope>, work: impl FnOnce() -
     set_budget(budget);
     swap(scope);
     result
+}
+
+/// Runs `work` as code outside any process.
+pub(crate) fn leave<R>(work: impl FnOnce() -> R) -> R {
+    enter_in_place(&mut None, work)
 }
 
 /// Whether the calling process has had its turn, and lets others run before it takes another message.

@@ -28,6 +28,16 @@
 //! tokio directly, as by `tokio::spawn`, runs as well, in an order that is always the same. Sockets and threads of one's own
 //! are outside: they know nothing of the clock. What is random in the program itself has to come from its [`Chance`].
 //!
+//! | for | the process that runs next is | finds |
+//! |---|---|---|
+//! | half of the seeds | any that is ready | what needs many changes from one to another |
+//! | the other half | the one of highest priority, which is drawn for each and lost now and then | what needs one that is held up for long |
+//!
+//! Messages of different senders are in the order in which they were sent, as they always are on one node: which sender
+//! comes first is what is drawn.
+//!
+//! At [trouble points](crate::trouble) a program that [asks for it](Chance::make_trouble) is kept waiting, or fails.
+//!
 //! With the feature `testing`, for the `dev-dependencies` of a program.
 
 use std::{
@@ -38,11 +48,17 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 use tokio::{runtime::Builder, task::unconstrained};
 
-use crate::node::Node;
+use crate::{
+    node::Node,
+    pid::Pid,
+    process::{current, exit},
+    reason::ExitReason,
+};
 
 /// After one poll in so many, by chance, tokio has its turn, with its timers and its tasks: they come at any point, too, and
 /// processes that give way to each other all the time do not keep them out.
@@ -50,15 +66,31 @@ const TURN: usize = 4;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Under priorities, one in so many that run loses its own by that, by chance.
+const CHANGE: usize = 32;
+
 thread_local! {
-    /// Where what is spawned on this thread goes, while it simulates.
-    static CURRENT: RefCell<Option<Arc<Mutex<Ready>>>> = const { RefCell::new(None) };
+    /// The simulation that this thread runs.
+    static CURRENT: RefCell<Option<Simulation>> = const { RefCell::new(None) };
+}
+
+/// What those who run in a simulation can reach of it.
+#[derive(Clone)]
+struct Simulation {
+    /// Where what is spawned goes.
+    ready: Arc<Mutex<Ready>>,
+    chance: Chance,
+}
+
+impl Simulation {
+    fn current() -> Option<Self> {
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    }
 }
 
 /// Takes a task over, if this thread simulates; gives it back if not.
 pub(crate) fn take_over<F: Future<Output = ()> + Send + 'static>(task: F) -> Result<(), F> {
-    let current = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
-    let Some(ready) = current else { return Err(task) };
+    let Some(Simulation { ready, .. }) = Simulation::current() else { return Err(task) };
     let driver = {
         let mut ready = lock(&ready);
         ready.spawned.push(Box::pin(task));
@@ -98,11 +130,13 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let chance = Chance(Arc::new(Mutex::new(seed)));
+    let chance = Chance(Arc::new(Mutex::new(Dice { state: seed, trouble: 0 })));
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("there is no runtime: {error}"));
-    let mut schedule = Schedule { tasks: Vec::new(), ready: Arc::default(), chance: chance.clone() };
-    let _simulating = Simulating::begin(schedule.ready.clone());
+    let order = if chance.below(2) == 0 { Order::Any } else { Order::ByPriority(Vec::new()) };
+    let ready = Arc::<Mutex<Ready>>::default();
+    let _simulating = Simulating::begin(Simulation { ready: ready.clone(), chance: chance.clone() });
+    let mut schedule = Schedule { tasks: Vec::new(), ready, order, chance: chance.clone() };
     let (node, program) = (Node::new(), program(chance));
     let mut outcome = Box::pin(async move { node.run(program).await });
     let ended = runtime.block_on(unconstrained(poll_fn(|cx| {
@@ -172,9 +206,37 @@ fn tell(text: &str) {
     eprintln!("{text}");
 }
 
+/// Has a process of the current node hang when it is asked to end: from here on it does not heed the exit signal `shutdown`
+/// that somebody sends it. A supervisor then waits for as long as it has to, and kills it. Whether there is such a process.
+///
+/// It still ends by a kill, by itself, and of its links.
+///
+/// ```
+/// use std::time::Duration;
+/// use erlang_process::{self as process, ExitReason, simulate};
+///
+/// simulate::once(0, |_| async {
+///     let worker = process::spawn_unlinked(std::future::pending::<()>());
+///     assert!(simulate::hang_on_stop(worker));
+///     process::send_exit(worker, ExitReason::Shutdown);
+///     assert!(process::is_alive(worker));
+///     process::kill(worker);
+///     assert_eq!(process::join(worker).await, ExitReason::Killed);
+/// });
+/// ```
+pub fn hang_on_stop(pid: Pid) -> bool {
+    Node::current().find(pid).is_some_and(|process| process.with(|control, _| control.ignore_shutdown()))
+}
+
 /// What is left to chance, drawn from the seed of the simulation: the same again for the same seed.
 #[derive(Clone)]
-pub struct Chance(Arc<Mutex<u64>>);
+pub struct Chance(Arc<Mutex<Dice>>);
+
+struct Dice {
+    state: u64,
+    /// At one in so many trouble points there is trouble; at none, if it is zero.
+    trouble: usize,
+}
 
 impl Chance {
     /// A number below this one. Zero, if this is zero.
@@ -187,13 +249,58 @@ impl Chance {
     /// ```
     #[must_use]
     pub fn below(&self, limit: usize) -> usize {
-        let mut state = lock(&self.0);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = *state;
+        let mut dice = lock(&self.0);
+        dice.state = dice.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = dice.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
         usize::try_from(mixed % (limit.max(1) as u64)).unwrap_or_default()
+    }
+
+    /// From here on there is trouble at one in so many [trouble points](crate::trouble), by chance. At none, if this is zero,
+    /// as it is at first.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason, simulate, trouble};
+    ///
+    /// let mut failed = 0;
+    /// for seed in 0..20 {
+    ///     let ended = simulate::once(seed, |chance| async move {
+    ///         chance.make_trouble(2);
+    ///         process::join(process::spawn_unlinked(async { trouble::may_fail("here") })).await
+    ///     });
+    ///     failed += i32::from(ended == ExitReason::error("trouble: here"));
+    /// }
+    /// assert!((1..20).contains(&failed));
+    /// ```
+    pub fn make_trouble(&self, one_in: usize) {
+        lock(&self.0).trouble = one_in;
+    }
+
+    fn is_trouble(&self) -> bool {
+        let one_in = lock(&self.0).trouble;
+        one_in > 0 && self.below(one_in) == 0
+    }
+}
+
+/// A place where one may be kept waiting.
+pub(crate) async fn wait_at(place: &'static str) {
+    let Some(Simulation { chance, .. }) = Simulation::current() else { return };
+    if chance.is_trouble() {
+        tracing::trace!(target: "erlang_process::trouble", place, "waiting");
+        match chance.below(2) {
+            0 => tokio::task::yield_now().await,
+            _ => tokio::time::sleep(Duration::from_millis(1 << chance.below(11))).await,
+        }
+    }
+}
+
+/// A place where the calling process may end.
+pub(crate) fn fail_at(place: &'static str) {
+    let Some(Simulation { chance, .. }) = Simulation::current() else { return };
+    if current().is_some() && chance.is_trouble() {
+        exit(ExitReason::error(format!("trouble: {place}")));
     }
 }
 
@@ -207,8 +314,8 @@ impl fmt::Debug for Chance {
 struct Simulating;
 
 impl Simulating {
-    fn begin(ready: Arc<Mutex<Ready>>) -> Self {
-        let before = CURRENT.with(|current| current.borrow_mut().replace(ready));
+    fn begin(simulation: Simulation) -> Self {
+        let before = CURRENT.with(|current| current.borrow_mut().replace(simulation));
         assert!(before.is_none(), "a simulation inside a simulation");
         Self
     }
@@ -225,8 +332,19 @@ struct Schedule {
     /// Each with the one waker that it ever has: processes rely on that.
     tasks: Vec<Option<(Task, Waker)>>,
     ready: Arc<Mutex<Ready>>,
+    order: Order,
     chance: Chance,
 }
+
+/// In which order tasks run that are ready.
+enum Order {
+    Any,
+    /// The highest first; of each task.
+    ByPriority(Vec<usize>),
+}
+
+/// Priorities are drawn from the upper half of the numbers below this, and lost to one of the lower half.
+const PRIORITIES: usize = 1 << 30;
 
 #[derive(Default)]
 struct Ready {
@@ -285,16 +403,27 @@ impl Schedule {
             let waker = Waker::from(Arc::new(TaskWaker { task: number, ready: self.ready.clone() }));
             lock(&self.ready).tasks.push(number);
             self.tasks.push(Some((task, waker)));
+            if let Order::ByPriority(priorities) = &mut self.order {
+                priorities.push(PRIORITIES / 2 + self.chance.below(PRIORITIES / 2));
+            }
         }
     }
 
-    fn pick(&self) -> Option<usize> {
+    fn pick(&mut self) -> Option<usize> {
         let mut ready = lock(&self.ready);
-        if ready.tasks.is_empty() {
-            return None;
-        }
-        let index = self.chance.below(ready.tasks.len());
-        Some(ready.tasks.swap_remove(index))
+        let last = ready.tasks.len().checked_sub(1)?;
+        let task = match &mut self.order {
+            Order::Any => ready.tasks.swap_remove(self.chance.below(last + 1)),
+            Order::ByPriority(priorities) => {
+                let index = (0..=last).max_by_key(|index| priorities[ready.tasks[*index]])?;
+                let task = ready.tasks.swap_remove(index);
+                if self.chance.below(CHANGE) == 0 {
+                    priorities[task] = self.chance.below(PRIORITIES / 2);
+                }
+                task
+            }
+        };
+        Some(task)
     }
 
     fn drop_all(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    mem,
     task::{Context, Poll, Waker},
 };
 
@@ -161,14 +162,9 @@ impl<R: Send + 'static> Slot<R> {
 
     #[cold]
     fn keep_waker(&self, waker: &Waker) {
-        let previous = {
-            let waker_kept = &mut self.state.lock().waker;
-            match waker_kept {
-                Some(known) if known.will_wake(waker) => None,
-                _ => waker_kept.replace(waker.clone()),
-            }
-        };
-        drop(previous);
+        // Cloned and dropped without the lock: a waker is somebody else's code.
+        let mut waker = Some(waker.clone());
+        mem::swap(&mut self.state.lock().waker, &mut waker);
     }
 }
 

@@ -3,15 +3,16 @@
 use std::{
     any::{TypeId, type_name},
     convert::Infallible,
-    fmt,
+    fmt, mem,
 };
 
 use crate::{
     blocking,
     bound::Bound,
-    cell::{Birth, Link, Monitored, OwnCell, Process, Relations, Watcher},
+    cell::{AnyQueue, Birth, Cell, Link, Links, Monitored, OwnCell, Process, Relations, Watcher},
     info::{initial_call, task_name},
     life::LifeEvent,
+    lineage::{self, Lineage},
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
@@ -51,7 +52,7 @@ pub fn spawn<F>(future: F) -> Pid
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    Spawn::new().prepare_unnamed(|_: Subject<Infallible>| future).start()
+    Spawn::new().wrap_unnamed(future).start()
 }
 
 /// Spawns a process that is not linked to the calling one. Returns at once.
@@ -78,7 +79,7 @@ pub fn spawn_unlinked<F>(future: F) -> Pid
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    Spawn::new().unlinked().prepare_unnamed(|_: Subject<Infallible>| future).start()
+    Spawn::new().unlinked().wrap_unnamed(future).start()
 }
 
 /// Spawns a process that the calling one monitors and is not linked to. Returns at once.
@@ -113,7 +114,7 @@ where
     if scope::cell().is_none() {
         return Err(NotAProcess);
     }
-    let prepared = Spawn::new().unlinked().prepare_unnamed(|_: Subject<Infallible>| future);
+    let prepared = Spawn::new().unlinked().wrap_unnamed(future);
     let monitor = prepared.monitor()?;
     Ok((prepared.start(), monitor))
 }
@@ -185,7 +186,7 @@ pub fn spawn_local<F>(future: F) -> Pid
 where
     F: Future<Output: IntoExitReason> + 'static,
 {
-    Spawn::new().prepare_unnamed(|_: Subject<Infallible>| future).start_local()
+    Spawn::new().wrap_unnamed(future).start_local()
 }
 
 /// Spawns a linked process that has a thread of its own, which it may block: for libraries that are not async, and for
@@ -261,6 +262,7 @@ pub struct Spawn {
     name: Option<(RegisteredName, TypeId)>,
     label: Option<Arc<str>>,
     bound: Option<Bound>,
+    callers: Option<Arc<[Pid]>>,
     /// What it is said to run, if that is not the future itself.
     runs: Option<fn() -> &'static str>,
 }
@@ -286,7 +288,15 @@ impl Spawn {
     /// # }
     /// ```
     pub fn new() -> Self {
-        Self { node: None, link: crate::current(), name: None, label: None, bound: None, runs: None }
+        Self {
+            node: None,
+            link: crate::current(),
+            name: None,
+            label: None,
+            bound: None,
+            callers: None,
+            runs: None,
+        }
     }
 
     /// No link to the calling process.
@@ -400,6 +410,16 @@ impl Spawn {
         self
     }
 
+    /// On behalf of these, the nearest first, of whom sixteen are remembered, see
+    /// [`Info::callers`](crate::Info::callers): where one process spawns what another has asked for. On another node than
+    /// the caller's they are not remembered.
+    ///
+    /// Counterpart: `$callers`, which Elixir's `Task` sets.
+    pub fn callers(mut self, callers: &[Pid]) -> Self {
+        self.callers = Some(lineage::nearest(callers));
+        self
+    }
+
     /// What the process is said to run, in its [`Info`](crate::Info) and in reports, if that is not its future itself: for
     /// those who wrap the code of others. The function names it; [`type_name`] of a function does.
     ///
@@ -438,7 +458,7 @@ impl Spawn {
     where
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        Ok(self.prepare(|_: Subject<Infallible>| future)?.start())
+        Ok(self.wrap(future)?.start())
     }
 
     /// Spawns a process that stays on this thread, see [`spawn_local`].
@@ -454,7 +474,7 @@ impl Spawn {
     where
         F: Future<Output: IntoExitReason> + 'static,
     {
-        Ok(self.prepare(|_: Subject<Infallible>| future)?.start_local())
+        Ok(self.wrap(future)?.start_local())
     }
 
     /// Spawns a process with a thread of its own, see [`spawn_blocking`].
@@ -508,14 +528,8 @@ impl Spawn {
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
     {
-        let name = self.name;
-        let link = self.link;
-        let prepared = self.make(body);
-        if let Some((name, message)) = name {
-            prepared.process.head().node.names().register(&prepared.process, name, message)?;
-        }
-        prepared.link(link);
-        Ok(prepared)
+        let (name, link) = (self.name, self.link);
+        Ok(self.make(|cell| body(Subject::own(cell.clone()))).named(name)?.linked(link))
     }
 
     /// Prepares a process without a name.
@@ -525,53 +539,77 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let link = self.link;
-        let prepared = self.make(body);
-        prepared.link(link);
-        prepared
+        self.make(|cell| body(Subject::own(cell.clone()))).linked(link)
     }
 
-    fn make<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Prepared<M, F>
+    /// Prepares a process that has no use for its own subject.
+    fn wrap<F>(self, future: F) -> Result<Prepared<Infallible, F>, RegisterError>
+    where
+        F: Future<Output: IntoExitReason> + 'static,
+    {
+        let (name, link) = (self.name, self.link);
+        Ok(self.make(|_| future).named(name)?.linked(link))
+    }
+
+    /// The same, without a name.
+    fn wrap_unnamed<F>(self, future: F) -> Prepared<Infallible, F>
+    where
+        F: Future<Output: IntoExitReason> + 'static,
+    {
+        let link = self.link;
+        self.make(|_| future).linked(link)
+    }
+
+    /// Makes a process that has no name yet, and whose link only it knows of.
+    fn make<M, F>(self, body: impl FnOnce(&Arc<OwnCell<M>>) -> F) -> Prepared<M, F>
     where
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
     {
         panic::warn_if_fatal();
         let current = Node::current();
-        let node = self.node.unwrap_or_else(|| current.clone());
         // A pid means something on its own node only.
-        let ancestors = if node.is(&current) { scope::with(Scope::lineage) } else { None };
-        let pid = node.table().next_pid();
-        let mut relations = None::<Box<Relations>>;
-        if let Some(peer) = self.link {
-            relations.get_or_insert_default().links.insert(peer, Link::Active);
+        let is_current = self.node.as_ref().is_none_or(|node| node.is(&current));
+        let mut lineage = None;
+        if is_current {
+            lineage = scope::with(Scope::lineage);
+            if let Some(callers) = self.callers {
+                lineage = Some(Arc::new(Lineage::on_behalf_of(lineage.as_deref(), callers)));
+            }
         }
+        let node = self.node.unwrap_or(current);
+        let pid = node.table().next_pid();
+        let mut links = Links::default();
+        if let Some(peer) = self.link {
+            links.insert(peer, Link::Active);
+        }
+        let mut relations = None::<Box<Relations>>;
         if self.label.is_some() {
             relations.get_or_insert_default().rare.get_or_insert_default().label = self.label;
         }
         let birth = Birth {
             pid,
-            node: node.clone(),
-            ancestors,
+            node,
+            lineage,
             initial_call: self.runs.unwrap_or(type_name::<F>),
             bounded: self.bound.is_some(),
         };
-        let cell = Arc::new(OwnCell::<M>::new(birth, relations));
-        let process: Process = cell.clone();
-        let head = process.head();
-        node.note(pid, || LifeEvent::Spawned {
+        let cell = Arc::new(OwnCell::<M>::new(birth, links, relations));
+        let head = cell.head();
+        head.node.note(pid, || LifeEvent::Spawned {
             pid,
             parent: head.parent(),
             initial_call: initial_call(head),
         });
-        node.table().insert(process.clone());
-        node.tell();
         // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
-        let mut future = ProcessFuture::new(process.clone());
+        let mut future = ProcessFuture::new(cell.clone());
         if let Some(bound) = self.bound {
             future.bound(bound);
         }
-        future.wrap(body(Subject::own(cell.clone())));
-        Prepared { cell, process, future }
+        head.node.table().insert(cell.clone());
+        head.node.tell();
+        future.wrap(body(&cell));
+        Prepared { cell, future }
     }
 }
 
@@ -597,7 +635,6 @@ impl Spawn {
 #[must_use = "the process runs when it is started"]
 pub struct Prepared<M, F> {
     cell: Arc<OwnCell<M>>,
-    process: Process,
     future: ProcessFuture<F>,
 }
 
@@ -608,12 +645,12 @@ where
 {
     /// The pid of the process.
     pub fn pid(&self) -> Pid {
-        self.process.head().pid
+        self.cell.head().pid
     }
 
     /// The node that it lives on.
     pub fn node(&self) -> &Node {
-        &self.process.head().node
+        &self.cell.head().node
     }
 
     /// The process's own subject.
@@ -625,7 +662,8 @@ where
     pub fn monitored_by(&self, watcher: Pid, reference: Reference) {
         let target = Dest::Pid(self.pid());
         // Not by a signal: someone may have killed the process already, and the true reason is still to come.
-        self.process.with(|control, _| {
+        let process: &Cell<dyn AnyQueue> = &*self.cell;
+        process.with(|control, _| {
             control.relations_mut().watchers.insert(reference, Watcher { pid: watcher, target });
         });
     }
@@ -635,9 +673,9 @@ where
     ///
     /// # Errors
     ///
-    /// [`NotAProcess`] outside any process.
+    /// [`NotAProcess`] outside any process of the node on which this one lives.
     pub fn monitor(&self) -> Result<Monitor, NotAProcess> {
-        let cell = scope::cell().ok_or(NotAProcess)?;
+        let cell = scope::cell().filter(|cell| cell.head().node.is(self.node())).ok_or(NotAProcess)?;
         let head = cell.head();
         let reference = head.node.make_reference(Some(head.pid));
         cell.with(|control, _| {
@@ -658,7 +696,7 @@ where
         F: Send,
     {
         let pid = self.pid();
-        rt::spawn(|| task_name(&self.process), self.future);
+        rt::spawn(|| task_name(&*self.cell), self.future);
         pid
     }
 
@@ -669,7 +707,7 @@ where
     /// As [`spawn_local`].
     pub fn start_local(self) -> Pid {
         let pid = self.pid();
-        rt::spawn_local(|| task_name(&self.process), self.future);
+        rt::spawn_local(|| task_name(&*self.cell), self.future);
         pid
     }
 
@@ -684,7 +722,7 @@ where
         F: Send,
     {
         let pid = self.pid();
-        blocking::start(self.process, self.future);
+        blocking::start(self.cell, self.future);
         pid
     }
 
@@ -709,40 +747,62 @@ where
     ///
     /// Dropping the future changes nothing.
     pub fn ended(&self) -> impl Future<Output = ExitReason> + Send + use<M, F> {
-        joined(self.process.clone())
+        joined(self.cell.clone())
+    }
+
+    fn named(self, name: Option<(RegisteredName, TypeId)>) -> Result<Self, RegisterError> {
+        if let Some((name, message)) = name {
+            let process: Process = self.cell.clone();
+            if let Err(error) = process.head().node.names().register(&process, name, message) {
+                // There was no such process: nobody is to be told of its end.
+                drop(process.with(|control, _| mem::take(control.links_mut())));
+                return Err(error);
+            }
+        }
+        Ok(self)
     }
 
     /// Makes the other side of the link that the process was made with.
-    fn link(&self, peer: Option<Pid>) {
-        let head = self.process.head();
-        let Some(peer) = peer else { return };
-        let Some(other) = head.node.find(peer) else {
-            if peer.node().is_here() {
-                self.dead_parent(peer, ExitReason::NoProc);
-            }
-            return;
+    fn linked(self, peer: Option<Pid>) -> Self {
+        let Some(peer) = peer else { return self };
+        let head = self.cell.head();
+        let link = |process: &Process| {
+            process.with(|control, _| match control.exit_reason() {
+                None => {
+                    control.links_mut().insert(head.pid, Link::Active);
+                    Ok(())
+                }
+                Some(reason) => Err(reason.clone()),
+            })
         };
-        let reason = other.with(|control, _| match control.exit_reason() {
-            None => {
-                control.relations_mut().links.insert(head.pid, Link::Active);
-                None
-            }
-            Some(reason) => Some(reason.clone()),
-        });
-        if let Some(reason) = reason {
+        // Mostly it is the calling process, which is at hand.
+        let caller = |scope: &mut Scope| {
+            let caller = scope.cell.head();
+            (caller.pid == peer && caller.node.is(&head.node)).then(|| link(&scope.cell))
+        };
+        let linked = match scope::with(caller).flatten() {
+            Some(linked) => linked,
+            None => match head.node.find(peer) {
+                Some(process) => link(&process),
+                None if peer.node().is_here() => Err(ExitReason::NoProc),
+                None => Ok(()),
+            },
+        };
+        if let Err(reason) = linked {
             self.dead_parent(peer, reason);
         }
+        self
     }
 
     /// A child of a parent that ends before the child is there ends of the parent's reason.
     fn dead_parent(&self, parent: Pid, reason: ExitReason) {
-        let head = self.process.head();
+        let head = self.cell.head();
         head.node.signal(Some(parent), head.pid, Signal::Exit { reason, link: true });
     }
 }
 
 impl<M, F> fmt::Debug for Prepared<M, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Prepared").field(&self.process.head().pid).finish()
+        f.debug_tuple("Prepared").field(&self.cell.head().pid).finish()
     }
 }

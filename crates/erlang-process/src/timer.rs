@@ -104,8 +104,12 @@ impl Timer {
         self.receiver.as_ref().is_none_or(|process| process.head().is_alive())
     }
 
-    fn set(node: &Node, due: Instant, receiver: Option<Process>, action: Action) -> Self {
-        let clock = node.clock();
+    fn set(due: Instant, receiver: Option<Process>, action: Action) -> Self {
+        // That of its own node, on which no other process has its pid.
+        let clock = match &receiver {
+            Some(process) => process.head().node.clock(),
+            None => Node::current().clock(),
+        };
         let id = clock.set(due, receiver.as_ref().map(|process| process.head().pid), action);
         if let Some(process) = &receiver {
             let table: Arc<dyn Members> = clock.clone();
@@ -181,7 +185,7 @@ impl<M: Send + 'static> Subject<M> {
     pub fn send_at(&self, at: Instant, message: M) -> Timer {
         let subject = self.clone();
         let action = Action::Once(Box::new(move || subject.send(message)));
-        Timer::set(&Node::current(), at, self.fixed_process(), action)
+        Timer::set(at, self.fixed_process(), action)
     }
 
     /// Sends a message each `period`, the first after one period, until the [`Timer`] is cancelled or the
@@ -216,10 +220,10 @@ impl<M: Send + 'static> Subject<M> {
         message: impl Fn() -> M + Send + Sync + 'static,
     ) -> Timer {
         let subject = self.clone();
-        let period = period.max(Duration::from_millis(1));
+        let period = period.clamp(Duration::from_millis(1), rt::NEVER);
         let tick = Arc::new(move || subject.send(message()));
         let action = Action::Every { period, missed, tick };
-        Timer::set(&Node::current(), rt::after(period), self.fixed_process(), action)
+        Timer::set(rt::after(period), self.fixed_process(), action)
     }
 }
 
@@ -249,5 +253,5 @@ pub fn exit_after(pid: Pid, delay: Duration, reason: ExitReason) -> Timer {
     let node = Node::current();
     let (from, sender) = (current(), node.clone());
     let exit = move || sender.signal(from, pid, Signal::Exit { reason, link: false });
-    Timer::set(&node, rt::after(delay), node.find(pid), Action::Once(Box::new(exit)))
+    Timer::set(rt::after(delay), node.find(pid), Action::Once(Box::new(exit)))
 }

@@ -271,6 +271,30 @@ async fn a_call_to_a_full_mailbox_says_so_or_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_has_to_go_is_not_answered_for_by_who_drives_it_out() {
+    alone(async {
+        let prepared = Spawn::new()
+            .unlinked()
+            .mailbox(Bound::new(1, WhenFull::DropOldest))
+            .prepare(|_: Subject<Option<Reply<u8>>>| std::future::pending::<()>());
+        let prepared = prepared.unwrap();
+        let requests = prepared.subject();
+        prepared.start();
+        let (caller, answer) = (requests.clone(), Subject::new().unwrap());
+        let tell = answer.clone();
+        process::spawn(async move { tell.send(caller.call(LONG, Some).await) });
+        yield_now().await;
+        let last = async move {
+            requests.send(None);
+            process::exit(ExitReason::Shutdown)
+        };
+        process::spawn_unlinked::<_>(async move { last.await as () });
+        assert_eq!(answer.receive(LONG).await, Ok(Err(CallError::Unanswered)));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_travels_as_a_signal_always_gets_in() {
     alone(async {
         let me = process::current().unwrap();

@@ -60,6 +60,53 @@ async fn a_line_of_processes_does_not_remember_ever_more() {
     .await;
 }
 
+#[tokio::test]
+async fn callers_are_the_ancestors_unless_others_are_named() {
+    in_a_process(async {
+        let me = process::current().unwrap();
+        let found = Subject::new().unwrap();
+        let plain = info(descend(1, found.clone()));
+        assert_eq!((&*plain.ancestors, &*plain.callers), (&[me][..], &[me][..]));
+
+        let asking = process::spawn(pending::<()>());
+        let last = found.clone();
+        let asked = Spawn::new().callers(&[asking, plain.pid]).spawn(async move {
+            descend(1, last);
+            pending::<()>().await;
+        });
+        let asked = info(asked.unwrap());
+        assert_eq!((&*asked.ancestors, &*asked.callers), (&[me][..], &[asking, plain.pid][..]));
+        // What it spawns runs on behalf of the same.
+        let last = loop {
+            match found.receive(LONG).await.unwrap() {
+                pid if pid == plain.pid => {}
+                pid => break info(pid),
+            }
+        };
+        assert_eq!(last.ancestors, [asked.pid, me]);
+        assert_eq!(last.callers, [asked.pid, asking, plain.pid]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sixteen_callers_are_remembered_and_none_of_another_node() {
+    in_a_process(async {
+        let me = process::current().unwrap();
+        let asked = Spawn::new().callers(&[me; 20]);
+        let other = Node::new();
+        let there = asked.clone().on(&other).spawn(pending::<()>()).unwrap();
+        assert_eq!(other.info(there).unwrap().callers, []);
+        let here = info(asked.spawn(pending::<()>()).unwrap());
+        assert_eq!((here.ancestors, here.callers), (vec![me], vec![me; 16]));
+    })
+    .await;
+    // Nor is a caller needed to spawn on behalf of somebody.
+    let asking = process::spawn(pending::<()>());
+    let asked = info(Spawn::new().callers(&[asking]).spawn(pending::<()>()).unwrap());
+    assert_eq!((asked.parent, &*asked.ancestors, &*asked.callers), (None, &[][..], &[asking][..]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn ancestors_are_of_the_same_node() {
     in_a_process(async {

@@ -5,7 +5,8 @@
 use std::{collections::HashMap, future::pending, time::Duration};
 
 use erlang_process::{
-    self as process, ExitReason, LifeEvent, Name, Node, Pid, ReceiveError, RegisteredName, Spawn, Subject,
+    self as process, ExitReason, LifeEvent, Name, Node, Pid, ReceiveError, RegisteredName, Selector, Spawn,
+    Subject,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -66,6 +67,29 @@ async fn who_ends_without_having_run_is_told_as_well() {
         drop(Spawn::new().unlinked().prepare(|_: Subject<()>| wait()).unwrap());
         let LifeEvent::Spawned { pid, .. } = next(&events).await else { panic!() };
         assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Killed });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_left_for_after_the_exit_comes_after_it_and_is_told_why() {
+    in_a_process(async {
+        let (events, left) = (watch(), Subject::new().unwrap());
+        let mut both = Selector::new().select(&events, Ok).select(&left, Err);
+        let (leave, ready) = (left.clone(), Subject::new().unwrap());
+        let running = ready.clone();
+        let pid = process::spawn_unlinked(async move {
+            let told = move |reason: &ExitReason| leave.send((reason.clone(), process::current()));
+            process::after_exit(told).unwrap();
+            running.send(());
+            wait().await;
+        });
+        ready.receive(LONG).await.unwrap();
+        process::kill(pid);
+        let reason = ExitReason::Killed;
+        assert!(matches!(both.receive(LONG).await, Ok(Ok(LifeEvent::Spawned { .. }))));
+        assert_eq!(both.receive(LONG).await, Ok(Ok(LifeEvent::Exited { pid, reason: reason.clone() })));
+        assert_eq!(both.receive(LONG).await, Ok(Err((reason, None))));
     })
     .await;
 }
@@ -167,4 +191,22 @@ async fn in_a_storm_each_life_is_in_order() {
         none(&events).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_watches_another_node_hears_of_the_process_there_with_his_own_number() {
+    let (here, there) = (Node::new(), Node::new());
+    let running = here.run(async move {
+        let events = Subject::new().unwrap();
+        there.life_events(&events).unwrap();
+        let pid = Spawn::new().on(&there).spawn(async {}).unwrap();
+        assert_eq!(Some(pid), process::current());
+        assert!(matches!(next(&events).await, LifeEvent::Spawned { .. }));
+        assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Normal });
+        // The watch is still there.
+        let pid = Spawn::new().on(&there).spawn(async {}).unwrap();
+        assert!(matches!(next(&events).await, LifeEvent::Spawned { .. }));
+        assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Normal });
+    });
+    tokio::time::timeout(LONG, running).await.unwrap().unwrap();
 }

@@ -129,3 +129,41 @@ async fn outside_a_set_it_panics_and_leaves_nothing() {
     });
     assert_eq!(reason.await, Ok(()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_after_its_end_is_not_done_by_the_process_around_it() {
+    local(async {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let inner = LocalSet::new();
+        let pid = inner.run_until(async {
+            process::spawn_local(async {
+                let tell_all = move |_: &ExitReason| tell.send(process::current()).unwrap();
+                process::after_exit(tell_all).unwrap();
+            })
+        });
+        let pid = pid.await;
+        assert_eq!(inner.run_until(process::join(pid)).await, ExitReason::Normal);
+        assert_eq!(told.await, Ok(None));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unread_message_can_ask_for_something_to_be_done_after_the_end() {
+    struct Asks(Option<tokio::sync::oneshot::Sender<ExitReason>>);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let tell = self.0.take().unwrap();
+            let _ = process::after_exit(move |reason| drop(tell.send(reason.clone())));
+        }
+    }
+    local(async {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let other = process::spawn_subject(|_: Subject<Asks>| pending::<()>());
+        process::unlink(other.pid().unwrap()).unwrap();
+        other.send(Asks(Some(tell)));
+        process::kill(other.pid().unwrap());
+        assert_eq!(told.await, Ok(ExitReason::Killed));
+    })
+    .await;
+}

@@ -5,12 +5,16 @@
 
 use std::{
     collections::BTreeSet,
+    future::poll_fn,
     panic::catch_unwind,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
-use erlang_process::{self as process, ExitReason, Name, Node, RegisterError, Spawn, Subject, simulate};
+use erlang_process::{
+    self as process, ExitReason, Name, Node, RegisterError, Spawn, Subject, simulate, trouble,
+};
 use tokio::time::{Instant, sleep};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -121,6 +125,98 @@ async fn race() -> usize {
 fn a_race_is_found() {
     let fooled = (0..50).filter(|seed| simulate::once(*seed, |_| race()) > 0).count();
     assert!((1..50).contains(&fooled), "by some schedules, not by all: {fooled}");
+}
+
+/// Lets whoever is ready run, without tokio's turn.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        if std::mem::replace(&mut given, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Whether one takes all of its steps before the other has taken its first.
+async fn overtaking() -> bool {
+    let steps = Subject::new().unwrap();
+    for runner in 0..2 {
+        let steps = steps.clone();
+        process::spawn(async move {
+            for _ in 0..20 {
+                steps.send(runner);
+                give_way().await;
+            }
+        });
+    }
+    let mut runners = Vec::new();
+    for _ in 0..40 {
+        runners.push(steps.receive(MINUTE).await.unwrap());
+    }
+    runners[..20].iter().all(|runner| *runner == runners[0])
+}
+
+#[test]
+fn one_is_held_up_for_long_by_some_schedules() {
+    let overtaken = (0..100).filter(|seed| simulate::once(*seed, |_| overtaking())).count();
+    assert!((10..90).contains(&overtaken), "{overtaken} of 100");
+}
+
+/// Who has come through three trouble points, how they have ended, and how long it took.
+fn troubles(seed: u64, one_in: usize) -> (usize, Vec<ExitReason>, Duration) {
+    simulate::once(seed, move |chance| async move {
+        chance.make_trouble(one_in);
+        let (through, before) = (Subject::new().unwrap(), Instant::now());
+        let workers: Vec<_> = (0..3)
+            .map(|_| {
+                let through = through.clone();
+                process::spawn_monitor(async move {
+                    trouble::may_wait("at the door").await;
+                    trouble::may_fail("in the hall");
+                    trouble::may_wait("on the stairs").await;
+                    through.send(());
+                })
+                .unwrap()
+            })
+            .collect();
+        let mut ends = Vec::new();
+        for (_, watch) in workers {
+            ends.push(watch.down().await.unwrap().reason);
+        }
+        let mut count = 0;
+        while through.receive(Duration::ZERO).await.is_ok() {
+            count += 1;
+        }
+        (count, ends, before.elapsed())
+    })
+}
+
+#[test]
+fn there_is_trouble_where_a_program_asks_for_it() {
+    let failure = ExitReason::error("trouble: in the hall");
+    let (mut failed, mut waited) = (0, 0);
+    for seed in 0..100 {
+        let (through, ends, took) = troubles(seed, 3);
+        assert_eq!(troubles(seed, 3), (through, ends.clone(), took), "the same seed");
+        let failures = ends.iter().filter(|end| **end == failure).count();
+        assert_eq!(failures + through, 3, "{ends:?}");
+        failed += failures;
+        waited += usize::from(!took.is_zero());
+
+        let (through, _, took) = troubles(seed, 0);
+        assert_eq!((through, took), (3, Duration::ZERO), "nobody has asked");
+    }
+    assert!((30..270).contains(&failed), "{failed} of 300 have failed");
+    assert!((10..100).contains(&waited), "{waited} of 100 have waited");
+}
+
+#[tokio::test]
+async fn there_is_no_trouble_outside_a_simulation() {
+    let ended = process::run(async {
+        trouble::may_wait("here").await;
+        trouble::may_fail("here");
+    });
+    assert_eq!(ended.await, Ok(()));
 }
 
 #[test]

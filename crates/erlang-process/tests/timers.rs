@@ -11,7 +11,8 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, Cancelled, ExitReason, MissedTicks, Name, Node, ReceiveError, Spawn, Subject, exit_after,
+    self as process, Cancelled, ExitReason, MissedTicks, Name, Node, ReceiveError, Signal, Spawn, Subject,
+    exit_after,
 };
 use tokio::time::{Instant, advance, sleep};
 
@@ -241,4 +242,47 @@ fn timers_of_a_runtime_that_is_gone_do_not_keep_others_from_being_set() {
             .unwrap();
         });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_is_kept_when_the_turn_is_over() {
+    in_a_process(async {
+        let (sender, mut items) = tokio::sync::mpsc::unbounded_channel();
+        for item in 0..1000 {
+            sender.send(item).unwrap();
+        }
+        // tokio lets a task take so many before others run, and then its timers are not armed either.
+        let all = async { while items.recv().await.is_some() {} };
+        let start = Instant::now();
+        assert!(process::timeout(SECOND, all).await.is_err());
+        assert_eq!(start.elapsed(), SECOND);
+        // The process's one timer serves the next as well.
+        let never = Subject::<()>::new().unwrap();
+        assert_eq!(never.receive(SECOND).await, Err(ReceiveError::Timeout));
+        assert_eq!(start.elapsed(), 2 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn timers_of_two_nodes_have_nothing_to_do_with_each_other() {
+    let (here, there) = (Node::new(), Node::new());
+    let (kept, ended) = tokio::sync::oneshot::channel::<Subject<u8>>();
+    let other = there.clone();
+    let running = here.run(async move {
+        let mine = Subject::new().unwrap();
+        mine.send_after(2 * SECOND, 1);
+        let theirs = ended.await.unwrap();
+        // Both count their processes from the beginning: these two have the same number.
+        assert_eq!(theirs.pid(), process::current());
+        theirs.send_after(3 * SECOND, 2);
+        other.signal(None, theirs.pid().unwrap(), Signal::Exit { reason: ExitReason::Kill, link: false });
+        assert_eq!(mine.receive(10 * SECOND).await, Ok(1));
+    });
+    let _running = there.run(async move {
+        kept.send(Subject::new().unwrap()).unwrap();
+        std::future::pending::<()>().await;
+    });
+    let (running, _) = tokio::join!(running, async { drop(_running.await) });
+    running.unwrap();
 }

@@ -1,6 +1,6 @@
 //! Building an actor.
 
-use std::{fmt, mem, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use erlang_process::{
     ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
@@ -13,7 +13,8 @@ use crate::{
     init::{BoxError, Init, Initialised, Initialiser, State},
     next::IntoNext,
     server::Server,
-    start::{InitAck, StartError, Started, handshake},
+    start::{InitAck, Outcome, StartError, Started, handshake, monitored, unmonitored},
+    then::Then,
 };
 
 /// How long an initialiser may take, if nothing else is said.
@@ -366,8 +367,7 @@ where
     pub fn start(self) -> impl Future<Output = Result<Started<I::Data>, StartError>> + Send {
         // Not an `async fn`: of those the compiler does not believe that they can be sent once a `&'static str`
         // is among the types of the actor.
-        let starting = self.launch(Spawn::new(), false);
-        async move { Ok(starting.await?.0) }
+        self.launch(Spawn::new(), false, unmonitored)
     }
 
     /// As [`start`](Self::start), not linked with the calling process, which then is not its parent either.
@@ -396,8 +396,7 @@ where
     ///
     /// Counterpart: `gen_server:start/4`.
     pub fn start_unlinked(self) -> impl Future<Output = Result<Started<I::Data>, StartError>> + Send {
-        let starting = self.launch(Spawn::new().unlinked(), false);
-        async move { Ok(starting.await?.0) }
+        self.launch(Spawn::new().unlinked(), false, unmonitored)
     }
 
     /// As [`start_unlinked`](Self::start_unlinked), monitored by the calling process from the beginning: the monitor
@@ -435,11 +434,7 @@ where
     pub fn start_monitored(
         self,
     ) -> impl Future<Output = Result<(Started<I::Data>, Monitor), StartError>> + Send {
-        let starting = self.launch(Spawn::new().unlinked(), true);
-        async move {
-            let (started, monitor) = starting.await?;
-            Ok((started, monitor.ok_or_else(|| StartError::failed(NotAProcess))?))
-        }
+        self.launch(Spawn::new().unlinked(), true, monitored)
     }
 
     /// Makes the calling process, whose own subject this is, an actor from here on; returns the reason for which that
@@ -481,79 +476,61 @@ where
             };
             let Some(ready) = ready else { return ExitReason::Normal };
             let parent = Node::current().info(pid).and_then(|info| info.parent);
-            let mut server = Server::new(own, parent, handler, callbacks);
-            let mut state = server.begin(ready, debug);
-            server.run(&mut state).await
+            Server::new(own, parent, handler, callbacks).run(ready, debug).await
         }
     }
 
-    fn launch(
+    fn launch<T: 'static>(
         self,
         spawn: Spawn,
         monitored: bool,
-    ) -> impl Future<Output = Result<(Started<I::Data>, Option<Monitor>), StartError>> + Send {
-        let Self { init, init_timeout, handler, name, callbacks, debug } = self;
+        outcome: Outcome<I::Data, T>,
+    ) -> impl Future<Output = Result<T, StartError>> + Send {
         let spawn = spawn.runs(H::name);
-        let spawn = match name {
+        let spawn = match self.name {
             Some(name) => spawn.named(name),
             None => spawn,
         };
-        let body = move |own: Subject<M>, ack: InitAck<I::Data>| {
-            let address = name.map_or_else(|| own.clone(), Name::subject);
-            let mut server = Server::new(own, ack.parent(), handler, callbacks);
-            let mut life = Life::Init(init, address, ack, debug);
-            async move {
-                let Life::Init(init, address, ack, debug) = mem::replace(&mut life, Life::Over) else {
-                    return ExitReason::Normal;
-                };
-                if let Err(reason) = life.begin(&mut server, init.init(address).await, ack, debug) {
-                    return reason;
-                }
-                match &mut life {
-                    Life::Running(state) => server.run(state).await,
-                    Life::Init(..) | Life::Over => ExitReason::Normal,
-                }
-            }
-        };
-        handshake(spawn, init_timeout, body, monitored)
+        handshake(spawn, self.init_timeout, |own, ack| self.life(own, ack), monitored, outcome)
+    }
+
+    /// What the actor's process runs.
+    pub(crate) fn life(
+        self,
+        own: Subject<M>,
+        ack: InitAck<I::Data>,
+    ) -> impl Future<Output = ExitReason> + Send {
+        let Self { init, handler, name, callbacks, debug, .. } = self;
+        let address = name.map_or_else(|| own.clone(), Name::subject);
+        let server = Server::new(own, ack.parent(), handler, callbacks);
+        Then::new(init.init(address), |made| begin(server, made, ack, debug))
     }
 }
 
-/// What an actor has in the place of its state.
-enum Life<I, S, M, D> {
-    /// What makes it, the actor's address, who waits, and how the actor is debugged from then on.
-    Init(I, Subject<M>, InitAck<D>, Option<Box<DebugOptions>>),
-    Running(S),
-    Over,
-}
-
-impl<I, S, M> Life<I, S, M, I::Data>
+/// An actor that runs with what its initialiser has made, when its starter was told; and if it ends before, why.
+fn begin<S, M, H, D>(
+    server: Server<S, M, H>,
+    made: Result<Initialised<S, M, D>, BoxError>,
+    ack: InitAck<D>,
+    debug: Option<Box<DebugOptions>>,
+) -> (Option<impl Future<Output = ExitReason> + Send>, Option<ExitReason>)
 where
     S: Send + 'static,
     M: Send + 'static,
-    I: Init<S, M>,
+    H: Handler<S, M>,
 {
-    /// Runs with what the initialiser has made, and tells the starter. An error is the reason to end with.
-    fn begin<H: Handler<S, M>>(
-        &mut self,
-        server: &mut Server<S, M, H>,
-        made: Result<Initialised<S, M, I::Data>, BoxError>,
-        ack: InitAck<I::Data>,
-        debug: Option<Box<DebugOptions>>,
-    ) -> Result<(), ExitReason> {
-        let initialised = match made {
-            Ok(initialised) => initialised,
-            Err(error) => {
-                ack.failed(error);
-                return Err(ExitReason::Normal);
-            }
-        };
-        let (Some(ready), Some(data)) = (initialised.ready, initialised.data) else {
+    match made {
+        Ok(Initialised { ready: Some(ready), data: Some(data) }) => {
+            (Some(server.run(ready, debug)), ack.ready(data).err())
+        }
+        Ok(_) => {
             ack.ignore();
-            return Err(ExitReason::Normal);
-        };
-        *self = Self::Running(server.begin(ready, debug));
-        ack.ready(data)
+            (None, Some(ExitReason::Normal))
+        }
+        Err(error) => {
+            ack.failed(error);
+            (None, Some(ExitReason::Normal))
+        }
     }
 }
 

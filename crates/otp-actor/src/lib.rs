@@ -14,6 +14,7 @@ mod requests;
 mod server;
 mod start;
 mod stop;
+mod then;
 
 pub use crate::{
     builder::{Builder, New, new, with_initialiser},

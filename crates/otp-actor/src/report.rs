@@ -18,12 +18,12 @@ pub(crate) fn crash(
     }
     let node = Node::current();
     let Some(info) = current().and_then(|pid| node.info(pid)) else { return };
-    let (state, log, reason) = (state(), log(), reason.clone());
+    let (state, log) = (state(), log());
     // They are about to end as well.
     let neighbours: Vec<Pid> = (info.links.iter().take(NEIGHBOURS).copied())
         .filter(|pid| node.info(*pid).is_some_and(|info| !info.trapping_exits))
         .collect();
-    let _ = after_exit(move || {
+    let _ = after_exit(move |reason| {
         tracing::error!(
             target: "otp_actor::crash",
             pid = %info.pid,

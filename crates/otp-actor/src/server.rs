@@ -42,13 +42,21 @@ enum Waiting<M> {
 
 /// An actor, but for its state.
 ///
-/// Its future borrows it, and everything that is not needed while a message is awaited or handled is apart: a future has
-/// room for all that it holds across an await, and for what it was given besides.
+/// Everything that is not needed while a message is awaited or handled is apart: a future has room for all that it holds
+/// across an await, and there may be very many of them.
 pub(crate) struct Server<S, M, H> {
     handler: H,
     callbacks: Option<Box<Callbacks<S, M>>>,
-    system: System,
     subject: Subject<M>,
+    parent: Option<Pid>,
+    /// Made when it is first needed, and kept as long as it may be.
+    apart: Option<Box<Apart<M>>>,
+}
+
+/// What an actor that has just begun does without: it runs, is not debugged, and waits for whatever comes to its own
+/// subject, however long that takes.
+struct Apart<M> {
+    system: System,
     /// In place of the subject, where the author has one.
     selector: Option<Box<Selector<Taken<M>>>>,
     waiting: Waiting<M>,
@@ -66,82 +74,115 @@ where
         handler: H,
         callbacks: Option<Box<Callbacks<S, M>>>,
     ) -> Self {
-        let system = System::new("actor", parent);
-        Self { handler, callbacks, system, subject, selector: None, waiting: Waiting::Forever }
+        Self { handler, callbacks, subject, parent, apart: None }
     }
 
-    /// Takes in what the initialiser has made, and only now begins to be debugged. Returns the state.
-    pub(crate) fn begin(&mut self, ready: Ready<S, M>, debug: Option<Box<DebugOptions>>) -> S {
+    /// Begins with what the initialiser has made, only now to be debugged, and handles messages until the actor ends; the
+    /// reason is returned.
+    ///
+    /// Not an `async fn`: one has room for its arguments *and* for the variables that they are moved to.
+    pub(crate) fn run(
+        mut self,
+        ready: Ready<S, M>,
+        debug: Option<Box<DebugOptions>>,
+    ) -> impl Future<Output = ExitReason> + Send {
+        let mut state = self.begin(ready, debug);
+        async move {
+            let end = loop {
+                let (message, kind) = match self.take().await {
+                    Ok((Taken::Message(message), kind)) => (message, kind),
+                    Ok((Taken::Aside(aside), _)) => match self.aside(aside, &mut state) {
+                        Some(end) => break end,
+                        None => continue,
+                    },
+                    Err(error) => break End::of(ExitReason::error(error)),
+                };
+                let (message, debugged) = self.told(message, kind, &state);
+                let (handled, replies) = {
+                    let mut handling = pin!(self.handler.handle(&mut state, message));
+                    let mut replies = 0;
+                    let handled = poll_fn(|cx| {
+                        let before = replies_sent();
+                        let polled = rescue(|| handling.as_mut().poll(cx));
+                        replies += replies_sent().wrapping_sub(before);
+                        match polled {
+                            Ok(step) => step.map(Ok),
+                            Err(reason) => Poll::Ready(Err(reason)),
+                        }
+                    })
+                    .await;
+                    (handled, replies)
+                };
+                if debugged {
+                    tell_of_replies(&mut self.apart_mut().system, &state, replies);
+                }
+                if let Some(end) = self.done(handled) {
+                    break end;
+                }
+            };
+            Box::pin(self.terminate(end, &mut state)).await
+        }
+    }
+
+    fn begin(&mut self, ready: Ready<S, M>, debug: Option<Box<DebugOptions>>) -> S {
         if let Some(debug) = debug {
-            self.system = System::new("actor", self.system.parent()).debugging(*debug);
+            let apart = Apart::new(self.parent);
+            self.apart = Some(Box::new(Apart { system: apart.system.debugging(*debug), ..apart }));
         }
         let Ready { state, selector, action } = ready;
-        self.selector = selector.map(|messages| running(messages, self.system.parent()));
-        self.waiting = action.into_waiting();
+        if let Some(messages) = selector {
+            self.apart_mut().selector = Some(running(messages, self.parent));
+        }
+        self.wait(action);
         state
     }
 
-    /// Handles messages until the actor ends; the reason is returned.
-    pub(crate) async fn run(&mut self, state: &mut S) -> ExitReason {
-        let end = loop {
-            let (message, kind) = match self.take().await {
-                Ok((Taken::Message(message), kind)) => (message, kind),
-                Ok((Taken::Aside(aside), _)) => match self.aside(aside, state) {
-                    Some(end) => break end,
-                    None => continue,
-                },
-                Err(error) => break End::of(ExitReason::error(error)),
-            };
-            let (message, debugged) = self.told(message, kind, state);
-            let (handled, replies) = {
-                let mut handling = pin!(self.handler.handle(state, message));
-                let mut replies = 0;
-                let handled = poll_fn(|cx| {
-                    let before = replies_sent();
-                    let polled = rescue(|| handling.as_mut().poll(cx));
-                    replies += replies_sent().wrapping_sub(before);
-                    match polled {
-                        Ok(step) => step.map(Ok),
-                        Err(reason) => Poll::Ready(Err(reason)),
-                    }
-                })
-                .await;
-                (handled, replies)
-            };
-            if debugged {
-                tell_of_replies(&mut self.system, state, replies);
-            }
-            if let Some(end) = self.done(handled) {
-                break end;
-            }
-        };
-        Box::pin(self.terminate(end, state)).await
+    fn apart_mut(&mut self) -> &mut Apart<M> {
+        self.apart.get_or_insert_with(|| Box::new(Apart::new(self.parent)))
+    }
+
+    /// From now on waits as a handler has said.
+    #[inline]
+    fn wait(&mut self, action: Action<M>) {
+        if self.apart.is_some() || !matches!(action, Action::None) {
+            self.apart_mut().waiting = action.into_waiting();
+        }
     }
 
     /// Waits for what the actor handles next, and says what kind of event that is.
     async fn take(&mut self) -> Result<(Taken<M>, EventKind), ReceiveError> {
-        let Self { system, subject, selector, waiting, .. } = self;
-        if system.mode() == Mode::Suspended {
-            let mut essential = Box::new(essential(system.parent()));
-            return Ok((essential.receive_forever().await?, EventKind::In));
-        }
-        let timeout = match waiting {
-            Waiting::Forever => Duration::MAX,
-            Waiting::Idle(after, _) => *after,
-            Waiting::Until(at, _) => at.saturating_duration_since(Instant::now()),
-            Waiting::Continue(_) => return waiting.over(),
-        };
-        let received = match selector {
-            None => {
-                let parent = system.parent();
-                subject.receive_any(timeout, Taken::Message, move |other| Taken::other(other, parent)).await
+        let mut timeout = Duration::MAX;
+        if let Some(apart) = &mut self.apart {
+            if apart.system.mode() == Mode::Suspended {
+                let mut essential = Box::new(essential(self.parent));
+                return Ok((essential.receive_forever().await?, EventKind::In));
             }
-            Some(selector) => selector.receive(timeout).await,
-        };
-        match received {
-            Ok(taken) => Ok((taken, EventKind::In)),
-            Err(ReceiveError::Timeout) => waiting.over(),
-            Err(error) => Err(error),
+            timeout = match &apart.waiting {
+                Waiting::Forever => Duration::MAX,
+                Waiting::Idle(after, _) => *after,
+                Waiting::Until(at, _) => at.saturating_duration_since(Instant::now()),
+                Waiting::Continue(_) => return apart.waiting.over(),
+            };
+            if let Some(selector) = &mut apart.selector {
+                let received = selector.receive(timeout).await;
+                return self.received(received);
+            }
+        }
+        let parent = self.parent;
+        let other = move |message: Unexpected<'_>| Taken::other(message, parent);
+        let received = self.subject.receive_any(timeout, Taken::Message, other).await;
+        self.received(received)
+    }
+
+    #[inline]
+    fn received(
+        &mut self,
+        received: Result<Taken<M>, ReceiveError>,
+    ) -> Result<(Taken<M>, EventKind), ReceiveError> {
+        match (received, &mut self.apart) {
+            (Ok(taken), _) => Ok((taken, EventKind::In)),
+            (Err(ReceiveError::Timeout), Some(apart)) => apart.waiting.over(),
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -151,14 +192,18 @@ where
             Aside::System(message) => {
                 let callbacks = self.callbacks.as_ref();
                 let describe = |state: &S| callbacks.and_then(|callbacks| callbacks.state(state));
-                match self.system.handle(message, state, describe) {
-                    After::Continue => None,
+                let apart = self.apart.get_or_insert_with(|| Box::new(Apart::new(self.parent)));
+                match apart.system.handle(message, state, describe) {
+                    After::Continue => {
+                        self.apart.take_if(|apart| apart.is_idle());
+                        None
+                    }
                     After::Terminate(reason) => Some(End::of(reason)),
                 }
             }
             Aside::ParentExit(reason) => Some(End::of(reason)),
             Aside::Unexpected(message) => {
-                self.waiting = Waiting::Forever;
+                self.wait(Action::None);
                 report::unexpected(&message);
                 None
             }
@@ -168,12 +213,11 @@ where
     /// Tells of a message to whoever debugs the actor; whether anybody does.
     #[inline]
     fn told(&mut self, message: M, kind: EventKind, state: &S) -> (M, bool) {
-        let debugged = self.system.is_debugged();
-        if debugged {
-            let text = self.callbacks.as_ref().and_then(|callbacks| callbacks.message(&message));
-            self.system.event(&Event::of(kind, &message, text.as_deref()), state);
-        }
-        (message, debugged)
+        let debugged = self.apart.as_mut().filter(|apart| apart.system.is_debugged());
+        let Some(apart) = debugged else { return (message, false) };
+        let text = self.callbacks.as_ref().and_then(|callbacks| callbacks.message(&message));
+        apart.system.event(&Event::of(kind, &message, text.as_deref()), state);
+        (message, true)
     }
 
     /// Does what the handler has said; `Some` if the actor has come to its end.
@@ -182,7 +226,7 @@ where
         let message = Some(type_name::<M>());
         match handled {
             Ok(Step { next: Next::Continue, action, rare }) => {
-                self.waiting = action.into_waiting();
+                self.wait(action);
                 if let Some(rare) = rare {
                     self.done_besides(*rare);
                 }
@@ -198,7 +242,7 @@ where
     #[cold]
     fn done_besides(&mut self, rare: Rare<M>) {
         if let Some(messages) = rare.selector {
-            self.selector = Some(running(messages, self.system.parent()));
+            self.apart_mut().selector = Some(running(messages, self.parent));
         }
         if let Some(reply) = rare.reply {
             reply();
@@ -219,8 +263,27 @@ where
         if let Some(reply) = reply {
             reply();
         }
-        report::crash(&reason, message, || callbacks.state(state), || self.system.logged());
+        report::crash(
+            &reason,
+            message,
+            || callbacks.state(state),
+            || self.apart.as_ref().map(|apart| apart.system.logged()).unwrap_or_default(),
+        );
         reason
+    }
+}
+
+impl<M> Apart<M> {
+    fn new(parent: Option<Pid>) -> Self {
+        Self { system: System::new("actor", parent), selector: None, waiting: Waiting::Forever }
+    }
+
+    /// Whether the actor is again as it began.
+    fn is_idle(&self) -> bool {
+        self.system.mode() == Mode::Running
+            && !self.system.is_debugged()
+            && self.selector.is_none()
+            && matches!(self.waiting, Waiting::Forever)
     }
 }
 

@@ -20,7 +20,8 @@ pub struct Started<D> {
     pub data: D,
 }
 
-/// Why something did not start. In each case nothing of it is left: no process, no name, no message.
+/// Why something did not start. In each case but [`Unresponsive`](Self::Unresponsive) nothing of it is left: no process, no
+/// name, no message.
 ///
 /// Counterpart: the error of `gen_server:start_link/3`, `StartError` in Gleam.
 #[derive(Clone, Debug)]
@@ -28,6 +29,9 @@ pub struct Started<D> {
 pub enum StartError {
     /// The initialiser was not done in time, or failed and would not end; its process was killed.
     InitTimeout,
+    /// The initialiser was not done in time, its process was killed, and has not ended [since](Self::KILL_PATIENCE): it never
+    /// awaits, or blocks its thread. It holds no name any more, and ends when it awaits.
+    Unresponsive(Pid),
     /// The initialiser returned this error.
     InitFailed(SharedError),
     /// The process ended before its initialiser was done, for this reason.
@@ -39,6 +43,10 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// How long the end of a process is waited for that was killed because its initialiser was not done in time: five
+    /// seconds.
+    pub const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
     /// An error of an initialiser, or a text.
     ///
     /// ```
@@ -56,6 +64,9 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InitTimeout => f.write_str("the initialiser was not done in time"),
+            Self::Unresponsive(pid) => {
+                write!(f, "the initialiser was not done in time, and its process {pid} does not end")
+            }
             Self::InitFailed(error) => write!(f, "the initialiser failed: {error}"),
             Self::InitExited(reason) => write!(f, "the process ended while it started: {reason}"),
             Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
@@ -69,7 +80,7 @@ impl Error for StartError {
         match self {
             Self::InitFailed(error) => Some(&**error),
             Self::InitExited(reason) => Some(reason),
-            Self::InitTimeout | Self::AlreadyStarted(_) | Self::Ignored => None,
+            Self::InitTimeout | Self::Unresponsive(_) | Self::AlreadyStarted(_) | Self::Ignored => None,
         }
     }
 }
@@ -130,7 +141,8 @@ impl<D> InitAck<D> {
 /// The process is spawned as `spawn` says, and linked, unless `spawn` is unlinked, with the calling process when it
 /// acknowledges. A failed start leaves nothing behind, and no exit signal reaches the caller: not even one
 /// that does not trap exits ends with a child that never was. The error is returned when the process is gone
-/// and its name is free.
+/// and its name is free; only one that cannot be killed is not waited for
+/// [for ever](StartError::KILL_PATIENCE).
 ///
 /// ```
 /// use erlang_process::{Reply, Spawn, Subject};
@@ -170,18 +182,17 @@ impl<D> InitAck<D> {
 /// Outside a tokio runtime.
 ///
 /// Counterpart: `proc_lib:start_link/5`, and `proc_lib:start/5` where `spawn` is unlinked.
-pub async fn start_process<M, D, F>(
+pub fn start_process<M, D, F>(
     spawn: Spawn,
     init_timeout: Duration,
     body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
-) -> Result<Started<D>, StartError>
+) -> impl Future<Output = Result<Started<D>, StartError>>
 where
     M: Send + 'static,
     D: Send + 'static,
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    let (started, _) = handshake(spawn, init_timeout, body, false).await?;
-    Ok(started)
+    handshake(spawn, init_timeout, body, false, unmonitored)
 }
 
 /// As [`start_process`], monitored by the calling process from the beginning, and not linked with it: the monitor always
@@ -200,33 +211,101 @@ where
 /// Outside a tokio runtime.
 ///
 /// Counterpart: `proc_lib:start_monitor/5`.
-pub async fn start_process_monitored<M, D, F>(
+pub fn start_process_monitored<M, D, F>(
     spawn: Spawn,
     init_timeout: Duration,
     body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
-) -> Result<(Started<D>, Monitor), StartError>
+) -> impl Future<Output = Result<(Started<D>, Monitor), StartError>>
 where
     M: Send + 'static,
     D: Send + 'static,
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    let (started, monitor) = handshake(spawn.unlinked(), init_timeout, body, true).await?;
-    let monitor = monitor.ok_or_else(|| StartError::failed(NotAProcess))?;
-    Ok((started, monitor))
+    handshake(spawn.unlinked(), init_timeout, body, true, monitored)
 }
 
-pub(crate) async fn handshake<M, D, F>(
+/// What the starter of a process gets that it does not monitor.
+pub(crate) fn unmonitored<D>(started: Started<D>, _: Option<Monitor>) -> Result<Started<D>, StartError> {
+    Ok(started)
+}
+
+/// What the starter of a process gets that it monitors.
+pub(crate) fn monitored<D>(
+    started: Started<D>,
+    monitor: Option<Monitor>,
+) -> Result<(Started<D>, Monitor), StartError> {
+    Ok((started, monitor.ok_or_else(|| StartError::failed(NotAProcess))?))
+}
+
+/// What a starter gets of a process that has started, and of its monitor.
+pub(crate) type Outcome<D, T> = fn(Started<D>, Option<Monitor>) -> Result<T, StartError>;
+
+pub(crate) async fn handshake<M, D, F, T>(
     spawn: Spawn,
     init_timeout: Duration,
     body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
     monitored: bool,
-) -> Result<(Started<D>, Option<Monitor>), StartError>
+    outcome: Outcome<D, T>,
+) -> Result<T, StartError>
 where
     M: Send + 'static,
     D: Send + 'static,
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    let (starter, mut acknowledged) = oneshot::channel();
+    let (mut starting, ended) = begin(spawn, body, monitored)?;
+    let mut ended = pin!(ended);
+    let acknowledged = {
+        let handshake = pin!(async {
+            match (&mut starting.acknowledged).await {
+                Ok(Ok(data)) => Ok(data),
+                // The process ends by itself, and is gone before its starter hears of it.
+                Ok(Err(error)) => {
+                    ended.as_mut().await;
+                    Err(error)
+                }
+                Err(_) => Err(StartError::InitExited(ended.as_mut().await)),
+            }
+        });
+        timeout(init_timeout, handshake).await
+    };
+    let data = match acknowledged {
+        Ok(acknowledged) => acknowledged,
+        Err(_) => {
+            // Closed first: either it is ready by now, or it will not be.
+            starting.acknowledged.close();
+            if let Ok(Ok(data)) = starting.acknowledged.try_recv() {
+                Ok(data)
+            } else {
+                starting.give_up();
+                match timeout(StartError::KILL_PATIENCE, ended).await {
+                    Ok(_) => Err(StartError::InitTimeout),
+                    Err(_) => Err(StartError::Unresponsive(starting.pid)),
+                }
+            }
+        }
+    };
+    starting.settled = true;
+    match data {
+        Ok(data) => outcome(Started { pid: starting.pid, data }, starting.monitor),
+        Err(error) => {
+            starting.monitor.map(demonitor_flush);
+            Err(error)
+        }
+    }
+}
+
+/// Spawns the process of a start. By itself: the process is large, and the future of the start need not have room for it.
+fn begin<M, D, F>(
+    spawn: Spawn,
+    body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
+    monitored: bool,
+) -> Result<(Starting<D>, impl Future<Output = ExitReason> + Send), StartError>
+where
+    M: Send + 'static,
+    D: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    let (starter, acknowledged) = oneshot::channel();
     let ack = InitAck { starter, parent: spawn.link() };
     let linked = spawn.link().is_some();
     let process = match spawn.unlinked().prepare(|subject| body(subject, ack)) {
@@ -235,56 +314,25 @@ where
         Err(error) => return Err(StartError::failed(error)),
     };
     let monitor = if monitored { Some(process.monitor().map_err(StartError::failed)?) } else { None };
-    let mut ended = pin!(process.ended());
-    let mut starting =
-        Starting { node: process.node().clone(), pid: process.pid(), linked, monitor, settled: false };
+    let (ended, node) = (process.ended(), process.node().clone());
+    let starting = Starting { node, pid: process.pid(), linked, monitor, acknowledged, settled: false };
     process.start();
-    let handshake = async {
-        match (&mut acknowledged).await {
-            Ok(Ok(data)) => Ok(data),
-            // The process ends by itself, and is gone before its starter hears of it.
-            Ok(Err(error)) => {
-                ended.as_mut().await;
-                Err(error)
-            }
-            Err(_) => Err(StartError::InitExited(ended.as_mut().await)),
-        }
-    };
-    let outcome = match timeout(init_timeout, handshake).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            // Closed first: either it is ready by now, or it will not be.
-            acknowledged.close();
-            if let Ok(Ok(data)) = acknowledged.try_recv() {
-                Ok(data)
-            } else {
-                starting.give_up();
-                ended.await;
-                Err(StartError::InitTimeout)
-            }
-        }
-    };
-    starting.settled = true;
-    if outcome.is_err()
-        && let Some(monitor) = monitor
-    {
-        demonitor_flush(monitor);
-    }
-    outcome.map(|data| (Started { pid: starting.pid, data }, monitor))
+    Ok((starting, ended))
 }
 
 /// A start that is under way: the process ends if its starter gives up.
-struct Starting {
+struct Starting<D> {
     node: Node,
     pid: Pid,
     /// Whether it links itself with the starter when it is ready.
     linked: bool,
     /// The starter's.
     monitor: Option<Monitor>,
+    acknowledged: oneshot::Receiver<Result<D, StartError>>,
     settled: bool,
 }
 
-impl Starting {
+impl<D> Starting<D> {
     fn give_up(&self) {
         // It may have linked itself just now: the kill must not come back.
         if self.linked {
@@ -294,7 +342,7 @@ impl Starting {
     }
 }
 
-impl Drop for Starting {
+impl<D> Drop for Starting<D> {
     fn drop(&mut self) {
         if !self.settled {
             self.give_up();
@@ -302,5 +350,26 @@ impl Drop for Starting {
                 demonitor_flush(monitor);
             }
         }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Next;
+
+    #[tokio::test]
+    async fn the_futures_of_an_actor_are_small() {
+        let sizes = erlang_process::run(async {
+            let actor = || crate::new(0_u64).on_message(|_: &mut u64, _: u64| Next::Continue);
+            let (starter, _) = oneshot::channel();
+            let life = actor().life(Subject::new().unwrap(), InitAck { starter, parent: None });
+            (size_of_val(&life), size_of_val(&actor().start()))
+        });
+        let (life, start) = sizes.await.unwrap();
+        // Up to 256 tokio's task takes 384 bytes, and from there on 512.
+        assert!(life <= 200, "an actor's future takes {life} bytes");
+        assert!(start <= 620, "that of its start takes {start} bytes");
     }
 }

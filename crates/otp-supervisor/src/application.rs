@@ -16,18 +16,22 @@
 //!
 //! | what happens | what the application does | exit code of this program |
 //! |---|---|---|
-//! | SIGINT (Ctrl-C) or SIGTERM | stops the tree in order | 0 |
-//! | the same once more | kills the tree | 1 |
+//! | SIGINT (Ctrl-C) or SIGTERM | stops the tree in order, when it has started | 0 |
+//! | the same once more | kills the tree, also while it starts | 1 |
 //! | the root ends normally | is done | 0 |
 //! | the root gives up, or ends for any other reason | is done | 1 |
-//! | the root does not start | nothing is left of it | 1 |
+//! | the root does not start, or its start panics | nothing is left of it | 1 |
 //! | a start phase fails, or panics | stops the tree in order | 1 |
+//!
+//! At last, whatever the processes of the tree have spawned beside it is killed, and waited for
+//! [as long as a kill is](crate::Shutdown::KILL_PATIENCE).
 //!
 //! A tokio runtime that is dropped waits for polls that are under way: a process that never awaits, or blocks its thread, keeps
 //! the program there after the application is done. A program that must end all the same makes its runtime itself and
 //! calls `shutdown_background` on it, or ends by [`std::process::exit`].
 
 use std::{
+    collections::BTreeSet,
     error::Error,
     fmt,
     future::poll_fn,
@@ -38,10 +42,12 @@ use std::{
 };
 
 use erlang_process::{
-    ExitMessage, ExitReason, Pid, Selector, SharedError, Spawn, Subject, capture_panics, catch, kill,
-    run as run_process, send_exit, trap_exits,
+    ExitMessage, ExitReason, Node, Pid, Selector, SharedError, Spawn, Subject, capture_panics, catch,
+    current, join, kill, run as run_process, send_exit, timeout, trap_exits,
 };
 use otp_actor::{StartError, Started};
+
+use crate::semantics::Shutdown;
 
 /// An application whose supervision tree has this root.
 ///
@@ -123,7 +129,11 @@ impl Application {
 
     /// Starts the root and runs the phases, and returns when the tree has ended: by itself, or because the operating system has
     /// asked for it, by SIGINT (Ctrl-C) or SIGTERM. Then the tree is stopped in order, and phases that are left do not run; a
-    /// second signal kills it, also while it starts.
+    /// second signal kills it, also while it starts. Nothing that a process of the tree has spawned is left but
+    /// what cannot be killed. Further signals do nothing: what never awaits has to be ended from outside, by SIGKILL.
+    ///
+    /// To stop the program from inside, and with success, end the root with the reason `normal`:
+    /// `otp_actor::stop(root, ExitReason::Normal, Duration::MAX)`.
     ///
     /// Panics in processes become crash reports from here on, and are not printed: see
     /// [`capture_panics`].
@@ -141,7 +151,8 @@ impl Application {
     ///
     /// Outside a tokio runtime with its I/O driver.
     ///
-    /// Counterpart: `application:start/1` with the type `permanent`, and `init:stop/0`.
+    /// Counterpart: `application:start/1` with the type `permanent`, and `init:stop/0`. Whatever is left, the application
+    /// master of OTP kills by its group leader.
     pub async fn run(self) -> Result<(), ApplicationError> {
         capture_panics();
         run_process(master(self)).await.unwrap_or_else(|reason| Err(ApplicationError::Ended(reason)))
@@ -166,12 +177,10 @@ async fn master(application: Application) -> Result<(), ApplicationError> {
     let not_a_process = |error| ApplicationError::Start(StartError::failed(error));
     trap_exits(true).map_err(not_a_process)?;
     let asked = Subject::new().map_err(not_a_process)?;
-    let watching = watch_signals(asked.clone())?;
+    watch_signals(asked.clone())?;
     let outcome = tree(start, phases, Selector::new().select(&asked, |()| Event::Asked)).await;
-    // Linked, it would outlive an application that ends normally.
-    if let Some(pid) = watching {
-        kill(pid);
-    }
+    // An application that ends normally takes nobody along by a link; that holds for who watches the signals as well.
+    kill_all().await;
     outcome
 }
 
@@ -181,14 +190,19 @@ async fn tree(
     phases: Vec<Phase>,
     mut signals: Selector<Event>,
 ) -> Result<(), ApplicationError> {
-    let mut starting = start();
+    let mut starting: Starting = Box::pin(async {
+        catch(async { start().await }).await.unwrap_or_else(|reason| Err(StartError::InitExited(reason)))
+    });
     let (started, asked_before) = match interruptible(&mut starting, &mut signals).await {
         Ok(started) => (started, false),
         Err(Event::Ended(reason)) => return Err(ApplicationError::Ended(reason)),
         // What is half started is stopped when it has started; or killed, when they will not wait for that.
         Err(Event::Asked) => match interruptible(&mut starting, &mut signals).await {
             Ok(started) => (started, true),
-            Err(_) => return Err(ApplicationError::Ended(ExitReason::Killed)),
+            Err(_) => {
+                kill_all().await;
+                return Err(ApplicationError::Ended(ExitReason::Killed));
+            }
         },
     };
     let root = started.map_err(ApplicationError::Start)?;
@@ -247,13 +261,15 @@ impl Tree {
     async fn stopped(&mut self, outcome: Result<(), ApplicationError>) -> Result<(), ApplicationError> {
         tracing::info!(target: "otp_supervisor::application", "stopping");
         send_exit(self.root, ExitReason::Shutdown);
-        loop {
-            match self.event().await {
-                Event::Asked => kill(self.root),
-                Event::Ended(reason) if reason.is_orderly() => return outcome,
-                Event::Ended(reason) => return outcome.and(Err(ApplicationError::Ended(reason))),
+        let reason = match self.event().await {
+            Event::Ended(reason) => reason,
+            Event::Asked => {
+                kill_all().await;
+                // Not waited for any longer: it may block its thread.
+                ExitReason::Killed
             }
-        }
+        };
+        if reason.is_orderly() { outcome } else { outcome.and(Err(ApplicationError::Ended(reason))) }
     }
 }
 
@@ -265,8 +281,42 @@ fn ended(reason: ExitReason) -> Result<(), ApplicationError> {
     }
 }
 
+/// Kills all processes that come from this one, and waits until they are gone, as long as one waits for that.
+async fn kill_all() {
+    let killing = async {
+        loop {
+            let all = descendants();
+            if all.is_empty() {
+                return;
+            }
+            all.iter().copied().for_each(kill);
+            for pid in all {
+                join(pid).await;
+            }
+            // Some may have been spawned meanwhile.
+        }
+    };
+    // Who does not end by then has been reported, or will be seen by whoever drops the runtime.
+    let _ = timeout(Shutdown::KILL_PATIENCE, killing).await;
+}
+
+/// The processes that this one has spawned, or one that comes from it.
+fn descendants() -> BTreeSet<Pid> {
+    let node = Node::current();
+    let others: Vec<_> = node.processes().into_iter().filter_map(|pid| node.info(pid)).collect();
+    let mut family: BTreeSet<Pid> = current().into_iter().collect();
+    // The oldest come first: who has spawned somebody is here before it.
+    for info in others {
+        if info.ancestors.iter().any(|ancestor| family.contains(ancestor)) {
+            family.insert(info.pid);
+        }
+    }
+    current().map(|own| family.remove(&own));
+    family
+}
+
 /// Spawns a process that tells of each signal that asks the program to stop.
-fn watch_signals(asked: Subject<()>) -> Result<Option<Pid>, ApplicationError> {
+fn watch_signals(asked: Subject<()>) -> Result<(), ApplicationError> {
     let mut signals = Signals::new().map_err(ApplicationError::Signals)?;
     let watch = async move {
         loop {
@@ -276,7 +326,8 @@ fn watch_signals(asked: Subject<()>) -> Result<Option<Pid>, ApplicationError> {
         #[allow(unreachable_code)]
         ()
     };
-    Ok(Spawn::new().label("signals").spawn(watch).ok())
+    let _ = Spawn::new().label("signals").spawn(watch);
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -1,14 +1,24 @@
 //! What a child is: how it starts, and how its supervisor treats it.
 
-use std::{borrow::Cow, fmt, pin::Pin};
+use std::{
+    borrow::Cow,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use erlang_process::{IntoExitReason, Pid, SharedError, spawn};
 use otp_actor::{StartError, Started};
+use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
 use crate::semantics::{Backoff, ChildRules, ChildType, Restart, Shutdown};
 
 /// What a child is called by its supervisor: a text, or a number where none was given.
+///
+/// A number is the child's place among those of its [builder](crate::static_supervisor::Builder::add), or, if it was
+/// [started later](crate::static_supervisor::Supervisor::start_child), says the how-manyth of these it is. No two of these
+/// ids are equal, nor is one of them equal to a text.
 ///
 /// Counterpart: the `id` of a child specification.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,12 +27,19 @@ pub struct ChildId(Id);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Id {
     Given(Cow<'static, str>),
-    Numbered(u64),
+    Placed(u64),
+    Added(u64),
 }
 
 impl ChildId {
-    pub(crate) fn numbered(number: u64) -> Self {
-        Self(Id::Numbered(number))
+    /// Of a child without an id, at this place of a builder.
+    pub(crate) fn placed(place: u64) -> Self {
+        Self(Id::Placed(place))
+    }
+
+    /// Of a child without an id that is added to a supervisor that runs, as the one with this number.
+    pub(crate) fn added(number: u64) -> Self {
+        Self(Id::Added(number))
     }
 }
 
@@ -42,7 +59,8 @@ impl fmt::Display for ChildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Id::Given(text) => f.write_str(text),
-            Id::Numbered(number) => write!(f, "child-{number}"),
+            Id::Placed(place) => write!(f, "child-{place}"),
+            Id::Added(number) => write!(f, "added-{number}"),
         }
     }
 }
@@ -257,6 +275,10 @@ impl<D: 'static> ChildSpec<D> {
     /// restarts others too, these are stopped at once and wait with it. A restart counts for the
     /// [tolerance](crate::static_supervisor::Builder::restart_tolerance) when the child ends, not when it begins anew.
     ///
+    /// [Terminating](crate::static_supervisor::Supervisor::terminate_child) the child meanwhile calls the restart off for all
+    /// that wait with it, as in OTP where a restart has failed and is to be tried again: they stay stopped until
+    /// [each is asked for](crate::static_supervisor::Supervisor::restart_child), or their group is restarted.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use otp_supervisor::{Backoff, supervision};
@@ -294,9 +316,9 @@ impl<D: 'static> ChildSpec<D> {
         }
     }
 
-    /// The rules of a child, which gets this number if it has no id.
-    pub(crate) fn rules(&self, number: u64) -> ChildRules<ChildId> {
-        let id = self.id.clone().unwrap_or_else(|| ChildId::numbered(number));
+    /// The rules of a child, which gets this id if it has none.
+    pub(crate) fn rules(&self, otherwise: ChildId) -> ChildRules<ChildId> {
+        let id = self.id.clone().unwrap_or(otherwise);
         let rules = match self.child_type {
             ChildType::Worker => ChildRules::worker(id),
             ChildType::Supervisor => ChildRules::supervisor(id),
@@ -330,13 +352,30 @@ where
     D: 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
-    Box::pin(async {
-        let Started { pid, data } = starting.await?;
-        if let Some(take) = taker {
+    Box::pin(Handing { starting, taker })
+}
+
+pin_project! {
+    /// A start that hands its data on. Written out: as an `async` block it would have room for `starting` twice, which for
+    /// an actor is two kilobytes, and move it once more.
+    struct Handing<F, D> {
+        #[pin]
+        starting: F,
+        taker: Option<Taker<D>>,
+    }
+}
+
+impl<F: Future<Output = Result<Started<D>, StartError>>, D> Future for Handing<F, D> {
+    type Output = Result<Pid, StartError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Started { pid, data } = ready!(this.starting.poll(cx))?;
+        if let Some(take) = this.taker.take() {
             take(data);
         }
-        Ok(pid)
-    })
+        Poll::Ready(Ok(pid))
+    }
 }
 
 /// Starts a child whose data nobody waits for.

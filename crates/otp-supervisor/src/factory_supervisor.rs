@@ -41,7 +41,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{ChildSpec, Launch, Start, launch, launching},
+    child_spec::{ChildId, ChildSpec, Launch, Start, launch, launching},
     error::{SupervisorError, answered, started},
     semantics::{
         self, Backoff, ChildKey, ChildType, Counts, Effect, Event, FactoryCommand, FactoryFlags, Restart,
@@ -120,10 +120,11 @@ where
     D: Send + 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
+    let start = Arc::new(start);
     let make = move |argument| -> Start<D> {
-        let mut first = Some(start(argument));
-        Box::new(move |taker| match first.take() {
-            Some(starting) => launching(starting, taker),
+        let (start, mut argument) = (start.clone(), Some(argument));
+        Box::new(move |taker| match argument.take() {
+            Some(argument) => launching(start(argument), taker),
             None => Box::pin(async { Err(StartError::failed("a temporary child is started once")) }),
         })
     };
@@ -557,6 +558,10 @@ impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
     type Id = ChildKey;
     type Command = FactoryCommand<Pid>;
     type Rules = FactoryCore;
+
+    fn child_id(id: ChildKey) -> ChildId {
+        id.to_string().into()
+    }
 
     fn rules(&mut self) -> &mut FactoryCore {
         &mut self.core

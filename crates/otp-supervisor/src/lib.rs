@@ -5,7 +5,9 @@ mod child_spec;
 mod error;
 mod report;
 mod shell;
+mod stop;
 mod supervised;
+mod unresponsive;
 
 pub mod application;
 pub mod factory_supervisor;

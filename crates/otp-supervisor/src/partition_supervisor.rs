@@ -187,7 +187,7 @@ where
 
 /// The id of the copy with this number.
 fn id(index: usize) -> ChildId {
-    ChildId::numbered(index as u64)
+    ChildId::placed(index as u64)
 }
 
 /// A partition supervisor to be started.

@@ -21,21 +21,30 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
             )
         };
     }
+    macro_rules! progress {
+        ($level:ident, $child:ident) => {
+            tracing::$level!(
+                target: "otp_supervisor::progress",
+                supervisor = %this(),
+                child = %$child.rules.id,
+                pid = pid($child).map(tracing::field::display),
+                "child started"
+            )
+        };
+    }
     match report {
-        Report::Progress { child } => tracing::info!(
-            target: "otp_supervisor::progress",
-            supervisor = %this(),
-            child = %child.rules.id,
-            pid = pid(child).map(tracing::field::display),
-            "child started"
-        ),
+        Report::Progress { child, dynamic: true } => progress!(debug, child),
+        Report::Progress { child, dynamic: false } => progress!(info, child),
         Report::StartError { error, child } => error!(child, reason = %error, "child did not start"),
         Report::ChildTerminated { reason, child } => error!(child, %reason, "child terminated"),
         Report::ShutdownError { reason, child, count } => {
             error!(child, %reason, count, "child did not stop as asked");
         }
         Report::Unresponsive { child } => {
-            error!(child, "child was killed and does not end: it never awaits, or blocks its thread");
+            error!(
+                child,
+                "child, or a process below it, was killed and does not end: it never awaits, or blocks its thread"
+            );
         }
         Report::GaveUp { child } => tracing::error!(
             target: "otp_supervisor::shutdown",

@@ -1,14 +1,9 @@
 //! The process around the core: it carries out what the core decides, and decides nothing.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use erlang_process::{
-    CallError, Down, ExitMessage, ExitReason, Monitor, Pid, Selector, Subject, catch, kill, monitor,
-    send_exit, timeout, trap_exits, unlink, unlink_flush,
+    CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, trap_exits,
 };
 use otp_actor::{InitAck, StartError};
 use otp_system::{After, DebugOptions, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
@@ -17,12 +12,14 @@ use tokio::time::Instant;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{FailedToStartChild, Launch},
+    child_spec::{ChildId, FailedToStartChild, Launch},
     report,
     semantics::{
-        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Reason, ReasonKind, Rekeyed, Shutdown,
+        self, Answer, ChildKey, CommandError, Effect, Ending, Event, Presence, Reason, ReasonKind, Rekeyed,
         Stop, Taken,
     },
+    stop::{self, Stopped},
+    unresponsive::{Gone, Unresponsive},
 };
 
 impl Reason for ExitReason {
@@ -43,6 +40,9 @@ pub(crate) trait Core: Send + 'static {
     type Command: Send;
     /// The rules alone: what those see who ask the supervisor for its state.
     type Rules: 'static;
+
+    /// What users know a child by.
+    fn child_id(id: Self::Id) -> ChildId;
 
     fn rules(&mut self) -> &mut Self::Rules;
 
@@ -97,9 +97,9 @@ pub(crate) struct Shell<B: Behaviour> {
     outcome: Option<Outcome<<B::Core as Core>::Id>>,
     ack: Option<(InitAck<B::Handle>, B::Handle)>,
     epoch: Instant,
+    /// How many children were given a number, because they have no id.
     numbered: u64,
-    /// Children that were killed and do not end, by what will tell of their end after all.
-    unresponsive: FxHashMap<Monitor, Pid>,
+    unresponsive: Unresponsive,
 }
 
 /// Stops a supervisor in order and waits until it is gone.
@@ -107,37 +107,39 @@ pub(crate) async fn stop_supervisor(pid: Option<Pid>) -> Result<(), CallError> {
     otp_actor::stop(pid.ok_or(CallError::NoProc)?, ExitReason::Shutdown, Duration::MAX).await
 }
 
-/// Runs a supervisor to its end.
-pub(crate) async fn run<B: Behaviour>(
+/// Runs a supervisor to its end. To be called where it is started.
+pub(crate) fn run<B: Behaviour>(
     core: B::Core,
     children: impl IntoIterator<Item = (ChildKey, Launch)>,
     subject: Subject<B::Request>,
     debug: DebugOptions,
     ack: InitAck<B::Handle>,
     handle: B::Handle,
-) -> ExitReason {
-    let parent = ack.parent();
-    if let Err(error) = trap_exits(true) {
-        return ExitReason::error(error);
-    }
+) -> impl Future<Output = ExitReason> + Send {
     let children: FxHashMap<_, _> =
         children.into_iter().map(|(key, launch)| (key, Child { launch, starts: 0 })).collect();
-    let mut shell = Shell::<B> {
-        core,
-        effects: Vec::new(),
-        numbered: children.len() as u64,
-        children,
-        subject,
-        incoming: VecDeque::new(),
-        outcome: None,
-        ack: Some((ack, handle)),
-        epoch: Instant::now(),
-        unresponsive: FxHashMap::default(),
-    };
-    match shell.feed(Event::Boot).await {
-        Some(reason) => reason,
-        None => shell.serve(parent, debug).await,
-    }
+    Unresponsive::new().of(async move |unresponsive| {
+        let parent = ack.parent();
+        if let Err(error) = trap_exits(true) {
+            return ExitReason::error(error);
+        }
+        let mut shell = Shell::<B> {
+            core,
+            effects: Vec::new(),
+            numbered: 0,
+            children,
+            subject,
+            incoming: VecDeque::new(),
+            outcome: None,
+            ack: Some((ack, handle)),
+            epoch: Instant::now(),
+            unresponsive,
+        };
+        match shell.feed(Event::Boot).await {
+            Some(reason) => reason,
+            None => shell.serve(parent, debug).await,
+        }
+    })
 }
 
 /// Everything that a supervisor takes out of its mailbox.
@@ -149,25 +151,40 @@ enum Message<R> {
     Unexpected(String),
 }
 
+impl<R> Message<R> {
+    /// What was not sent to the supervisor's own subject.
+    fn other(mut message: Unexpected<'_>) -> Self {
+        if let Some(exit) = message.take_exit() {
+            Self::Exit(exit)
+        } else if let Some(down) = message.take_down() {
+            Self::Down(down)
+        } else if let Some(system) = message.take_raw() {
+            Self::System(system)
+        } else {
+            Self::Unexpected(message.to_string())
+        }
+    }
+}
+
+/// What a supervisor takes while it is suspended.
+fn essential<R: 'static>(parent: Option<Pid>) -> Selector<Message<R>> {
+    let essential = Selector::new().select_raw(Message::System);
+    match parent {
+        Some(parent) => essential.select_trapped_exit_of(parent, Message::Exit),
+        None => essential,
+    }
+}
+
 impl<B: Behaviour> Shell<B> {
     async fn serve(&mut self, parent: Option<Pid>, debug: DebugOptions) -> ExitReason {
-        let mut running = Selector::new()
-            .select(&self.subject, Message::Request)
-            .select_trapped_exits(Message::Exit)
-            .select_monitors(Message::Down)
-            .select_raw(Message::System)
-            .select_other(|message| Message::Unexpected(message.to_string()));
-        let mut suspended = Selector::new().select_raw(Message::System);
-        if let Some(parent) = parent {
-            suspended = suspended.select_trapped_exit_of(parent, Message::Exit);
-        }
         let mut system = System::new(B::MODULE, parent).debugging(debug);
         loop {
-            let selector = match system.mode() {
-                Mode::Running => &mut running,
-                Mode::Suspended => &mut suspended,
+            let received = match system.mode() {
+                Mode::Running => {
+                    self.subject.receive_any(Duration::MAX, Message::Request, Message::other).await
+                }
+                Mode::Suspended => essential(parent).receive_forever().await,
             };
-            let received = selector.receive_forever().await;
             if system.is_debugged() {
                 match &received {
                     Ok(Message::Request(request)) => {
@@ -185,9 +202,10 @@ impl<B: Behaviour> Shell<B> {
                 Ok(Message::Exit(exit)) if Some(exit.pid) == parent => {
                     self.feed(Event::ShutDown { reason: exit.reason }).await
                 }
-                Ok(Message::Exit(ExitMessage { pid, reason })) => {
-                    self.feed(Event::Exited { pid, reason }).await
-                }
+                Ok(Message::Exit(exit)) => match self.unresponsive.exited(exit) {
+                    Some(exit) => self.exited(exit).await,
+                    None => None,
+                },
                 Ok(Message::Down(down)) => self.down(down).await,
                 Ok(Message::System(message)) => match system.handle(message, self.core.rules(), |_| None) {
                     After::Continue => None,
@@ -205,32 +223,40 @@ impl<B: Behaviour> Shell<B> {
         }
     }
 
-    /// The end of a process that this one monitors: of a child that would not end, or of one that a start function watches.
+    /// The end of a process that this one monitors: of one that would not end, or of one that a start function watches.
     async fn down(&mut self, down: Down) -> Option<ExitReason> {
-        match self.unresponsive.remove(&down.monitor) {
-            Some(pid) => self.feed(Event::Exited { pid, reason: down.reason }).await,
-            None => {
-                report::unexpected(&format!("{down:?}"));
-                None
-            }
+        match self.unresponsive.down(down) {
+            Ok(Gone::Child(exit)) => return self.exited(exit).await,
+            Ok(Gone::Start(key)) => self.subject.send(B::retry(key)),
+            Ok(Gone::One) => {}
+            Err(down) => report::unexpected(&format!("{down:?}")),
         }
+        None
+    }
+
+    async fn exited(&mut self, ExitMessage { pid, reason }: ExitMessage) -> Option<ExitReason> {
+        self.feed(Event::Exited { pid, reason }).await
     }
 
     /// What is known of a child.
     pub(crate) fn info<I: Clone>(&self, child: &semantics::Child<I, Pid>) -> ChildInfo<I> {
         let starts = self.children.get(&child.key).map_or(0, |child| child.starts);
-        ChildInfo { rules: child.rules.clone(), presence: child.presence, restarts: starts.saturating_sub(1) }
+        let presence = self.lingering(child).map_or(child.presence, Presence::Unresponsive);
+        ChildInfo { rules: child.rules.clone(), presence, restarts: starts.saturating_sub(1) }
+    }
+
+    /// The process of a child that has ended, as far as it itself goes: the core takes it to run until its end is complete.
+    pub(crate) fn lingering<I>(&self, child: &semantics::Child<I, Pid>) -> Option<Pid> {
+        match child.presence {
+            Presence::Running(pid) if self.unresponsive.is_awaited(pid) => Some(pid),
+            _ => None,
+        }
     }
 
     /// The number for a child without an id: another one each time.
     pub(crate) fn next_number(&mut self) -> u64 {
         self.numbered += 1;
         self.numbered - 1
-    }
-
-    /// So many numbers are taken, by children that a builder has numbered.
-    pub(crate) fn numbered_so_far(&mut self, numbers: u64) {
-        self.numbered = self.numbered.max(numbers);
     }
 
     /// Has the core carry out a command, for children that are started by `launches` if they are to be started.
@@ -260,10 +286,10 @@ impl<B: Behaviour> Shell<B> {
                 match effect {
                     Effect::Start { key } => next = Some(self.start(*key).await),
                     Effect::Stop(stop) => {
-                        let stopped = self::stop(stop).await;
+                        let stopped = stop::one(stop).await;
                         next = Some(self.stopped(*stop, stopped));
                     }
-                    Effect::StopAll(stops) => several = stop_all(std::mem::take(stops)).await,
+                    Effect::StopAll(stops) => several = stop::all(std::mem::take(stops)).await,
                     Effect::Report(report) => report::report(report),
                     // Taken out; what stands in for it is not looked at again.
                     effect => {
@@ -290,7 +316,11 @@ impl<B: Behaviour> Shell<B> {
     /// Does what needs no waiting.
     fn carry_out(&mut self, effect: CoreEffect<B>) -> Option<ExitReason> {
         match effect {
-            Effect::Retry { key } => self.subject.send(B::retry(key)),
+            // Otherwise it is tried again when the process is gone that is in its way.
+            Effect::Retry { key } if self.unresponsive.of_start(key).is_none() => {
+                self.subject.send(B::retry(key));
+            }
+            Effect::Retry { .. } => {}
             Effect::RetryAfter { key, delay } => drop(self.subject.send_after(delay, B::retry(key))),
             Effect::Rekey(children) => self.rekey(children),
             Effect::Forget { key } => drop(self.children.remove(&key)),
@@ -310,6 +340,9 @@ impl<B: Behaviour> Shell<B> {
     fn rekey(&mut self, rekeyed: Vec<Rekeyed>) {
         let mut before = std::mem::take(&mut self.children);
         for Rekeyed { key, before: known } in rekeyed {
+            if let Some(known) = known {
+                self.unresponsive.rekey(known, key);
+            }
             let known = known.and_then(|key| before.remove(&key));
             let starts = known.as_ref().map_or(0, |child| child.starts);
             if let Some(launch) = self.incoming.pop_front().or_else(|| known.map(|child| child.launch)) {
@@ -323,7 +356,7 @@ impl<B: Behaviour> Shell<B> {
             Ending::Shutdown => ExitReason::Shutdown,
             Ending::Asked(reason) => reason,
             Ending::FailedToStartChild { id, error } => {
-                let failed = FailedToStartChild { id: id.to_string().into(), error };
+                let failed = FailedToStartChild { id: B::Core::child_id(id), error };
                 if let Some((ack, _)) = self.ack.take() {
                     ack.failed(failed.clone());
                 }
@@ -335,9 +368,10 @@ impl<B: Behaviour> Shell<B> {
     /// What to tell the core of a child that was to be stopped.
     fn stopped(&mut self, Stop { key, pid, .. }: Stop<Pid>, stopped: Stopped) -> CoreEvent<B> {
         match stopped {
-            Ok(reason) => Event::Stopped { key, reason },
+            Ok(reason) if self.unresponsive.stopped(pid) => Event::Stopped { key, reason },
+            Ok(_) => Event::Unresponsive { key },
             Err(watch) => {
-                self.unresponsive.insert(watch, pid);
+                self.unresponsive.abandon(pid, watch);
                 Event::Unresponsive { key }
             }
         }
@@ -348,6 +382,9 @@ impl<B: Behaviour> Shell<B> {
         if let Some(launch) = self.incoming.pop_front() {
             self.children.insert(key, Child { launch, starts: 0 });
         }
+        if let Some(pid) = self.unresponsive.of_start(key) {
+            return Event::StartFailed { key, error: StartError::Unresponsive(pid) };
+        }
         let Some(child) = self.children.get_mut(&key) else {
             return Event::StartFailed { key, error: StartError::failed("the child's start is gone") };
         };
@@ -355,112 +392,13 @@ impl<B: Behaviour> Shell<B> {
         match catch(async { (child.launch)().await }).await {
             Ok(Ok(pid)) => Event::Started { key, pid },
             Ok(Err(StartError::Ignored)) => Event::Ignored { key },
-            Ok(Err(error)) => Event::StartFailed { key, error },
+            Ok(Err(error)) => {
+                if let StartError::Unresponsive(pid) = error {
+                    self.unresponsive.abandon_start(key, pid);
+                }
+                Event::StartFailed { key, error }
+            }
             Err(reason) => Event::StartFailed { key, error: StartError::InitExited(reason) },
         }
-    }
-}
-
-/// What has become of a child that was to be stopped: why it really ended, or what will tell of its end if it was killed
-/// and does not end.
-type Stopped = Result<ExitReason, Monitor>;
-
-/// Stops a child.
-///
-/// A monitor is what is waited for, so that a child that has unlinked itself cannot hang its supervisor.
-async fn stop(stop: &Stop<Pid>) -> Stopped {
-    let Ok(watch) = monitor(stop.pid) else { return Ok(ExitReason::NoProc) };
-    ask_to_end(stop);
-    if let Some(patience) = patience(stop.shutdown)
-        && let Ok(down) = timeout(patience, watch.down()).await
-    {
-        return Ok(true_reason(stop.pid, down.ok()));
-    }
-    let down = match stop.shutdown {
-        Shutdown::Infinity => watch.down().await,
-        Shutdown::BrutalKill => return Err(abandoned(stop.pid, watch)),
-        Shutdown::After(_) => {
-            kill(stop.pid);
-            match timeout(Shutdown::KILL_PATIENCE, watch.down()).await {
-                Ok(down) => down,
-                Err(_) => return Err(abandoned(stop.pid, watch)),
-            }
-        }
-    };
-    Ok(true_reason(stop.pid, down.ok()))
-}
-
-/// How long a child is waited for before something else is done, if ever.
-fn patience(shutdown: Shutdown) -> Option<Duration> {
-    match shutdown {
-        Shutdown::BrutalKill => Some(Shutdown::KILL_PATIENCE),
-        Shutdown::After(patience) => Some(patience),
-        Shutdown::Infinity => None,
-    }
-}
-
-/// Waits no longer for a child: the monitor alone will tell of its end.
-fn abandoned(pid: Pid, watch: Monitor) -> Monitor {
-    let _ = unlink(pid);
-    watch
-}
-
-/// Stops children at once, each with its own patience.
-async fn stop_all(stops: Vec<Stop<Pid>>) -> Vec<(Stop<Pid>, Stopped)> {
-    let start = Instant::now();
-    let mut waiting: FxHashMap<Monitor, Stop<Pid>> = FxHashMap::default();
-    let mut downs = Selector::new();
-    for stop in stops {
-        if let Ok(watch) = monitor(stop.pid) {
-            ask_to_end(&stop);
-            downs = downs.select_monitor(watch, |down| down);
-            waiting.insert(watch, stop);
-        }
-    }
-    // When the patience with each is at its end, the first one first.
-    let mut limits: BinaryHeap<Reverse<(Duration, Monitor)>> = waiting
-        .iter()
-        .filter_map(|(watch, stop)| Some(Reverse((patience(stop.shutdown)?, *watch))))
-        .collect();
-
-    let mut ended = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let left = limits.peek().map(|Reverse((limit, _))| limit.saturating_sub(start.elapsed()));
-        if let Ok(down) = downs.receive(left.unwrap_or(Duration::MAX)).await {
-            if let Some(stop) = waiting.remove(&down.monitor) {
-                ended.push((stop, Ok(true_reason(stop.pid, Some(down)))));
-            }
-        } else if let Some(Reverse((limit, watch))) = limits.pop()
-            && let Some(stop) = waiting.get_mut(&watch)
-        {
-            if stop.shutdown == Shutdown::BrutalKill {
-                ended.push((*stop, Err(abandoned(stop.pid, watch))));
-                waiting.remove(&watch);
-            } else {
-                kill(stop.pid);
-                stop.shutdown = Shutdown::BrutalKill;
-                limits.push(Reverse((limit.saturating_add(Shutdown::KILL_PATIENCE), watch)));
-            }
-        }
-    }
-    ended
-}
-
-fn ask_to_end(stop: &Stop<Pid>) {
-    let reason = match stop.shutdown {
-        Shutdown::BrutalKill => ExitReason::Kill,
-        Shutdown::After(_) | Shutdown::Infinity => ExitReason::Shutdown,
-    };
-    send_exit(stop.pid, reason);
-}
-
-/// Why a child that is gone has ended, and takes its exit out of the mailbox. Where it was gone before it was
-/// monitored, only the exit knows; it came before the monitor was answered.
-fn true_reason(pid: Pid, down: Option<Down>) -> ExitReason {
-    let exit = unlink_flush(pid).ok().flatten();
-    match (down.map(|down| down.reason), exit) {
-        (Some(ExitReason::NoProc) | None, Some(reason)) => reason,
-        (Some(reason), _) => reason,
-        (None, None) => ExitReason::NoProc,
     }
 }

@@ -121,7 +121,7 @@ impl Builder {
     /// Counterpart: `static_supervisor.add` in Gleam.
     #[allow(clippy::should_implement_trait)]
     pub fn add<D: Send + 'static>(mut self, child: ChildSpec<D>) -> Self {
-        let rules = child.rules(self.children.len() as u64);
+        let rules = child.rules(ChildId::placed(self.children.len() as u64));
         self.children.push((rules, LaunchSlot(launch(child.start, None))));
         self
     }
@@ -291,7 +291,8 @@ impl Supervisor {
     /// # Errors
     ///
     /// [`SupervisorError`]: its id is taken, its rules are refused, or it did not start, in which case it is
-    /// not added; or the supervisor is gone.
+    /// not added; or the supervisor is gone. One that chose not to run, [`SupervisorError::Ignored`], is kept without a
+    /// process unless it is temporary, and [`restart_child`](Self::restart_child) tries it again.
     ///
     /// # Cancel safety
     ///
@@ -305,7 +306,7 @@ impl Supervisor {
         let (asked, data) = oneshot::channel();
         let pid = self
             .command(|reply| {
-                let new = Box::new(move |number| (child.rules(number), launch(child.start, Some(asked))));
+                let new = Box::new(move |id| (child.rules(id), launch(child.start, Some(asked))));
                 Request::StartChild(new, reply)
             })
             .await?;
@@ -313,7 +314,7 @@ impl Supervisor {
     }
 
     /// Stops a child and keeps its specification, unless it is temporary. A child that is being restarted
-    /// no longer is.
+    /// no longer is; those of its group that were stopped with it and wait for its restart stay stopped.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
@@ -405,7 +406,7 @@ impl Supervisor {
     /// Children with an id that is known keep their process, and are treated and started from here on as they are specified
     /// now. New ones are added and not started: that is for [`restart_child`](Self::restart_child). Those that the builder
     /// does not have stay, and come last in the start order. A child without an id is known by its place among those that the
-    /// builder is given.
+    /// builder is given; one that was added without an id is nobody's that a builder has.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
@@ -570,8 +571,8 @@ enum Request {
     Retry(ChildKey),
 }
 
-/// The rules and the start of a child that is to be added, given the number that it gets if it has no id.
-type NewChild = Box<dyn FnOnce(u64) -> (ChildRules<ChildId>, Launch) + Send>;
+/// The rules and the start of a child that is to be added, given the id that it gets if it has none.
+type NewChild = Box<dyn FnOnce(ChildId) -> (ChildRules<ChildId>, Launch) + Send>;
 
 /// The pid of the child, for the commands that start one, unless it chose not to run.
 type Answered = Result<Option<Pid>, SupervisorError>;
@@ -588,6 +589,10 @@ impl Core for StaticCore {
     type Id = ChildId;
     type Command = Command<ChildId>;
     type Rules = Self;
+
+    fn child_id(id: ChildId) -> ChildId {
+        id
+    }
 
     fn rules(&mut self) -> &mut Self {
         self
@@ -618,12 +623,20 @@ impl Behaviour for Static {
     async fn serve(shell: &mut Shell<Self>, Message(request): Message) -> Option<ExitReason> {
         match request {
             Request::StartChild(child, reply) => {
-                let (rules, launch) = child(shell.next_number());
+                let (rules, launch) = child(ChildId::added(shell.next_number()));
                 answer(shell.command(Command::StartChild(rules), [launch]).await, reply)
             }
-            Request::Command(command, reply) => answer(shell.command(command, []).await, reply),
+            Request::Command(command, reply) => {
+                if let Command::RestartChild(id) | Command::DeleteChild(id) = &command
+                    && let Some(child) = shell.core.which_child(id)
+                    && let Some(pid) = shell.lingering(child)
+                {
+                    reply.send(Err(SupervisorError::Unresponsive(pid)));
+                    return None;
+                }
+                answer(shell.command(command, []).await, reply)
+            }
             Request::Change(flags, children, reply) => {
-                shell.numbered_so_far(children.len() as u64);
                 let (rules, launches): (Vec<_>, Vec<_>) = children.into_iter().unzip();
                 let launches = launches.into_iter().map(|slot| slot.0);
                 answer(shell.command(Command::Change(flags, rules), launches).await, reply)

@@ -10,8 +10,8 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use erlang_process::{Node, current, spawn};
-use otp_actor::Started;
+use erlang_process::{Node, current, spawn, spawn_unlinked};
+use otp_actor::{StartError, Started};
 use otp_supervisor::{
     Strategy,
     application::{self, ApplicationError},
@@ -82,25 +82,29 @@ fn a_signal_stops_the_tree_in_reverse_order() {
     }
 }
 
+/// What is killed is gone when the program says that it is.
+fn killed(program: Program, children: &[&str]) {
+    let (rest, code) = program.end();
+    let (before, after) = rest.split_once("error: the application ended: killed\n").expect(&rest);
+    assert!(children.iter().all(|child| before.contains(&format!("stop {child}\n"))), "{rest}");
+    assert_eq!((after, code), ("", 1));
+}
+
 #[test]
 fn a_second_signal_kills_a_tree_that_does_not_stop() {
     let program = Program::running("stubborn");
     program.signal("-INT");
     program.signal("-TERM");
-    let (rest, code) = program.end();
-    assert!(rest.contains("error: the application ended: killed\n"), "{rest}");
-    assert_eq!(code, 1);
+    killed(program, &["door", "store"]);
 }
 
 #[test]
-fn a_second_signal_ends_a_start_that_does_not_end() {
+fn a_second_signal_kills_a_tree_that_does_not_start() {
     let mut program = Program::start("slow");
-    program.await_lines(&["start store", "starting door"]);
+    program.await_lines(&["start store", "run store", "starting door"]);
     program.signal("-INT");
     program.signal("-TERM");
-    let (rest, code) = program.end();
-    assert!(rest.contains("error: the application ended: killed\n"), "{rest}");
-    assert_eq!(code, 1);
+    killed(program, &["store"]);
 }
 
 #[test]
@@ -145,6 +149,45 @@ async fn nothing_is_left_of_an_application_that_is_done() {
     let node = Node::new();
     let left = node.run(async {
         application::new(|| async { Ok(Started { pid: spawn(async {}), data: () }) }).run().await.unwrap();
+        (Node::current().processes(), current())
+    });
+    let (left, own) = left.await.unwrap();
+    assert_eq!(left, Vec::from_iter(own));
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_root_whose_start_panics() {
+    let node = Node::new();
+    let left = node.run(async {
+        let root = || async {
+            spawn(pending::<()>());
+            if current().is_some() {
+                panic!("oh no");
+            }
+            Ok(Started { pid: spawn(async {}), data: () })
+        };
+        let error = application::new(root).run().await.unwrap_err();
+        assert!(matches!(error, ApplicationError::Start(StartError::InitExited(_))), "{error}");
+        assert!(error.to_string().contains("oh no"), "{error}");
+        (Node::current().processes(), current())
+    });
+    let (left, own) = left.await.unwrap();
+    assert_eq!(left, Vec::from_iter(own));
+}
+
+#[tokio::test]
+async fn what_the_tree_has_spawned_beside_it_ends_with_the_application() {
+    let node = Node::new();
+    let left = node.run(async {
+        let stray = || async {
+            // Linked with nobody, and its own is even farther away.
+            spawn_unlinked(async {
+                spawn_unlinked(pending::<()>());
+                pending::<()>().await;
+            });
+        };
+        let root = move || async move { Ok(Started { pid: spawn(stray()), data: () }) };
+        application::new(root).run().await.unwrap();
         (Node::current().processes(), current())
     });
     let (left, own) = left.await.unwrap();

@@ -245,6 +245,23 @@ async fn dyn_05_a_start_that_ends_early_is_told_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dyn_05_a_start_that_fails_before_it_awaits_harms_nobody_else() {
+    let start = |number: &'static str| {
+        let _number: u32 = number.parse().unwrap();
+        async { Ok(Started { pid: process::spawn(std::future::pending::<()>()), data: () }) }
+    };
+    for factory in [factory_supervisor::worker(start), factory_supervisor::temporary(start)] {
+        let factory = factory.max_children(1).start().await.unwrap().data;
+        let error = factory.start_child("seven").await.unwrap_err();
+        assert!(matches!(error, SupervisorError::StartFailed(StartError::InitExited(_))), "{error}");
+        let child = factory.start_child("7").await.unwrap().pid;
+        // No start is tried for what is refused.
+        assert!(matches!(factory.start_child("seven").await, Err(SupervisorError::MaxChildren)));
+        assert!(process::is_alive(child));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn dyn_12_two_factories_stand_under_one_supervisor() {
     let factory = || {
         supervision::supervisor(|| {

@@ -6,7 +6,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -15,11 +15,12 @@ use std::{
 use erlang_process::{self as process, Node, Selector};
 use otp_actor::{StartError, Started};
 use otp_supervisor::{
-    ChildSpec, Restart, Strategy, Supervised, factory_supervisor,
+    ChildSpec, Restart, Shutdown, Strategy, Supervised, factory_supervisor,
     static_supervisor::{self as supervisor, Supervisor},
     supervision,
     testing::{Check, Faults, Reason},
 };
+use tokio::time::Instant;
 
 fn idle(id: &'static str) -> ChildSpec {
     supervision::process(std::future::pending::<()>).id(id)
@@ -61,6 +62,49 @@ fn trees_that_are_well_pass() {
             .sometimes("the tree lives on", |world| world.restarts() > 2)
             .run();
     }
+}
+
+#[test]
+fn trees_that_wait_for_children_that_hang_pass() {
+    for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
+        let tree = move || {
+            supervisor::new(strategy)
+                .restart_tolerance(3, Duration::from_secs(7))
+                .add(idle("a").shutdown(Shutdown::After(Duration::from_secs(2))))
+                .add(pair(strategy).supervised().id("b"))
+                .add(idle("c").shutdown(Shutdown::BrutalKill))
+                .add(idle("d").shutdown(Shutdown::Infinity))
+        };
+        check(tree)
+            .faults(Faults::crashes() + Faults::shutdowns() + Faults::kills() + Faults::hangs_on_stop())
+            .at_once(3)
+            .cases(300)
+            .follows_otp()
+            .sometimes("the tree gives up", |world| world.ended() == Some(Reason::Shutdown))
+            .sometimes("the tree lives on", |world| world.restarts() > 2)
+            .run();
+    }
+}
+
+#[test]
+fn a_child_that_hangs_is_waited_for_no_longer_than_it_is_given() {
+    let begun = Arc::new(Mutex::new(None));
+    let asked = begun.clone();
+    let tree = || pair(Strategy::OneForAll).restart_tolerance(99, Duration::from_secs(5)).start();
+    Check::tree(tree)
+        .faults(Faults::hangs_on_stop().of(["mailer"]) + Faults::crashes().of(["ledger"]))
+        .follows_otp()
+        .finally("it takes its five seconds", move |world| {
+            *asked.lock().unwrap() = Some(Instant::now());
+            let begun = asked.clone();
+            async move {
+                world.root().stop().await.unwrap();
+                let took = begun.lock().unwrap().unwrap().elapsed();
+                took == Duration::ZERO || took == Duration::from_secs(5)
+            }
+        })
+        .sometimes("it is restarted", |world| world.restarts() > 0)
+        .run();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The place where a task leaves its value.
+//! The place where a task leaves its outcome.
 
 use std::{
     mem,
@@ -6,24 +6,27 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use erlang_process::ExitReason;
+use erlang_process::{ExitReason, after_exit, current};
+
+/// What a task brings: its value, or why its process ended without one.
+pub(crate) type Outcome<T> = Result<T, ExitReason>;
 
 /// What is done with the outcome of a task that is no longer awaited.
-pub(crate) type Forward<T> = Box<dyn FnOnce(Result<T, ExitReason>) + Send>;
+pub(crate) type Forward<T> = Box<dyn FnOnce(Outcome<T>) + Send>;
 
-/// The place of one value, between the process that makes it and whoever has the task.
+/// The place of one outcome, between the process that makes it and whoever has the task.
 ///
 /// No user code runs and nothing of the user's is dropped under its lock.
 pub(crate) struct Slot<T>(Mutex<State<T>>);
 
 enum State<T> {
-    /// The value may still come. Left by the process only, once.
+    /// The outcome may still come. Left by the process only, once.
     Waiting(Option<Waker>),
-    /// The value has come.
-    Value(T),
+    /// The outcome has come.
+    Done(Outcome<T>),
     /// When the outcome comes it goes on from here.
     Forward(Forward<T>),
-    /// There will be no value: none was made, or it was taken.
+    /// The outcome was taken, or nobody wants it.
     Over,
 }
 
@@ -33,7 +36,7 @@ impl<T> Slot<T> {
     }
 
     pub(crate) fn filled(value: T) -> Self {
-        Self(Mutex::new(State::Value(value)))
+        Self(Mutex::new(State::Done(Ok(value))))
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -44,55 +47,35 @@ impl<T> Slot<T> {
         mem::replace(&mut *self.lock(), state)
     }
 
-    fn put(&self, value: T) {
-        let mut value = Some(value);
+    fn put(&self, outcome: Outcome<T>) {
+        let mut outcome = Some(outcome);
         let before = {
             let mut state = self.lock();
-            match &*state {
-                State::Waiting(_) => match value.take() {
-                    Some(value) => mem::replace(&mut *state, State::Value(value)),
-                    None => return,
-                },
-                _ => mem::replace(&mut *state, State::Over),
-            }
+            let next = match &*state {
+                State::Waiting(_) => outcome.take().map_or(State::Over, State::Done),
+                _ => State::Over,
+            };
+            mem::replace(&mut *state, next)
         };
-        match (before, value) {
+        match (before, outcome) {
             (State::Waiting(Some(waker)), _) => waker.wake(),
-            (State::Forward(forward), Some(value)) => forward(Ok(value)),
+            (State::Forward(forward), Some(outcome)) => forward(outcome),
             _ => {}
         }
     }
 
-    /// There will be no value.
-    fn close(&self) {
-        let waker = {
-            let mut state = self.lock();
-            match &mut *state {
-                State::Waiting(waker) => {
-                    let waker = waker.take();
-                    *state = State::Over;
-                    waker
-                }
-                _ => None,
-            }
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// The value; `None` if there will be none.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    /// The outcome. After it was taken there is no such process any more.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
         let previous = {
             let mut state = self.lock();
             match &mut *state {
                 State::Waiting(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
                 State::Waiting(waker) => waker.replace(cx.waker().clone()),
                 _ => {
-                    return match mem::replace(&mut *state, State::Over) {
-                        State::Value(value) => Poll::Ready(Some(value)),
-                        _ => Poll::Ready(None),
-                    };
+                    return Poll::Ready(match mem::replace(&mut *state, State::Over) {
+                        State::Done(outcome) => outcome,
+                        _ => Err(ExitReason::NoProc),
+                    });
                 }
             }
         };
@@ -100,21 +83,33 @@ impl<T> Slot<T> {
         Poll::Pending
     }
 
-    /// The value, if it has come.
-    pub(crate) fn take(&self) -> Option<T> {
+    /// The outcome, if it has come.
+    pub(crate) fn take(&self) -> Option<Outcome<T>> {
         let mut state = self.lock();
-        match &*state {
-            State::Value(_) => match mem::replace(&mut *state, State::Over) {
-                State::Value(value) => Some(value),
-                _ => None,
-            },
+        if !matches!(&*state, State::Done(_)) {
+            return None;
+        }
+        match mem::replace(&mut *state, State::Over) {
+            State::Done(outcome) => Some(outcome),
             _ => None,
         }
     }
 
-    /// Has the outcome go on from here when it comes. Gives `forward` back, with the value if there is one, when
-    /// it can only be called now.
-    pub(crate) fn forward(&self, forward: Forward<T>) -> Result<(), (Forward<T>, Option<T>)> {
+    /// Whether the outcome was taken, or is not wanted.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(&*self.lock(), State::Over)
+    }
+
+    /// The outcome, if it has come. If not, nobody wants it any more.
+    pub(crate) fn give_up(&self) -> Option<Outcome<T>> {
+        match self.replace(State::Over) {
+            State::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Has the outcome go on from here when it comes, or at once if it is there.
+    pub(crate) fn forward(&self, forward: Forward<T>) {
         let mut forward = Some(forward);
         let before = {
             let mut state = self.lock();
@@ -125,40 +120,36 @@ impl<T> Slot<T> {
             mem::replace(&mut *state, next)
         };
         match (before, forward) {
-            (State::Value(value), Some(forward)) => Err((forward, Some(value))),
-            (_, Some(forward)) => Err((forward, None)),
-            (_, None) => Ok(()),
-        }
-    }
-
-    /// Where the outcome is to go on, if it has not.
-    pub(crate) fn take_forward(&self) -> Option<Forward<T>> {
-        match self.replace(State::Over) {
-            State::Forward(forward) => Some(forward),
-            _ => None,
+            (State::Done(outcome), Some(forward)) => forward(outcome),
+            (_, Some(forward)) => forward(Err(ExitReason::NoProc)),
+            (_, None) => {}
         }
     }
 }
 
-/// The end of the slot that is the process's: dropped without a value, there will be none.
-pub(crate) struct Putter<T>(Option<Arc<Slot<T>>>);
+/// The end of the slot that is the process's. Dropped without a value, the slot gets the reason for which the process
+/// ends: when everyone else was told of it, or an owner could see the failure of a task that it is about to end with.
+pub(crate) struct Putter<T: Send + 'static>(Option<Arc<Slot<T>>>);
 
-impl<T> Putter<T> {
+impl<T: Send + 'static> Putter<T> {
     pub(crate) fn new(slot: Arc<Slot<T>>) -> Self {
         Self(Some(slot))
     }
 
     pub(crate) fn put(mut self, value: T) {
         if let Some(slot) = self.0.take() {
-            slot.put(value);
+            slot.put(Ok(value));
         }
     }
 }
 
-impl<T> Drop for Putter<T> {
+impl<T: Send + 'static> Drop for Putter<T> {
     fn drop(&mut self) {
-        if let Some(slot) = self.0.take() {
-            slot.close();
+        let Some(slot) = self.0.take() else { return };
+        if current().is_some() {
+            let _ = after_exit(move |reason| slot.put(Err(reason.clone())));
+        } else {
+            slot.put(Err(ExitReason::NoProc));
         }
     }
 }

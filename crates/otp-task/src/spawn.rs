@@ -5,7 +5,6 @@ use std::sync::Arc;
 use erlang_process::{Pid, Spawn, current};
 
 use crate::{
-    callers,
     slot::Slot,
     task::{Task, unless_dead},
     work::{Work, prepare},
@@ -110,9 +109,8 @@ where
     W: FnOnce() -> T + Send + 'static,
 {
     let slot = Arc::new(Slot::new());
-    let process = prepare(Spawn::new(), Work::new(&slot, callers::inherited(), run(work)));
-    let ended = process.ended();
-    Task::new(process.start_blocking(), current(), slot, Box::pin(ended))
+    let process = prepare(Spawn::new(), Work::new(slot.clone(), run(work)));
+    Task::new(process.start_blocking(), current(), slot)
 }
 
 /// A task that is done: for those who have a value already where a task is asked for. No process is spawned; its
@@ -138,7 +136,7 @@ where
 ///
 /// Counterpart: `Task.completed/1` in Elixir.
 pub fn completed<T: Send + 'static>(value: T) -> Task<T> {
-    Task::done(Pid::OUTSIDE, current(), Arc::new(Slot::filled(value)))
+    Task::new(Pid::OUTSIDE, current(), Arc::new(Slot::filled(value)))
 }
 
 fn begin<T, F>(spawn: Spawn, future: F) -> Task<T>
@@ -147,9 +145,8 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let slot = Arc::new(Slot::new());
-    let process = prepare(spawn, Work::new(&slot, callers::inherited(), future));
-    let ended = process.ended();
-    Task::new(process.start(), current(), slot, Box::pin(ended))
+    let process = prepare(spawn, Work::new(slot.clone(), future));
+    Task::new(process.start(), current(), slot)
 }
 
 /// Runs a function that blocks. If the process was told to end meanwhile, its value is not one any more.

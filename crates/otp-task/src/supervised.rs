@@ -16,11 +16,11 @@ use otp_supervisor::{
 use tokio::sync::oneshot;
 
 use crate::{
-    callers::{self, Called},
+    callers,
     slot::Slot,
     stream::{AsyncStream, Spawner},
     task::Task,
-    work::{Ended, Launch, Work, launch, prepare},
+    work::{Gated, Launch, Work, launch, prepare},
 };
 
 /// A supervisor of tasks to be started. It starts with none.
@@ -57,10 +57,10 @@ use crate::{
 /// Counterpart: the options of `Task.Supervisor.start_link/1` in Elixir.
 #[derive(Debug)]
 #[must_use = "a supervisor does nothing before it is started"]
-pub struct SupervisorBuilder(factory_supervisor::Builder<Job, Data>);
+pub struct SupervisorBuilder(factory_supervisor::Builder<Job, ()>);
 
 /// A message to a supervisor of tasks: what its name is for. Sent by the methods of [`Supervisor`].
-pub type SupervisorMessage = factory_supervisor::Message<Job, Data>;
+pub type SupervisorMessage = factory_supervisor::Message<Job, ()>;
 
 impl SupervisorBuilder {
     /// How many tasks there may be at once. Without this, any number.
@@ -147,7 +147,7 @@ impl Supervised for SupervisorBuilder {
 ///
 /// Counterpart: `Task.Supervisor` in Elixir.
 #[derive(Clone, Debug)]
-pub struct Supervisor(Factory<Job, Data>);
+pub struct Supervisor(Factory<Job, ()>);
 
 impl Supervisor {
     /// A supervisor of tasks to be started.
@@ -240,16 +240,17 @@ impl Supervisor {
     {
         let slot = Arc::new(Slot::new());
         let (go, gate) = oneshot::channel();
-        let work = Work::new(&slot, Some(callers::of_my_task()), future).gated(gate);
-        let Started { pid, data } =
-            self.0.start_child_with(Job::once(launch(work)), Restart::Temporary).await?;
-        let ended = data.0.ok_or(SupervisorError::Ignored)?;
+        let launch = launch(callers::of_my_task(), {
+            let slot = slot.clone();
+            move || Gated::new(gate, Work::new(slot, future))
+        });
+        let pid = self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid;
         if linked && current().is_some() {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
             let _ = link(pid);
         }
         let _ = go.send(());
-        Ok(Task::new(pid, current(), slot, ended))
+        Ok(Task::new(pid, current(), slot))
     }
 
     /// Runs a future in a task under the supervisor that nobody awaits: for side effects. It is not restarted.
@@ -279,8 +280,7 @@ impl Supervisor {
     where
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        let work = Called::new(Some(callers::of_my_task()), future);
-        let launch: Launch = Box::new(|| spawn(work));
+        let launch = launch(callers::of_my_task(), || future);
         Ok(self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid)
     }
 
@@ -317,7 +317,7 @@ impl Supervisor {
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
         let callers = callers::of_my_task();
-        let start = move || spawn(Called::new(Some(callers.clone()), body()));
+        let start = move || prepare(Spawn::new().callers(&callers), body()).start();
         Ok(self.0.start_child_with(Job(Arc::new(move || Some(start()))), restart).await?.pid)
     }
 
@@ -369,8 +369,7 @@ impl Supervisor {
             let factory = factory.clone();
             Box::pin(async move {
                 let started = factory.start_child_with(Job::once(launch), Restart::Temporary).await;
-                let Started { pid, data } = started.map_err(ExitReason::error)?;
-                data.0.map(|ended| (pid, ended)).ok_or(ExitReason::NoProc)
+                started.map(|child| child.pid).map_err(ExitReason::error)
             })
         })
     }
@@ -441,7 +440,7 @@ impl Supervisor {
 
 /// What a supervisor of tasks makes a child from. Only [`Supervisor`] makes one.
 #[derive(Clone)]
-pub struct Job(Arc<dyn Fn() -> Option<(Pid, Ended)> + Send + Sync>);
+pub struct Job(Arc<dyn Fn() -> Option<Pid> + Send + Sync>);
 
 impl Job {
     /// A job that is done once.
@@ -454,9 +453,9 @@ impl Job {
     }
 
     /// In the supervisor's process.
-    fn start(&self) -> Result<Started<Data>, StartError> {
-        let (pid, ended) = (self.0)().ok_or(StartError::Ignored)?;
-        Ok(Started { pid, data: Data(Some(ended)) })
+    fn start(&self) -> Result<Started<()>, StartError> {
+        let pid = (self.0)().ok_or(StartError::Ignored)?;
+        Ok(Started { pid, data: () })
     }
 }
 
@@ -464,23 +463,4 @@ impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Job")
     }
-}
-
-/// What a supervisor of tasks answers to who has asked for a task.
-pub struct Data(Option<Ended>);
-
-impl fmt::Debug for Data {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Data")
-    }
-}
-
-/// Spawns a process that nobody awaits.
-fn spawn<F>(future: F) -> (Pid, Ended)
-where
-    F: Future<Output: IntoExitReason> + Send + 'static,
-{
-    let process = prepare(Spawn::new(), future);
-    let ended: Ended = Box::pin(process.ended());
-    (process.start(), ended)
 }

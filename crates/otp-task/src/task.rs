@@ -3,16 +3,17 @@
 use std::{
     fmt,
     future::{pending, poll_fn},
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use erlang_process::{
-    ExitReason, Pid, Subject, current, exit, is_alive, kill, send_exit, timeout as limit, unlink,
+    ExitReason, Pid, Subject, current, exit, is_alive, join, kill, send_exit, timeout as limit, unlink,
 };
 
-use crate::{error::AwaitError, slot::Slot, work::Ended};
+use crate::{error::AwaitError, slot::Slot};
 
 /// A value that is being made by another process. Made by [`spawn`](crate::spawn()) and its like, used up by awaiting it.
 ///
@@ -34,19 +35,11 @@ pub struct Task<T> {
     pid: Pid,
     owner: Option<Pid>,
     slot: Arc<Slot<T>>,
-    /// The end of the process; `None` once the task has brought what it will. Never locked: it is there so that
-    /// tasks can be shared.
-    ended: Option<Mutex<Ended>>,
 }
 
 impl<T: Send + 'static> Task<T> {
-    pub(crate) fn new(pid: Pid, owner: Option<Pid>, slot: Arc<Slot<T>>, ended: Ended) -> Self {
-        Self { pid, owner, slot, ended: Some(Mutex::new(ended)) }
-    }
-
-    /// A task that no process works on.
-    pub(crate) fn done(pid: Pid, owner: Option<Pid>, slot: Arc<Slot<T>>) -> Self {
-        Self { pid, owner, slot, ended: None }
+    pub(crate) fn new(pid: Pid, owner: Option<Pid>, slot: Arc<Slot<T>>) -> Self {
+        Self { pid, owner, slot }
     }
 
     /// The process that makes the value.
@@ -197,9 +190,13 @@ impl<T: Send + 'static> Task<T> {
         if let Err(error) = self.check_owner() {
             return Some(Err(error));
         }
-        let outcome = match limit(timeout, poll_fn(|cx| self.poll(cx))).await {
-            Ok(outcome) => outcome,
-            Err(_) => return None,
+        let outcome = match self.slot.take() {
+            // Without asking the clock.
+            Some(outcome) => outcome.map_err(AwaitError::Exited),
+            None => match limit(timeout, poll_fn(|cx| self.poll(cx))).await {
+                Ok(outcome) => outcome,
+                Err(_) => return None,
+            },
         };
         Some(unless_ending(outcome).await)
     }
@@ -238,10 +235,6 @@ impl<T: Send + 'static> Task<T> {
     /// An owner that is linked with a task that fails, and does not trap exits, ends with it; that is why who wants to be
     /// told of failures spawns the task [unlinked](crate::spawn_unlinked).
     ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime.
-    ///
     /// Counterpart: the `{ref, result}` and `DOWN` messages of a task in Elixir, handled in `handle_info`.
     pub fn pipe_to<M: Send + 'static>(
         self,
@@ -249,21 +242,7 @@ impl<T: Send + 'static> Task<T> {
         map: impl FnOnce(Result<T, ExitReason>) -> M + Send + 'static,
     ) {
         let subject = subject.clone();
-        let Self { slot, ended, .. } = self;
-        let forward = match slot.forward(Box::new(move |outcome| subject.send(map(outcome)))) {
-            Ok(()) => None,
-            Err((forward, Some(value))) => return forward(Ok(value)),
-            Err((forward, None)) => Some(forward),
-        };
-        tokio::spawn(async move {
-            let reason = match ended {
-                Some(ended) => ended.into_inner().unwrap_or_else(PoisonError::into_inner).await,
-                None => ExitReason::NoProc,
-            };
-            if let Some(forward) = forward.or_else(|| slot.take_forward()) {
-                forward(Err(reason));
-            }
-        });
+        self.slot.forward(Box::new(move |outcome| subject.send(map(outcome))));
     }
 
     /// Asks the task to end and waits until it has, for as long as `patience`; then it is killed. The link, if there is
@@ -352,26 +331,22 @@ impl<T: Send + 'static> Task<T> {
         request: ExitReason,
         patience: Duration,
     ) -> Option<Result<T, AwaitError>> {
-        let Some(ended) = self.ended.take() else {
-            return Some(self.slot.take().ok_or(AwaitError::Exited(ExitReason::NoProc)));
-        };
-        let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if self.slot.is_over() {
+            return Some(Err(AwaitError::Exited(ExitReason::NoProc)));
+        }
         // Outside any process there is no link.
         let _ = unlink(self.pid);
         let done_as_told =
             if request == ExitReason::Kill { ExitReason::Killed } else { ExitReason::Shutdown };
         send_exit(self.pid, request);
-        let reason = match limit(patience, &mut ended).await {
-            Ok(reason) => reason,
-            Err(_) => {
-                kill(self.pid);
-                ended.await
-            }
-        };
-        match self.slot.take() {
-            Some(value) => Some(Ok(value)),
-            None if reason == done_as_told => None,
-            None => Some(Err(AwaitError::Exited(reason))),
+        let mut ended = pin!(join(self.pid));
+        if limit(patience, ended.as_mut()).await.is_err() {
+            kill(self.pid);
+            ended.await;
+        }
+        match poll_fn(|cx| self.poll(cx)).await {
+            Err(AwaitError::Exited(reason)) if reason == done_as_told => None,
+            outcome => Some(outcome),
         }
     }
 
@@ -403,16 +378,7 @@ impl<T: Send + 'static> Task<T> {
 
     pub(crate) fn let_go(&mut self) -> Option<Result<T, AwaitError>> {
         let _ = unlink(self.pid);
-        // The end first: whoever has ended has left its value before.
-        let ended = self.ended.take().map(|ended| {
-            let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-            ended.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        });
-        match (self.slot.take(), ended) {
-            (Some(value), _) => Some(Ok(value)),
-            (None, Some(Poll::Ready(reason))) => Some(Err(AwaitError::Exited(reason))),
-            (None, Some(Poll::Pending) | None) => None,
-        }
+        self.slot.give_up().map(|outcome| outcome.map_err(AwaitError::Exited))
     }
 
     pub(crate) fn check_owner(&self) -> Result<(), AwaitError> {
@@ -421,20 +387,7 @@ impl<T: Send + 'static> Task<T> {
 
     /// The value, or the end of the process without one. After that, `NoProc`.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, AwaitError>> {
-        if let Some(value) = ready!(self.slot.poll(cx)) {
-            self.ended = None;
-            return Poll::Ready(Ok(value));
-        }
-        // The slot goes with the process's future. Why, is known only when all are told of the end.
-        let reason = match &mut self.ended {
-            Some(ended) => {
-                let ended = ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-                ready!(ended.as_mut().poll(cx))
-            }
-            None => ExitReason::NoProc,
-        };
-        self.ended = None;
-        Poll::Ready(Err(AwaitError::Exited(reason)))
+        self.slot.poll(cx).map_err(AwaitError::Exited)
     }
 }
 

@@ -11,56 +11,73 @@ use erlang_process::{ExitReason, IntoExitReason, Pid, Prepared, Spawn, Subject};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
-use crate::{
-    callers::Called,
-    slot::{Putter, Slot},
-};
-
-/// The end of a process, to be awaited by anyone, however late.
-pub(crate) type Ended = Pin<Box<dyn Future<Output = ExitReason> + Send>>;
+use crate::slot::{Putter, Slot};
 
 pin_project! {
     /// Runs a future and leaves its value. A type with a name, so that crash reports and `info` name the future.
-    pub(crate) struct Work<F: Future> {
-        // What the process waits for before it does anything, if somebody else spawns it than who asks for it.
-        go: Option<oneshot::Receiver<()>>,
+    pub(crate) struct Work<F>
+    where
+        F: Future,
+        F::Output: Send,
+        F::Output: 'static,
+    {
         putter: Option<Putter<F::Output>>,
         #[pin]
-        future: Option<Called<F>>,
+        future: Option<F>,
     }
 }
 
-impl<F: Future> Work<F> {
-    pub(crate) fn new(slot: &Arc<Slot<F::Output>>, callers: Option<Arc<[Pid]>>, future: F) -> Self {
-        Self { go: None, putter: Some(Putter::new(slot.clone())), future: Some(Called::new(callers, future)) }
-    }
-
-    /// Does nothing before it is told to go, and nothing at all if nobody can tell it any more.
-    pub(crate) fn gated(mut self, go: oneshot::Receiver<()>) -> Self {
-        self.go = Some(go);
-        self
+impl<F: Future<Output: Send + 'static>> Work<F> {
+    pub(crate) fn new(slot: Arc<Slot<F::Output>>, future: F) -> Self {
+        Self { putter: Some(Putter::new(slot)), future: Some(future) }
     }
 }
 
-impl<F: Future> Future for Work<F> {
+impl<F: Future<Output: Send + 'static>> Future for Work<F> {
     type Output = ExitReason;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
         let mut this = self.project();
+        if let Some(future) = this.future.as_mut().as_pin_mut() {
+            let value = ready!(future.poll(cx));
+            // Who has the value finds nothing of the task's left.
+            this.future.set(None);
+            if let Some(putter) = this.putter.take() {
+                putter.put(value);
+            }
+        }
+        Poll::Ready(ExitReason::Normal)
+    }
+}
+
+pin_project! {
+    /// Does nothing before it is told to go, and nothing at all if nobody can tell it any more: what somebody else spawns
+    /// than who asks for it.
+    pub(crate) struct Gated<W> {
+        go: Option<oneshot::Receiver<()>>,
+        #[pin]
+        work: W,
+    }
+}
+
+impl<W> Gated<W> {
+    pub(crate) fn new(go: oneshot::Receiver<()>, work: W) -> Self {
+        Self { go: Some(go), work }
+    }
+}
+
+impl<W: Future<Output = ExitReason>> Future for Gated<W> {
+    type Output = ExitReason;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
+        let this = self.project();
         if let Some(go) = this.go {
             if ready!(Pin::new(go).poll(cx)).is_err() {
                 return Poll::Ready(ExitReason::Normal);
             }
             *this.go = None;
         }
-        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(ExitReason::Normal) };
-        let value = ready!(future.poll(cx));
-        // Who has the value finds nothing of the task's left.
-        this.future.set(None);
-        if let Some(putter) = this.putter.take() {
-            putter.put(value);
-        }
-        Poll::Ready(ExitReason::Normal)
+        this.work.poll(cx)
     }
 }
 
@@ -73,16 +90,13 @@ where
 }
 
 /// Spawns the process of a task, linked with whoever calls it.
-pub(crate) type Launch = Box<dyn FnOnce() -> (Pid, Ended) + Send>;
+pub(crate) type Launch = Box<dyn FnOnce() -> Pid + Send>;
 
-/// What a supervisor does to start a task.
-pub(crate) fn launch<F>(work: F) -> Launch
+/// What a supervisor does to start a task on behalf of these. What the process runs is made only then: a [`Putter`] that is
+/// dropped takes the process around it for the task's.
+pub(crate) fn launch<F>(callers: Vec<Pid>, make: impl FnOnce() -> F + Send + 'static) -> Launch
 where
-    F: Future<Output = ExitReason> + Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    Box::new(move || {
-        let process = prepare(Spawn::new(), work);
-        let ended = process.ended();
-        (process.start(), Box::pin(ended))
-    })
+    Box::new(move || prepare(Spawn::new().callers(&callers), make()).start())
 }

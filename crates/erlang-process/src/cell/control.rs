@@ -1,7 +1,7 @@
 //! The part of a process's shared half that does not depend on its message type: whether it lives, how to
 //! wake it, and its relations to others. All of it is under the process's one lock.
 
-use std::{any::Any, sync::Arc, task::Waker};
+use std::{any::Any, mem, sync::Arc, task::Waker};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot;
@@ -41,13 +41,16 @@ pub(crate) struct Control {
     trapping: bool,
     /// How many messages were ever put into the mailbox.
     received: u64,
+    links: Links,
     relations: Option<Box<Relations>>,
 }
 
-/// What binds a process to others. Most processes have some of it, many have none.
+/// Whom a process is linked with. Most are with one other, and have no further relations.
+pub(crate) type Links = Few<Pid, Link>;
+
+/// What else binds a process to others.
 #[derive(Default)]
 pub(crate) struct Relations {
-    pub(crate) links: Few<Pid, Link>,
     /// Who hears of this process's end.
     pub(crate) watchers: Few<Reference, Watcher>,
     /// Whose end this process hears of.
@@ -75,6 +78,9 @@ pub(crate) struct Rare {
     pub(crate) joiners: Vec<Joiner>,
     /// How often the process is suspended and not yet resumed.
     suspended: usize,
+    /// It does not heed that it is asked to end: for tests.
+    #[cfg(feature = "testing")]
+    ignores_shutdown: bool,
     /// Wakers of receives that are not polled by the task itself but by a combinator inside it.
     waiters: Vec<Waker>,
 }
@@ -231,9 +237,9 @@ impl Delivery {
 }
 
 impl Control {
-    pub(crate) fn new(relations: Option<Box<Relations>>, bounded: bool) -> Self {
+    pub(crate) fn new(links: Links, relations: Option<Box<Relations>>, bounded: bool) -> Self {
         let phase = if bounded { Phase::Bounded } else { Phase::Alive };
-        Self { phase, trapping: false, received: 0, relations }
+        Self { phase, trapping: false, received: 0, links, relations }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -267,7 +273,15 @@ impl Control {
     }
 
     pub(crate) fn set_trapping(&mut self, trap: bool) -> bool {
-        std::mem::replace(&mut self.trapping, trap)
+        mem::replace(&mut self.trapping, trap)
+    }
+
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(crate) fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
     }
 
     pub(crate) fn relations(&self) -> Option<&Relations> {
@@ -284,32 +298,28 @@ impl Control {
 
     /// Has a link to this process and has not removed it.
     pub(crate) fn is_linked(&self, pid: Pid) -> bool {
-        self.link_with(pid).is_some_and(Link::is_active)
-    }
-
-    fn link_with(&self, pid: Pid) -> Option<Link> {
-        self.relations()?.links.get(&pid).copied()
+        self.links.get(&pid).is_some_and(|link| link.is_active())
     }
 
     /// Whether there is anything by which this process would get a priority message.
     pub(crate) fn takes_priority(&self) -> bool {
-        self.relations().is_some_and(|relations| {
-            let by_rare = relations.rare.as_ref().is_some_and(|rare| {
-                !rare.priority_monitors.is_empty() || rare.aliases.values().any(|alias| alias.priority)
-            });
-            by_rare || relations.links.values().any(|link| *link == Link::Priority)
-        })
+        let by_rare = self.rare().is_some_and(|rare| {
+            !rare.priority_monitors.is_empty() || rare.aliases.values().any(|alias| alias.priority)
+        });
+        by_rare || self.links.values().any(|link| *link == Link::Priority)
     }
 
     // Waking
 
     /// Keeps the waker of a receive that is not polled by the task itself, for the next message to wake it. To
-    /// be [forgotten](Self::forget_waiter) when the receive ends first.
-    pub(crate) fn keep_waiter(&mut self, waker: &Waker) {
+    /// be [forgotten](Self::forget_waiter) when the receive ends first. Gives back one that is kept already.
+    pub(crate) fn keep_waiter(&mut self, waker: Waker) -> Option<Waker> {
         let waiters = &mut self.rare_mut().waiters;
-        if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
-            waiters.push(waker.clone());
+        if waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
+            return Some(waker);
         }
+        waiters.push(waker);
+        None
     }
 
     /// Takes back the waker of a receive that no longer waits.
@@ -361,7 +371,7 @@ impl Control {
     fn wake_up(&mut self) -> Wake {
         let rare = self.relations.as_mut().and_then(|relations| relations.rare.as_mut());
         match rare {
-            Some(rare) if !rare.waiters.is_empty() => Wake::All(std::mem::take(&mut rare.waiters)),
+            Some(rare) if !rare.waiters.is_empty() => Wake::All(mem::take(&mut rare.waiters)),
             _ => Wake::Task,
         }
     }
@@ -393,6 +403,22 @@ impl Control {
         self.wake_up()
     }
 
+    /// From here on it does not heed that it is asked to end. Whether it lives.
+    #[cfg(feature = "testing")]
+    pub(crate) fn ignore_shutdown(&mut self) -> bool {
+        if !self.is_alive() {
+            return false;
+        }
+        self.rare_mut().ignores_shutdown = true;
+        true
+    }
+
+    #[cfg(feature = "testing")]
+    fn ignores_shutdown(&self) -> bool {
+        let rare = self.relations().and_then(|relations| relations.rare.as_deref());
+        rare.is_some_and(|rare| rare.ignores_shutdown)
+    }
+
     // Signals
 
     /// Takes a signal in: what it does, it has done when this returns.
@@ -419,29 +445,27 @@ impl Control {
                 Err(body) => Delivery::Refused(Signal::PriorityMessage(body)),
             },
             Signal::Link => {
-                if let Some(from) = from {
-                    let links = &mut self.relations_mut().links;
-                    if links.get(&from).is_none() {
-                        links.insert(from, Link::Active);
-                    }
+                if let Some(from) = from
+                    && self.links.get(&from).is_none()
+                {
+                    self.links.insert(from, Link::Active);
                 }
                 Delivery::QUIET
             }
             Signal::Unlink(id) => {
                 let Some(from) = from else { return Delivery::QUIET };
-                let relations = self.relations_mut();
-                if relations.links.get(&from).is_some_and(|link| link.is_active()) {
-                    relations.links.remove(&from);
+                if self.is_linked(from) {
+                    self.links.remove(&from);
                 }
                 self.rare_mut().owed.push((from, id));
                 head.raise(Head::OWES);
                 Delivery::Taken(self.wake_up())
             }
             Signal::UnlinkAck(id) => {
-                if let (Some(from), Some(relations)) = (from, &mut self.relations)
-                    && relations.links.get(&from) == Some(&Link::Inactive(id))
+                if let Some(from) = from
+                    && self.links.get(&from) == Some(&Link::Inactive(id))
                 {
-                    relations.links.remove(&from);
+                    self.links.remove(&from);
                 }
                 Delivery::QUIET
             }
@@ -449,12 +473,10 @@ impl Control {
                 let from = from.unwrap_or(Pid::OUTSIDE);
                 let mut priority = false;
                 if link {
-                    let known = self.link_with(from);
-                    if !known.is_some_and(Link::is_active) {
+                    if !self.is_linked(from) {
                         return Delivery::Refused(Signal::Exit { reason, link });
                     }
-                    priority = known == Some(Link::Priority);
-                    self.relations_mut().links.remove(&from);
+                    priority = self.links.remove(&from) == Some(Link::Priority);
                 } else if !self.is_open(to) {
                     return Delivery::Refused(Signal::Exit { reason, link });
                 }
@@ -521,6 +543,10 @@ impl Control {
         link: bool,
         priority: bool,
     ) -> Delivery {
+        #[cfg(feature = "testing")]
+        if !link && reason == ExitReason::Shutdown && self.ignores_shutdown() {
+            return Delivery::QUIET;
+        }
         match verdict(reason, link, self.trapping, from == head.pid) {
             Verdict::Drop => Delivery::QUIET,
             Verdict::Message(reason) => {
@@ -574,7 +600,7 @@ impl Control {
     pub(crate) fn take_owed(&mut self, head: &Head) -> Vec<(Pid, u64)> {
         head.lower(Head::OWES);
         let rare = self.relations.as_mut().and_then(|relations| relations.rare.as_mut());
-        rare.map(|rare| std::mem::take(&mut rare.owed)).unwrap_or_default()
+        rare.map(|rare| mem::take(&mut rare.owed)).unwrap_or_default()
     }
 
     fn rare(&self) -> Option<&Rare> {
@@ -638,7 +664,7 @@ impl Control {
         let joiners = &mut self.rare_mut().joiners;
         let mut gone = Vec::new();
         if joiners.len() == joiners.capacity() {
-            (gone, *joiners) = std::mem::take(joiners).into_iter().partition(oneshot::Sender::is_closed);
+            (gone, *joiners) = mem::take(joiners).into_iter().partition(oneshot::Sender::is_closed);
         }
         joiners.push(joiner);
         gone
@@ -647,21 +673,26 @@ impl Control {
     /// Takes away what the process is entered in, to be removed from there.
     pub(crate) fn take_entries(&mut self) -> (Option<RegisteredName>, Vec<Arc<dyn Members>>) {
         let Some(relations) = &mut self.relations else { return (None, Vec::new()) };
-        let tables = relations.rare.as_mut().map(|rare| std::mem::take(&mut rare.tables));
+        let tables = relations.rare.as_mut().map(|rare| mem::take(&mut rare.tables));
         (relations.name.take(), tables.unwrap_or_default())
     }
 
     /// Takes all relations away, for those bound to the process to be told. What comes until the exit ends
-    /// makes new ones.
-    pub(crate) fn take_relations(&mut self) -> Option<Box<Relations>> {
-        self.relations.take()
+    /// makes new ones. If there are none, the exit has ended.
+    pub(crate) fn take_relations(&mut self) -> Option<(Links, Option<Box<Relations>>)> {
+        if self.relations.is_none() && matches!(self.links, Links::None) {
+            self.end_exit();
+            return None;
+        }
+        Some((mem::take(&mut self.links), self.relations.take()))
     }
 
     /// Ends the exit. What has come since the relations were taken is returned, to be answered.
     pub(crate) fn end_exit(&mut self) -> Option<Box<Relations>> {
-        if let Phase::Exiting(reason) = &self.phase {
-            self.phase = Phase::Dead(reason.clone());
-        }
+        self.phase = match mem::replace(&mut self.phase, Phase::Alive) {
+            Phase::Exiting(reason) => Phase::Dead(reason),
+            phase => phase,
+        };
         self.relations.take()
     }
 }
@@ -672,7 +703,7 @@ mod tests {
 
     #[test]
     fn joins_that_are_given_up_do_not_pile_up() {
-        let mut control = Control::new(None, false);
+        let mut control = Control::new(Links::default(), None, false);
         let (joiner, stays) = oneshot::channel();
         assert!(control.join(joiner).is_empty());
         for _ in 0..1_000 {

@@ -14,8 +14,8 @@ use std::{
 
 pub(crate) use self::{
     control::{
-        Alias, AliasEnd, Control, Delivery, Link, Monitored, Offered, Rare, Refusal, Relations, Unsent, Wake,
-        Watcher,
+        Alias, AliasEnd, Control, Delivery, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
+        Unsent, Wake, Watcher,
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
@@ -23,9 +23,11 @@ pub(crate) use self::{
 };
 use crate::{
     bound::Turn,
+    lineage::Lineage,
     node::Node,
     observe,
     pid::Pid,
+    process::quietly,
     reason::ExitReason,
     scope::{self, Scope},
     signal::{Dest, Signal},
@@ -36,8 +38,8 @@ use crate::{
 pub(crate) struct Birth {
     pub(crate) pid: Pid,
     pub(crate) node: Node,
-    /// Its parent, that one's parent, and so on, see [`Scope::lineage`](crate::scope::Scope::lineage).
-    pub(crate) ancestors: Option<Arc<[Pid]>>,
+    /// `None` if it was spawned outside any process of its node.
+    pub(crate) lineage: Option<Arc<Lineage>>,
     /// Names what it runs. A function, as that is half the size of what it returns.
     pub(crate) initial_call: fn() -> &'static str,
     /// Whether its mailbox is bounded.
@@ -54,14 +56,14 @@ pub(crate) struct Head {
     /// How many messages the process has taken out of its mailbox. Written by the process only.
     pub(crate) handled: AtomicU64,
     pub(crate) node: Node,
-    pub(crate) ancestors: Option<Arc<[Pid]>>,
+    pub(crate) lineage: Option<Arc<Lineage>>,
     pub(crate) initial_call: fn() -> &'static str,
     /// Wakes the process's task. Set by the first poll.
     waker: OnceLock<Waker>,
     // 12 bytes and three.
     pub(crate) pid: Pid,
     bounded: bool,
-    /// Raised under the lock, read by each poll: whether there is anything to do but run.
+    /// Written under the lock, read by each poll: whether there is anything to do but run.
     flags: AtomicU8,
     /// Whether there is anything in the in-queue. Written under the lock. A process that has seen that there is
     /// nothing is woken when it changes.
@@ -81,13 +83,13 @@ impl Head {
     pub(crate) const LONG_QUEUE: u8 = 16;
 
     fn new(birth: Birth) -> Self {
-        let Birth { pid, node, ancestors, initial_call, bounded } = birth;
+        let Birth { pid, node, lineage, initial_call, bounded } = birth;
         Self {
             pid,
             node,
             waker: OnceLock::new(),
             has_mail: AtomicBool::new(false),
-            ancestors,
+            lineage,
             initial_call,
             bounded,
             flags: AtomicU8::new(Self::NEW),
@@ -98,7 +100,15 @@ impl Head {
 
     /// Who has spawned the process; `None` if that was code outside any process of its node.
     pub(crate) fn parent(&self) -> Option<Pid> {
-        self.ancestors.as_ref().and_then(|ancestors| ancestors.first().copied())
+        self.ancestors().first().copied()
+    }
+
+    pub(crate) fn ancestors(&self) -> &[Pid] {
+        self.lineage.as_deref().map_or(&[], Lineage::ancestors)
+    }
+
+    pub(crate) fn callers(&self) -> &[Pid] {
+        self.lineage.as_deref().map_or(&[], Lineage::callers)
     }
 
     /// A poll of the process, or the drop of what it leaves behind, begins or ends. Nobody else counts them.
@@ -121,12 +131,14 @@ impl Head {
         self.flags.load(Ordering::Acquire)
     }
 
+    /// Under the lock only: nobody else writes meanwhile.
     pub(crate) fn raise(&self, flag: u8) {
-        self.flags.fetch_or(flag, Ordering::AcqRel);
+        self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Release);
     }
 
+    /// Under the lock only.
     pub(crate) fn lower(&self, flag: u8) {
-        self.flags.fetch_and(!flag, Ordering::AcqRel);
+        self.flags.store(self.flags.load(Ordering::Relaxed) & !flag, Ordering::Release);
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -214,14 +226,20 @@ impl<Q: ?Sized> Cell<Q> {
     /// Wakes and drops what a bounded mailbox has left to be woken and dropped, without the lock.
     fn settle<T>(&self, offered: Offered<T>) -> Result<(), Unsent<T>> {
         self.wake(offered.wake);
-        drop(offered.gone);
+        if let Some(gone) = offered.gone {
+            // Not as the sender: a request in it was not for him to answer.
+            scope::leave(|| quietly(|| drop(gone)));
+        }
         offered.sent
     }
 
     #[cold]
     fn wake_all(&self, waiters: Vec<Waker>) {
         self.head.wake_task();
-        waiters.into_iter().for_each(Waker::wake);
+        for waker in waiters {
+            // One that panics must not keep it from the others.
+            quietly(|| waker.wake());
+        }
     }
 
     /// A message may have come. For those who watch for long queues.
@@ -242,8 +260,8 @@ impl<Q: ?Sized> Cell<Q> {
 }
 
 impl<M: Send + 'static> OwnCell<M> {
-    pub(crate) fn new(birth: Birth, relations: Option<Box<Relations>>) -> Self {
-        let shared = Shared { control: Control::new(relations, birth.bounded), queue: Queue::new() };
+    pub(crate) fn new(birth: Birth, links: Links, relations: Option<Box<Relations>>) -> Self {
+        let shared = Shared { control: Control::new(links, relations, birth.bounded), queue: Queue::new() };
         Self { head: Head::new(birth), shared: Mutex::new(shared) }
     }
 
@@ -391,18 +409,15 @@ impl Cell<dyn AnyQueue> {
         if !self.head.has_mail() && waker.is_none_or(|waker| self.head.is_task_waker(waker)) {
             return Refill::Nothing { waker_kept: false };
         }
+        // Cloned and dropped without the lock: a waker is somebody else's code.
+        let mut other = waker.filter(|waker| !self.head.is_task_waker(waker)).cloned();
         self.with(|control, queue| {
             if queue.refill(inbox) {
                 self.head.set_mail(false);
                 return Refill::Messages;
             }
-            let waker_kept = waker.is_some_and(|waker| {
-                let keep = !self.head.is_task_waker(waker);
-                if keep {
-                    control.keep_waiter(waker);
-                }
-                keep
-            });
+            let waker_kept = other.is_some();
+            other = other.take().and_then(|waker| control.keep_waiter(waker));
             Refill::Nothing { waker_kept }
         })
     }
@@ -469,12 +484,12 @@ impl Cell<dyn AnyQueue> {
     /// Takes a place in the line of those who wait for room, or looks whether its turn has come. True if it has, or if
     /// nobody waits for this mailbox.
     pub(crate) fn stand_in_line(&self, place: &mut Option<Turn>, waker: &Waker) -> bool {
-        let (over, previous) = self.with(|control, queue| match queue.room() {
-            Some(room) if control.is_alive() => room.stand_in_line(place, waker),
-            _ => (true, None),
-        });
-        drop(previous);
-        over
+        // Cloned and dropped without the lock: a waker is somebody else's code.
+        let mut waker = Some(waker.clone());
+        self.with(|control, queue| match queue.room() {
+            Some(room) if control.is_alive() => room.stand_in_line(place, &mut waker),
+            _ => true,
+        })
     }
 
     /// Gives a place in the line up.
@@ -521,7 +536,7 @@ mod tests {
     #[test]
     fn a_cell_is_small_and_keeps_its_writers_apart() {
         // The two counts of the `Arc` come on top.
-        assert_eq!(size_of::<OwnCell<u64>>(), 184);
+        assert_eq!(size_of::<OwnCell<u64>>(), 208);
         assert!(std::mem::offset_of!(Head, flags) - std::mem::offset_of!(Head, handled) >= 64);
     }
 }

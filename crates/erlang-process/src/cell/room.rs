@@ -54,11 +54,11 @@ impl Room {
         Some(waker)
     }
 
-    /// Takes a place in the line, or looks whether its turn has come. Returns whether it has, or there is no line,
-    /// and a waker to be dropped.
-    pub(super) fn stand_in_line(&mut self, place: &mut Option<Turn>, waker: &Waker) -> (bool, Option<Waker>) {
+    /// Takes a place in the line, or looks whether its turn has come. Returns whether it has, or there is no line. What
+    /// is left of the waker is to be dropped.
+    pub(super) fn stand_in_line(&mut self, place: &mut Option<Turn>, waker: &mut Option<Waker>) -> bool {
         if self.bound.when_full() != WhenFull::Wait {
-            return (true, None);
+            return true;
         }
         let Some(turn) = *place else {
             let turn = self.next;
@@ -66,16 +66,18 @@ impl Room {
             *place = Some(turn);
             if self.has_room() {
                 self.granted.push(turn);
-                return (true, None);
+                return true;
             }
-            self.waiting.push_back((turn, waker.clone()));
-            return (false, None);
+            self.waiting.extend(waker.take().map(|waker| (turn, waker)));
+            return false;
         };
-        match self.waiting.iter_mut().find(|(waiting, _)| *waiting == turn) {
-            None => (true, None),
-            Some((_, known)) if known.will_wake(waker) => (false, None),
-            Some((_, known)) => (false, Some(std::mem::replace(known, waker.clone()))),
+        let Some((_, known)) = self.waiting.iter_mut().find(|(waiting, _)| *waiting == turn) else {
+            return true;
+        };
+        if let Some(waker) = waker {
+            std::mem::swap(known, waker);
         }
+        false
     }
 
     /// Gives a place up. Returns whom to wake, who is next, and a waker to be dropped.

@@ -12,7 +12,10 @@ use super::{
     mailbox::{AnyInbox, Extent, Opened, Queue},
     room::Room,
 };
-use crate::bound::{Bound, Turn, WhenFull};
+use crate::{
+    bound::{Bound, Turn, WhenFull},
+    process::quietly,
+};
 
 /// What a process is to receive, under its lock.
 pub(super) struct Store<M> {
@@ -196,7 +199,7 @@ impl<M> Drop for Locked<M> {
     fn drop(&mut self) {
         let waiting = self.process.with(|_, queue| queue.room().map(Room::dissolve));
         for (_, waker) in waiting.into_iter().flatten() {
-            waker.wake();
+            quietly(|| waker.wake());
         }
     }
 }

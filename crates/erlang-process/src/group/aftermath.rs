@@ -4,6 +4,7 @@ use super::state::{Entered, Group, Member};
 use crate::{
     cell::{AnyMessage, Gone, Process, Wake},
     keyed::Keyed,
+    process::quietly,
 };
 
 /// What is left to do when the lock is released: waking those who got an event, and dropping.
@@ -34,7 +35,8 @@ impl<G, M> Aftermath<G, M> {
 
     pub(super) fn settle(self) {
         for (process, wake) in self.woken {
-            process.wake(wake);
+            // A waker that panics must not keep it from the others.
+            quietly(|| process.wake(wake));
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{explore, puppet::Part, thread};
-use crate::{ExitReason, Selector, SendError, Signal, Subject};
+use crate::{ExitReason, Selector, Signal, Subject};
 
 #[test]
 fn two_senders_wake_one_receiver_and_each_keeps_its_order() {

@@ -127,12 +127,7 @@ impl<M: Send + 'static> Puppet<M> {
 
     /// The processes that it has links to, removed ones not yet acknowledged included.
     pub(super) fn links(&self) -> Vec<Pid> {
-        self.process.with(|control, _| {
-            control
-                .relations()
-                .map(|relations| relations.links.iter().map(|(pid, _)| *pid).collect())
-                .unwrap_or_default()
-        })
+        self.process.with(|control, _| control.links().iter().map(|(pid, _)| *pid).collect())
     }
 
     /// Whether it has a link to this process and has not removed it.

@@ -67,6 +67,10 @@ pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
 /// Wakes nobody: after [`advance`] the model polls what waits.
 pub(crate) struct Sleep(Instant);
 
+pub(crate) fn poll_sleep(sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    sleep.poll(cx)
+}
+
 pub(crate) fn sleep_until(at: Instant) -> Sleep {
     Sleep(at)
 }

@@ -180,8 +180,9 @@ pub enum Presence<P> {
         /// The process that ended, if its end is what began all this: in a group another one's may be.
         last: Option<P>,
     },
-    /// It was killed and does not end: it never awaits, or blocks its thread. It is not started again while this
-    /// process lives. Erlang, which can end any process, has no word for this.
+    /// It was killed and does not end: it never awaits, or blocks its thread. Or it is a supervisor that has ended without
+    /// such a process of its own. It is not started again while the process lives. Erlang, which can end any process,
+    /// has no word for this.
     Unresponsive(P),
 }
 

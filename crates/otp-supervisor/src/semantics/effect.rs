@@ -113,6 +113,8 @@ pub enum Report<I, P, R, F> {
     Progress {
         /// The child, running.
         child: Child<I, P>,
+        /// Whether a command has started it: that is told at a lower level.
+        dynamic: bool,
     },
     /// A child did not start, at boot or when it was to be restarted: `start_error`. When a command was to start
     /// it, the caller hears of it instead.

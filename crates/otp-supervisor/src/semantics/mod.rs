@@ -101,6 +101,9 @@
 //! A child with a [`Backoff`] has its restarts put off: they count, the others of a group are stopped, and the child is
 //! restarting, until a message comes [after some time](Effect::RetryAfter). Erlang does not know this.
 //!
+//! Who calls a restart off by [terminating](Command::TerminateChild) the child that is to be tried again calls it off for its
+//! group: those that were stopped and not started again stay so, each until somebody asks for it.
+//!
 //! # Giving up
 //!
 //! More than [`intensity`](Flags::intensity) restarts within the [`period`](Flags::period), by the clock of
@@ -125,7 +128,7 @@
 //! reported once. Commands that would start, stop or forget it are refused. A group that is being restarted with it has
 //! been stopped as far as that goes, and its pivot is restarting until the last of these has ended, which counts nothing. Its
 //! end is that of a child that was stopped: it is reported, and leads to no restart and no shutdown. A
-//! supervisor that ends does not wait for it.
+//! supervisor that ends does not wait for it; the shell of the one above takes it to be unresponsive itself until then.
 //!
 //! # Commands
 //!

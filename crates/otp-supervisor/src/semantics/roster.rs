@@ -52,13 +52,16 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         ChildKey(self.next)
     }
 
-    /// Adds a child without a process. Its id must be free.
-    pub(super) fn add(&mut self, rules: ChildRules<I>) -> ChildKey {
+    /// Adds a child without a process. If its id is taken, that is returned.
+    pub(super) fn add(&mut self, rules: ChildRules<I>) -> Result<ChildKey, I> {
         let key = self.next_key();
+        match self.by_id.entry(rules.id.clone()) {
+            Entry::Vacant(free) => free.insert(key),
+            Entry::Occupied(_) => return Err(rules.id),
+        };
         self.next += 1;
-        self.by_id.insert(rules.id.clone(), key);
         self.children.insert(key, Child { key, rules, presence: Presence::Undefined });
-        key
+        Ok(key)
     }
 
     /// Forgets a child altogether.
@@ -69,9 +72,9 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         Some(child)
     }
 
-    /// Says where a child is now. Every change of a presence comes through here, so the maps and counts hold.
-    pub(super) fn place(&mut self, key: ChildKey, presence: Presence<P>) {
-        let Some(child) = self.children.get_mut(&key) else { return };
+    /// Says where a child is now, and returns it. Every change of a presence comes through here, so the maps and counts hold.
+    pub(super) fn place(&mut self, key: ChildKey, presence: Presence<P>) -> Option<&Child<I, P>> {
+        let child = self.children.get_mut(&key)?;
         let before = std::mem::replace(&mut child.presence, presence);
         if child.rules.significant {
             self.significant += usize::from(is_there(presence));
@@ -81,7 +84,7 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
             self.put_off.remove(&key);
         }
         if before.last() == presence.last() {
-            return;
+            return Some(child);
         }
         // A start function may hand out a process that is another child's already: that one owns it now.
         if let Some(Entry::Occupied(owned)) = before.last().map(|pid| self.by_pid.entry(pid))
@@ -92,6 +95,7 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         if let Some(pid) = presence.last() {
             self.by_pid.insert(pid, key);
         }
+        Some(child)
     }
 
     /// The child is restarting, by a restart that has been counted, and that is not to be before this time.
@@ -119,7 +123,7 @@ impl<I: Clone + Eq + Hash, P: Copy + Eq + Hash> Roster<I, P> {
         });
         let mut rekeyed = Vec::new();
         for (child, rules) in given.into_iter().chain(kept) {
-            let key = self.add(rules);
+            let Ok(key) = self.add(rules) else { continue };
             if let Some(child) = &child {
                 self.place(key, child.presence);
                 if let Some(until) = put_off.get(&child.key) {

@@ -48,10 +48,7 @@ where
         machine.roster.reserve(children.size_hint().0);
         for rules in children {
             rules.check(Some(auto_shutdown))?;
-            if machine.roster.named(&rules.id).is_some() {
-                return Err(RulesError::Duplicate(rules.id).into());
-            }
-            machine.roster.add(rules);
+            machine.roster.add(rules).map_err(RulesError::Duplicate)?;
         }
         Ok(Self { machine })
     }

@@ -8,6 +8,9 @@ pub enum Deed {
     /// Its process ends by itself for this reason, or is killed. A supervisor that is not killed stops its children
     /// first, as it does when a system message tells it to end.
     Exit(String, Reason),
+    /// Its process hangs when it is asked to end, and has to be killed when its time is over. Its time must not be
+    /// [`Shutdown::Infinity`](crate::Shutdown::Infinity), and it must not be a supervisor.
+    Hang(String),
     /// Somebody calls `start_child` for a child at this path. What it is called in the specification does not count.
     Start(String, Box<Child>),
     /// Somebody calls `terminate_child`.
@@ -19,11 +22,21 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// Whether somebody asks for it, and is answered.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        match self {
+            Self::Exit(..) | Self::Hang(_) => false,
+            Self::Start(..) | Self::Terminate(_) | Self::Restart(_) | Self::Delete(_) => true,
+        }
+    }
+
     /// The child it is done to.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
             Self::Exit(path, _)
+            | Self::Hang(path)
             | Self::Start(path, _)
             | Self::Terminate(path)
             | Self::Restart(path)

@@ -49,6 +49,8 @@ struct World {
     starts: BTreeMap<String, usize>,
     /// The newest process at each path, alive or not.
     newest: BTreeMap<String, usize>,
+    /// The process at each path that hangs when it is asked to end.
+    hanging: BTreeMap<String, usize>,
     story: Vec<Happening>,
     answers: Vec<Answer>,
 }
@@ -105,7 +107,7 @@ impl Model {
     /// Does several things to children of *one* supervisor, that of the first, before it looks. Returns what came of
     /// those that are requests.
     pub fn at_once(&mut self, deeds: &[Deed]) -> Vec<Answer> {
-        let requests = deeds.iter().filter(|deed| !matches!(deed, Deed::Exit(..))).count();
+        let requests = deeds.iter().filter(|deed| deed.is_request()).count();
         self.world.answers = vec![Answer::Gone; requests];
         if let (None, Some(first)) = (self.ended, deeds.first()) {
             self.ended = self.root.at(parent(first.path()), deeds, &mut self.world);
@@ -201,12 +203,14 @@ impl Supervisor {
         }
         let mut request = 0;
         for deed in deeds {
-            if let Deed::Exit(path, reason) = deed {
-                self.exit(last(path), *reason, world);
-            } else {
-                let nth = world.newest.get(deed.path()).copied().unwrap_or_default();
-                self.mailbox.push_back(Message::Request(deed.clone(), request, nth));
-                request += 1;
+            let nth = world.newest.get(deed.path()).copied().unwrap_or_default();
+            match deed {
+                Deed::Exit(path, reason) => self.exit(last(path), *reason, world),
+                Deed::Hang(path) => drop(world.hanging.insert(path.clone(), nth)),
+                _ => {
+                    self.mailbox.push_back(Message::Request(deed.clone(), request, nth));
+                    request += 1;
+                }
             }
         }
         self.read_mailbox(world)
@@ -373,7 +377,11 @@ impl Supervisor {
                 supervisor.stop_all(world);
                 (Duration::ZERO, Reason::Shutdown)
             }
-            (Shutdown::After(patience), Body::Worker(Manner::Hangs), _) => (patience, Reason::Killed),
+            (Shutdown::After(patience), Body::Worker(manner), _)
+                if *manner == Manner::Hangs || world.hanging.get(&path) == Some(&nth) =>
+            {
+                (patience, Reason::Killed)
+            }
             (_, Body::Worker(Manner::EndsWith(reason)), _) => (Duration::ZERO, *reason),
             _ => (Duration::ZERO, Reason::Shutdown),
         };

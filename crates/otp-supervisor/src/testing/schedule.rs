@@ -10,7 +10,8 @@ use proptest::{
     strategy::{BoxedStrategy, Strategy},
 };
 
-use super::{Body, Deed, Model, Reason, Tree};
+use super::{Child, Deed, Model, Reason, Tree};
+use crate::Shutdown;
 
 /// What may go wrong, and with whom.
 ///
@@ -25,9 +26,15 @@ pub struct Faults(Vec<Fault>);
 
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
-    reason: Reason,
+    what: What,
     /// Of anyone, if it says nothing.
     of: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Ends(Reason),
+    HangsOnStop,
 }
 
 impl Faults {
@@ -35,20 +42,28 @@ impl Faults {
     /// so are supervisors.
     #[must_use]
     pub fn crashes() -> Self {
-        Self::new(Reason::Crash)
+        Self::new(What::Ends(Reason::Crash))
     }
 
     /// Processes are killed, supervisors too.
     #[must_use]
     pub fn kills() -> Self {
-        Self::new(Reason::Killed)
+        Self::new(What::Ends(Reason::Killed))
     }
 
     /// Processes end with `shutdown`, as if they were done. Workers that trap exits cannot be made to, and are killed
     /// instead; supervisors stop their children first.
     #[must_use]
     pub fn shutdowns() -> Self {
-        Self::new(Reason::Shutdown)
+        Self::new(What::Ends(Reason::Shutdown))
+    }
+
+    /// Workers hang when they are asked to end, and are killed when their time is over. Those that have any time are spared,
+    /// and so are supervisors. Until they are asked, nothing is seen of it: together with faults that make a supervisor
+    /// stop somebody.
+    #[must_use]
+    pub fn hangs_on_stop() -> Self {
+        Self::new(What::HangsOnStop)
     }
 
     /// Only of these children. A child goes by its path: the ids from the root to the child, with `/` between. Those of a
@@ -62,8 +77,8 @@ impl Faults {
         self
     }
 
-    fn new(reason: Reason) -> Self {
-        Self(vec![Fault { reason, of: None }])
+    fn new(what: What) -> Self {
+        Self(vec![Fault { what, of: None }])
     }
 }
 
@@ -129,7 +144,7 @@ pub fn days(tree: &Tree, faults: &Faults, at_once: usize) -> impl Strategy<Value
         for draft in drafts {
             let running: Vec<_> = (model.children().into_iter())
                 .filter(|(_, process, _)| process.is_some())
-                .map(|(path, _, child)| (path, matches!(child.body, Body::Supervisor(_))))
+                .map(|(path, _, child)| (path, child.clone()))
                 .collect();
             if let Some(moment) = draft.settle(&running) {
                 model.play(&moment);
@@ -160,16 +175,17 @@ pub(super) fn drafts(faults: &Faults, at_once: usize) -> BoxedStrategy<Vec<Draft
 }
 
 impl Draft {
-    /// Settles who is meant, among those who run: their paths, and whether they are supervisors. `None` if nobody is left.
-    pub(super) fn settle(&self, running: &[(String, bool)]) -> Option<Moment> {
+    /// Settles who is meant, among those who run: their paths, and what they are. `None` if nobody is left.
+    pub(super) fn settle(&self, running: &[(String, Child)]) -> Option<Moment> {
         let faults = match self {
             Self::Wait(time) => return Some(Moment::Wait(*time)),
             Self::Faults(faults) => faults,
         };
         let mut deeds: Vec<Deed> = Vec::new();
-        for (Fault { reason, of }, who) in faults {
+        for (Fault { what, of }, who) in faults {
             let meant: Vec<_> = running
                 .iter()
+                .filter(|(_, child)| what.can_happen_to(child))
                 .filter(|(path, _)| of.as_ref().is_none_or(|of| of.contains(path)))
                 .filter(|(path, _)| deeds.iter().all(|deed| deed.path() != path))
                 .filter(|(path, _)| deeds.first().is_none_or(|first| above(first.path()) == above(path)))
@@ -177,11 +193,25 @@ impl Draft {
             if meant.is_empty() {
                 continue;
             }
-            let (path, supervisor) = meant[who.index(meant.len())];
-            let reason = if *supervisor && *reason == Reason::Crash { Reason::Killed } else { *reason };
-            deeds.push(Deed::Exit(path.clone(), reason));
+            let (path, child) = meant[who.index(meant.len())];
+            deeds.push(match what {
+                What::HangsOnStop => Deed::Hang(path.clone()),
+                What::Ends(Reason::Crash) if child.is_supervisor() => {
+                    Deed::Exit(path.clone(), Reason::Killed)
+                }
+                What::Ends(reason) => Deed::Exit(path.clone(), *reason),
+            });
         }
         (!deeds.is_empty()).then_some(Moment::Deeds(deeds))
+    }
+}
+
+impl What {
+    fn can_happen_to(self, child: &Child) -> bool {
+        match self {
+            Self::Ends(_) => true,
+            Self::HangsOnStop => !child.is_supervisor() && child.shutdown != Shutdown::Infinity,
+        }
     }
 }
 

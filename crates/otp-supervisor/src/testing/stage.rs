@@ -40,23 +40,28 @@ pub(super) struct Seen {
     pub(super) by_hand: bool,
 }
 
-impl Seen {
-    pub(super) fn is_supervisor(&self) -> bool {
-        matches!(self.child.body, Body::Supervisor(_))
-    }
-}
-
 /// A running tree, and who of it was seen alive last.
 pub(super) struct Stage {
     root: Pid,
     watch: Monitor,
     ended: Option<Reason>,
     pids: BTreeMap<String, Pid>,
+    /// Those that were supervisors when the tree was at rest.
+    supervisors: HashSet<Pid>,
+    /// Those that do not heed that they are asked to end.
+    hanging: HashSet<Pid>,
 }
 
 impl Stage {
     pub(super) fn new(root: Pid) -> Result<Self, NotAProcess> {
-        Ok(Self { root, watch: process::monitor(root)?, ended: None, pids: BTreeMap::new() })
+        Ok(Self {
+            root,
+            watch: process::monitor(root)?,
+            ended: None,
+            pids: BTreeMap::new(),
+            supervisors: HashSet::new(),
+            hanging: HashSet::new(),
+        })
     }
 
     /// Waits until the tree has come to rest, and looks at it, or returns how it has ended.
@@ -70,7 +75,9 @@ impl Stage {
             // A timer fires when nothing else can run.
             sleep(Duration::from_millis(1)).await;
             let view = if process::is_alive(self.root) {
-                let Some((tree, children)) = look(self.root, String::new()).await else { continue };
+                let Some((tree, children)) = look(self.root, String::new(), &self.supervisors).await else {
+                    continue;
+                };
                 Ok(View { tree, children })
             } else {
                 Err(self.ended().await)
@@ -84,6 +91,8 @@ impl Stage {
                 .collect();
             if left.is_empty() {
                 let running = view.iter().flat_map(|view| &view.children);
+                let supervisors = running.clone().filter(|seen| seen.child.is_supervisor());
+                self.supervisors = supervisors.filter_map(|seen| seen.pid).collect();
                 self.pids = running.filter_map(|seen| Some((seen.path.clone(), seen.pid?))).collect();
                 return Ok(view);
             }
@@ -111,7 +120,7 @@ impl Stage {
     }
 
     /// Does what a moment says. Returns what could be done of it.
-    pub(super) async fn play(&self, moment: &Moment) -> Moment {
+    pub(super) async fn play(&mut self, moment: &Moment) -> Moment {
         let deeds = match moment {
             Moment::Wait(time) => {
                 sleep(*time).await;
@@ -127,10 +136,17 @@ impl Stage {
         }
         let mut done = Vec::new();
         for deed in deeds {
-            if let Deed::Exit(path, reason) = deed
-                && let Some(pid) = self.pids.get(path)
-            {
-                done.push(Deed::Exit(path.clone(), exit(*pid, *reason).await));
+            let Some(pid) = self.pids.get(deed.path()).copied() else { continue };
+            match deed {
+                Deed::Exit(path, Reason::Shutdown) if self.hanging.contains(&pid) => {
+                    done.push(Deed::Exit(path.clone(), exit(pid, Reason::Killed).await));
+                }
+                Deed::Exit(path, reason) => done.push(Deed::Exit(path.clone(), exit(pid, *reason).await)),
+                Deed::Hang(_) if process::simulate::hang_on_stop(pid) => {
+                    self.hanging.insert(pid);
+                    done.push(deed.clone());
+                }
+                _ => {}
             }
         }
         if let Some(supervisor) = held {
@@ -183,7 +199,13 @@ struct Known {
 }
 
 /// Asks a supervisor, and those below it, what they are; `None` if something is still to be done.
-fn look(pid: Pid, path: String) -> Pin<Box<dyn Future<Output = Looked> + Send>> {
+///
+/// Who is known to be a supervisor may take its time to answer: it may be waiting for a child that hangs.
+fn look<'a>(
+    pid: Pid,
+    path: String,
+    supervisors: &'a HashSet<Pid>,
+) -> Pin<Box<dyn Future<Output = Looked> + Send + 'a>> {
     Box::pin(async move {
         let Known { kind, intensity, period, children: known } = ask(pid).await?;
         let mut tree = Tree { kind, intensity, period, children: Vec::new() };
@@ -194,8 +216,8 @@ fn look(pid: Pid, path: String) -> Pin<Box<dyn Future<Output = Looked> + Send>> 
             let (pid, below) = match presence {
                 Presence::Undefined => (None, Vec::new()),
                 Presence::Running(pid) if !process::is_alive(pid) => return None,
-                Presence::Running(pid) if is_supervisor(pid).await => {
-                    let (tree, below) = look(pid, path.clone()).await?;
+                Presence::Running(pid) if supervisors.contains(&pid) || is_supervisor(pid).await => {
+                    let (tree, below) = look(pid, path.clone(), supervisors).await?;
                     child.body = Body::Supervisor(tree);
                     (Some(pid), below)
                 }

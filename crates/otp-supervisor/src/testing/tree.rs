@@ -149,6 +149,10 @@ impl Child {
         Self::new(id, Shutdown::Infinity, Body::Supervisor(tree))
     }
 
+    pub(super) fn is_supervisor(&self) -> bool {
+        matches!(self.body, Body::Supervisor(_))
+    }
+
     fn new(id: impl Into<String>, shutdown: Shutdown, body: Body) -> Self {
         let (restart, significant) = (Restart::Permanent, false);
         Self { id: id.into(), restart, significant, shutdown, starts: Vec::new(), body }

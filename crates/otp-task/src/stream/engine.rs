@@ -26,13 +26,13 @@ use crate::{
     slot::Slot,
     task::Task,
     woken::Woken,
-    work::{Ended, Launch, Work, launch, prepare},
+    work::{Gated, Launch, Work, launch, prepare},
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Has somebody else start a task.
-pub(crate) type Spawner = Arc<dyn Fn(Launch) -> BoxFuture<Result<(Pid, Ended), ExitReason>> + Send + Sync>;
+pub(crate) type Spawner = Arc<dyn Fn(Launch) -> BoxFuture<Result<Pid, ExitReason>> + Send + Sync>;
 
 /// What becomes of an element.
 pub(super) type Outcome<T, I> = Result<T, Failed<I>>;
@@ -66,7 +66,7 @@ struct Starting<T, I> {
     input: I,
     slot: Arc<Slot<T>>,
     go: oneshot::Sender<()>,
-    started: BoxFuture<Result<(Pid, Ended), ExitReason>>,
+    started: BoxFuture<Result<Pid, ExitReason>>,
 }
 
 struct Running<T, I> {
@@ -142,15 +142,16 @@ impl<T: Send + 'static, I> Engine<T, I> {
         match &self.under {
             None => {
                 let spawn = if self.linked { Spawn::new() } else { Spawn::new().unlinked() };
-                let process = prepare(spawn, Work::new(&slot, callers::inherited(), element));
-                let ended: Ended = Box::pin(process.ended());
-                let pid = process.start();
-                self.run(index, input, Task::new(pid, current(), slot, ended));
+                let process = prepare(spawn, Work::new(slot.clone(), element));
+                self.run(index, input, Task::new(process.start(), current(), slot));
             }
             Some(spawner) => {
                 let (go, gate) = oneshot::channel();
-                let work = Work::new(&slot, Some(callers::of_my_task()), element).gated(gate);
-                let started = spawner(launch(work));
+                let launch = launch(callers::of_my_task(), {
+                    let slot = slot.clone();
+                    move || Gated::new(gate, Work::new(slot, element))
+                });
+                let started = spawner(launch);
                 self.starting.push(Starting { index, input, slot, go, started });
             }
         }
@@ -190,13 +191,13 @@ impl<T: Send + 'static, I> Engine<T, I> {
             };
             let Starting { index, input, slot, go, .. } = self.starting.remove(at);
             match started {
-                Ok((pid, ended)) => {
+                Ok(pid) => {
                     if self.linked && current().is_some() {
                         // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
                         let _ = link(pid);
                     }
                     let _ = go.send(());
-                    self.run(index, input, Task::new(pid, current(), slot, ended));
+                    self.run(index, input, Task::new(pid, current(), slot));
                 }
                 Err(reason) => {
                     self.give_up(Failed { index, input, error: ElementError::NotStarted(reason) });

@@ -33,8 +33,10 @@ where
 
     /// Adds a child, and starts it to answer a command.
     pub(in crate::semantics) fn start_added(&mut self, rules: ChildRules<I>, out: &mut Effects<I, P, R, F>) {
-        let key = self.roster.add(rules);
-        self.start(key, Starting::Added, out);
+        match self.roster.add(rules) {
+            Ok(key) => self.start(key, Starting::Added, out),
+            Err(_) => out.push(Effect::Reply(Err(CommandError::AlreadyPresent))),
+        }
     }
 
     /// Starts a child that has no process, to answer a command.
@@ -70,12 +72,13 @@ where
         pid: P,
         out: &mut Effects<I, P, R, F>,
     ) {
-        self.roster.place(key, Presence::Running(pid));
+        let child = self.roster.place(key, Presence::Running(pid));
+        if let (Kind::Static, Some(child)) = (self.kind, child) {
+            let dynamic = matches!(why, Starting::Added | Starting::Asked);
+            out.push(Effect::Report(Report::Progress { child: child.clone(), dynamic }));
+        }
         if let Some(streak) = self.streaks.get_mut(&key) {
             streak.runs(now);
-        }
-        if let (Kind::Static, Some(child)) = (self.kind, self.roster.get(key)) {
-            out.push(Effect::Report(Report::Progress { child: child.clone() }));
         }
         self.answer_or_go_on(key, why, Answer::Started(pid), out);
     }

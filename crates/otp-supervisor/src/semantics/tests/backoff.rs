@@ -87,6 +87,32 @@ fn a_restart_that_is_put_off_can_be_called_off() {
 }
 
 #[test]
+fn who_waits_for_a_restart_that_is_called_off_stays_stopped_as_where_it_has_failed() {
+    let children = || [slow("a"), ChildRules::worker("b")];
+    for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
+        let mut day = Day::of(flags(strategy), children());
+        day.exit("a", Why::Crash);
+        assert_eq!(day.command(Command::TerminateChild("a")), Ok(Answer::Done));
+        day.later(secs(60));
+        assert_eq!(day.children(), "a- b-");
+        assert_eq!(day.command(Command::RestartChild("a")), Ok(Answer::Started(3)));
+        assert_eq!(day.children(), "a3 b-");
+
+        // Erlang's supervisor says so where there is no back-off: the restart has failed, and is called off.
+        let mut day = Day::of(flags(strategy), ["a", "b", "c"].map(ChildRules::worker));
+        day.starts("b", [Fail]).dies("b", Why::Crash).step();
+        assert_eq!(day.command_now(Command::TerminateChild("b")), Ok(Answer::Done));
+        day.settle();
+        assert!(day.children().ends_with("b- c-"), "{}", day.children());
+        assert_eq!(
+            day.command(Command::RestartChild("b")),
+            Ok(Answer::Started(5 - u32::from(strategy == Strategy::RestForOne)))
+        );
+        assert!(day.children().ends_with(" c-"));
+    }
+}
+
+#[test]
 fn the_reminder_of_a_restart_that_was_called_off_is_not_taken_for_a_later_ones() {
     let mut day = Day::of(flags(Strategy::OneForOne), [slow("a")]);
     day.exit("a", Why::Crash);

@@ -316,7 +316,7 @@ impl<M: Machine> Day<M> {
 
     fn report(&mut self, report: Report<M::Id, Pid, Why, Name>) {
         let line = match report {
-            Report::Progress { child } => {
+            Report::Progress { child, .. } => {
                 self.progress.push(format!("{:?}", child.rules.id));
                 return;
             }

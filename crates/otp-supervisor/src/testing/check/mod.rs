@@ -1,12 +1,14 @@
 //! Trees of one's own, checked under generated faults.
 
+mod comparison;
+mod day;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    env,
-    fmt::{self, Write as _},
+    collections::BTreeSet,
+    env, fmt,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use erlang_process::{self as process, Node, Pid, RegisteredName, simulate};
@@ -15,12 +17,11 @@ use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
-use tokio::time::Instant;
 
+use self::day::Day;
 use super::{
-    Deed, Faults, Model, Moment, Reason,
+    Faults, Reason,
     schedule::{Draft, drafts},
-    stage::{Stage, View},
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -225,7 +226,7 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
 
     /// Has one day, under the schedule of a seed. The error is its story.
     fn day(&self, drafts: &[Draft], seed: u64, seen: &Mutex<BTreeSet<String>>) -> Result<(), String> {
-        let day = Day { check: self.clone(), drafts: drafts.to_vec(), story: Story::default() };
+        let day = Day::new(self.clone(), drafts.to_vec());
         let (outcome, sometimes) = simulate::once(seed, |_| process::catch(day.run()))
             .map_err(|reason| format!("broken: a truth or what was to be done first panicked: {reason}"))?;
         seen.lock().unwrap_or_else(PoisonError::into_inner).extend(sometimes);
@@ -308,213 +309,4 @@ impl<D> World<D> {
     pub fn ended(&self) -> Option<Reason> {
         self.ended
     }
-}
-
-/// One day of one tree.
-struct Day<D> {
-    check: Check<D>,
-    drafts: Vec<Draft>,
-    story: Story,
-}
-
-/// A day, told.
-#[derive(Default)]
-struct Story(Vec<(Duration, String, String)>);
-
-impl<D: Clone + Send + Sync + 'static> Day<D> {
-    /// How it went, and what held some time.
-    async fn run(mut self) -> (Result<(), String>, HashSet<String>) {
-        let mut sometimes = HashSet::new();
-        let outcome = self.play(&mut sometimes).await;
-        (outcome.map_err(|broken| self.story.tell(&broken)), sometimes)
-    }
-
-    async fn play(&mut self, sometimes: &mut HashSet<String>) -> Result<(), String> {
-        let check = &self.check;
-        // The tree is linked with this process, and may end.
-        process::trap_exits(true).map_err(|error| error.to_string())?;
-        let dawn = Instant::now();
-        let tree = (check.start)().await.map_err(|error| format!("the tree does not start: {error}"))?;
-        let mut stage = Stage::new(tree.pid).map_err(|error| error.to_string())?;
-        let mut world = World { data: tree.data, children: Vec::new(), restarts: 0, ended: None };
-        if let Some(prepare) = &check.prepare {
-            world.see(&stage.rest().await?);
-            prepare(world.clone()).await;
-        }
-        let mut view = stage.rest().await?;
-        world.see(&view);
-        world.restarts = 0;
-        let Ok(dawning) = &view else {
-            return Err("the tree has ended before anything was done to it".to_owned());
-        };
-        let mut model = model_of(dawning);
-        self.story.0.push((dawn.elapsed(), "(it starts)".to_owned(), world.running().join(", ")));
-        for draft in &self.drafts {
-            world.look(check, sometimes)?;
-            let Ok(now) = &view else { break };
-            let running: Vec<_> = now
-                .children
-                .iter()
-                .filter(|seen| seen.pid.is_some())
-                .map(|seen| (seen.path.clone(), seen.is_supervisor()))
-                .collect();
-            let Some(moment) = draft.settle(&running) else { continue };
-            let time = dawn.elapsed();
-            model.wait(time.saturating_sub(model.now()));
-            let done = stage.play(&moment).await;
-            let known: BTreeMap<_, _> = processes(&model).into_iter().collect();
-            if let Moment::Deeds(_) = done {
-                model.play(&done);
-            }
-            let rest = stage.rest().await;
-            let before = world.children.clone();
-            if let Ok(rest) = &rest {
-                world.see(rest);
-            }
-            self.story.0.push((time, told(&done), world.news(&before)));
-            view = rest?;
-            if check.follows_otp {
-                follows(&known, &model, &before, &world)?;
-            }
-        }
-        world.look(check, sometimes)?;
-        for (what, holds) in &check.finally {
-            if !holds(world.clone()).await {
-                return Err(what.clone());
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<D> World<D> {
-    /// Takes in what the tree looks like now.
-    fn see(&mut self, view: &Result<View, Reason>) {
-        let now = match view {
-            Ok(view) => view.children.iter().map(|seen| (seen.path.clone(), seen.pid)).collect(),
-            Err(reason) => {
-                self.ended = Some(*reason);
-                Vec::new()
-            }
-        };
-        let before = std::mem::replace(&mut self.children, now);
-        let other = |(path, pid): &&(String, Option<Pid>)| {
-            pid.is_some() && before.iter().any(|(known, was)| known == path && was.is_some() && was != pid)
-        };
-        self.restarts += self.children.iter().filter(other).count();
-    }
-
-    /// Looks at what should hold now, and at what should hold some time.
-    fn look(&self, check: &Check<D>, sometimes: &mut HashSet<String>) -> Result<(), String> {
-        let held = check.sometimes.iter().filter(|(_, holds)| holds(self));
-        sometimes.extend(held.map(|(what, _)| what.clone()));
-        let broken = check.always.iter().find(|(_, holds)| !holds(self));
-        broken.map_or(Ok(()), |(what, _)| Err(what.clone()))
-    }
-
-    fn running(&self) -> Vec<&str> {
-        self.children.iter().filter(|(_, pid)| pid.is_some()).map(|(path, _)| path.as_str()).collect()
-    }
-
-    /// What is other than before, in words.
-    fn news(&self, before: &[(String, Option<Pid>)]) -> String {
-        if let Some(reason) = self.ended {
-            return format!("it has ended ({reason:?})");
-        }
-        let new = self.children.iter().filter(|child| child.1.is_some() && !before.contains(child));
-        let gone = before.iter().filter(|(path, pid)| pid.is_some() && self.process(path).is_none());
-        let words = |label: &str, paths: Vec<&str>| match paths.is_empty() {
-            true => String::new(),
-            false => format!("{label}: {}  ", paths.join(", ")),
-        };
-        let new = words("new", new.map(|(path, _)| path.as_str()).collect());
-        let gone = words("gone", gone.map(|(path, _)| path.as_str()).collect());
-        (new + &gone).trim_end().to_owned()
-    }
-}
-
-impl Story {
-    fn tell(&self, broken: &str) -> String {
-        let mut text = format!("broken: {broken}\n");
-        for (time, done, news) in &self.0 {
-            // To a string nothing fails to be written.
-            let _ = writeln!(text, "  {:<5} {done:<30}  {news}", format!("{} s", time.as_secs()));
-        }
-        text.trim_end().to_owned()
-    }
-}
-
-/// A moment in words.
-fn told(moment: &Moment) -> String {
-    match moment {
-        Moment::Wait(time) => format!("wait {} s", time.as_secs()),
-        Moment::Deeds(deeds) => {
-            let words = deeds.iter().map(|deed| match deed {
-                Deed::Exit(path, Reason::Killed) => format!("kill {path}"),
-                Deed::Exit(path, Reason::Crash) => format!("crash {path}"),
-                Deed::Exit(path, _) => format!("end {path}"),
-                deed => format!("{deed:?}"),
-            });
-            words.collect::<Vec<_>>().join(", ")
-        }
-    }
-}
-
-/// A model of a tree at rest.
-fn model_of(view: &View) -> Model {
-    let mut model = Model::new(view.tree.clone());
-    for seen in &view.children {
-        if seen.by_hand {
-            model.act(&Deed::Start(seen.path.clone(), Box::new(seen.child.clone())));
-        } else if seen.pid.is_none() {
-            model.act(&Deed::Terminate(seen.path.clone()));
-        }
-    }
-    model
-}
-
-fn processes(model: &Model) -> Vec<(String, Option<usize>)> {
-    model.children().into_iter().map(|(path, process, _)| (path, process)).collect()
-}
-
-/// Whether the tree looks as the model says, given how both looked before. The error is what the model says.
-fn follows<D>(
-    model_before: &BTreeMap<String, Option<usize>>,
-    model: &Model,
-    before: &[(String, Option<Pid>)],
-    world: &World<D>,
-) -> Result<(), String> {
-    let is = |ended: Option<Reason>| {
-        ended.map_or("it runs".to_owned(), |reason| format!("it has ended ({reason:?})"))
-    };
-    if model.ended() != world.ended {
-        return Err(format!("OTP's supervisor says: {}", is(model.ended())));
-    }
-    let model_now = processes(model);
-    let paths = |children: Vec<&str>| children.join(", ");
-    let (expected, found): (Vec<&str>, Vec<&str>) =
-        (model_now.iter().map(|(path, _)| path.as_str()).collect(), world.children().collect());
-    if expected != found {
-        return Err(format!(
-            "the children that OTP's supervisor has: {}; these are: {}",
-            paths(expected),
-            paths(found)
-        ));
-    }
-    for ((path, nth), (_, pid)) in model_now.iter().zip(&world.children) {
-        let was = before.iter().find(|(known, _)| known == path).and_then(|(_, pid)| *pid);
-        let nth_was = model_before.get(path).copied().flatten();
-        match (nth, pid) {
-            (Some(_), None) => return Err(format!("OTP's supervisor has {path} running")),
-            (None, Some(_)) => return Err(format!("OTP's supervisor does not have {path} running")),
-            (Some(_), Some(_)) if *nth != nth_was && *pid == was => {
-                return Err(format!("OTP's supervisor has restarted {path}"));
-            }
-            (Some(_), Some(_)) if *nth == nth_was && *pid != was => {
-                return Err(format!("OTP's supervisor has not touched {path}"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

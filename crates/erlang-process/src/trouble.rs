@@ -1,0 +1,42 @@
+//! Trouble points: places in a program where its simulation may make trouble.
+//!
+//! Some failures of a program are rare: a disk that is slow at the wrong moment, a process that ends between two steps.
+//! A trouble point names such a place. Where the program is [simulated](https://docs.rs/erlang-process/latest/erlang_process/simulate)
+//! and its test asks for trouble, it may be kept waiting there, or end; in each order of events at other places, and in the same
+//! ones again for the same seed. Everywhere else a trouble point does nothing.
+//!
+//! ```
+//! use erlang_process::trouble;
+//!
+//! async fn pay(account: &mut i64, price: i64) {
+//!     trouble::may_wait("before the payment").await;
+//!     *account -= price;
+//!     trouble::may_fail("the payment is made and not yet in the book");
+//! }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! # let mut account = 10;
+//! # pay(&mut account, 3).await;
+//! # assert_eq!(account, 7);
+//! # }
+//! ```
+
+/// A place where the caller may be kept waiting: others have a turn, or some time passes, up to a second.
+///
+/// # Cancel safety
+///
+/// There is nothing that could be lost.
+pub async fn may_wait(place: &'static str) {
+    #[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
+    crate::simulate::wait_at(place).await;
+    #[cfg(not(all(feature = "testing", not(any(otp_loom, otp_shuttle)))))]
+    let _ = place;
+}
+
+/// A place where the calling process may end, with a reason that names the place: as if it panicked there. Nothing happens
+/// outside any process.
+pub fn may_fail(place: &'static str) {
+    #[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
+    crate::simulate::fail_at(place);
+    #[cfg(not(all(feature = "testing", not(any(otp_loom, otp_shuttle)))))]
+    let _ = place;
+}
