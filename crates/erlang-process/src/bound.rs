@@ -41,12 +41,26 @@ pub struct Bound {
 
 impl Bound {
     /// A mailbox for so many messages; zero counts as one.
+    ///
+    /// ```
+    /// use erlang_process::{Bound, Spawn, WhenFull};
+    ///
+    /// // A logger that rather loses what is old than makes others wait.
+    /// let logger = Spawn::new().mailbox(Bound::new(1_000, WhenFull::DropOldest));
+    /// ```
     #[must_use]
     pub fn new(capacity: usize, when_full: WhenFull) -> Self {
         Self { capacity: capacity.max(1), when_full }
     }
 
     /// How many messages the mailbox takes.
+    ///
+    /// ```
+    /// use erlang_process::{Bound, WhenFull};
+    ///
+    /// let bound = Bound::new(100, WhenFull::Refuse);
+    /// assert_eq!((bound.capacity(), bound.when_full()), (100, WhenFull::Refuse));
+    /// ```
     #[must_use]
     pub fn capacity(self) -> usize {
         self.capacity

@@ -82,11 +82,36 @@ enum ReplyTo<R> {
 impl<R: Send + 'static> Reply<R> {
     /// A reply that is handed to a function: for those who bring requests from elsewhere. If it is dropped
     /// unanswered, so is the function.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use std::sync::mpsc;
+    ///
+    /// // To speak an actor's protocol without an actor, as a test may.
+    /// let (tell, told) = mpsc::channel();
+    /// let reply = Reply::new(move |answer: u32| drop(tell.send(answer)));
+    /// reply.send(42);
+    /// assert_eq!(told.recv(), Ok(42));
+    /// ```
     pub fn new(reply: impl FnOnce(R) + Send + 'static) -> Self {
         Self(Some(ReplyTo::Function(Box::new(Box::new(reply)))))
     }
 
     /// Answers the request. If the caller no longer waits, the reply is dropped.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    ///
+    /// enum Request {
+    ///     Double(u32, Reply<u32>),
+    /// }
+    ///
+    /// fn handle(request: Request) {
+    ///     match request {
+    ///         Request::Double(n, reply) => reply.send(2 * n),
+    ///     }
+    /// }
+    /// ```
     ///
     /// Counterpart: `gen_server:reply/2`.
     pub fn send(mut self, reply: R) {

@@ -85,6 +85,13 @@ impl<M> Name<M> {
     }
 
     /// The name without its message type.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    ///
+    /// let name = Name::<u32>::fixed("clock");
+    /// assert_eq!(name.registered_name().to_string(), "clock");
+    /// ```
     #[must_use]
     pub fn registered_name(self) -> RegisteredName {
         self.name
@@ -269,6 +276,14 @@ impl RegisteredName {
 
     /// The name for messages of this type. That it is this one nobody checks here: if its holder takes
     /// messages of another, those of this type find nobody.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    ///
+    /// let name = Name::<u32>::fixed("numbers");
+    /// // Whoever gives a name another type than its holder has speaks to nobody.
+    /// assert_eq!(name.registered_name().typed::<u32>(), name);
+    /// ```
     #[must_use]
     pub fn typed<M>(self) -> Name<M> {
         Name { name: self, message: PhantomData }

@@ -134,6 +134,19 @@ impl Node {
 
     /// The node of the calling process, or the global one outside any process.
     ///
+    /// ```
+    /// use erlang_process::Node;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // The node of the process that asks; the global one outside any.
+    /// assert!(Node::current().is(&Node::global()));
+    /// let node = Node::new();
+    /// let same = node.clone();
+    /// assert!(node.run(async move { Node::current().is(&same) }).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `node/0`.
     #[must_use]
     pub fn current() -> Self {
@@ -152,6 +165,13 @@ impl Node {
     }
 
     /// A reference that this node has not made before.
+    ///
+    /// ```
+    /// use erlang_process::Node;
+    ///
+    /// let node = Node::new();
+    /// assert_ne!(node.reference(), node.reference());
+    /// ```
     ///
     /// Counterpart: `make_ref/0`, `reference.new` in Gleam.
     #[must_use]
@@ -326,6 +346,19 @@ impl Node {
 
     /// All names that are held on this node, in no order.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Name, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let name = Name::<()>::new("listed");
+    /// process::register(process::current().unwrap(), name)?;
+    /// assert!(Node::current().registered().contains(&name.registered_name()));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `registered/0`.
     #[must_use]
     pub fn registered(&self) -> Vec<RegisteredName> {
@@ -462,6 +495,28 @@ impl Node {
     // Other nodes
 
     /// Sets the carrier that takes signals to other nodes. It can be set once.
+    ///
+    /// ```
+    /// use erlang_process::{Carrier, Dest, Node, NodeId, Pid, Signal, Undelivered};
+    /// use std::task::{Context, Poll};
+    ///
+    /// // Knows no way to anywhere.
+    /// struct Nowhere;
+    ///
+    /// impl Carrier for Nowhere {
+    ///     fn deliver(&self, _: Option<Pid>, _: Dest, signal: Signal) -> Result<(), Undelivered> {
+    ///         Err(Undelivered(signal))
+    ///     }
+    ///
+    ///     fn poll_ready(&self, _: NodeId, _: &mut Context<'_>) -> Poll<()> {
+    ///         Poll::Ready(())
+    ///     }
+    /// }
+    ///
+    /// let node = Node::new();
+    /// assert!(node.set_carrier(Box::new(Nowhere)).is_ok());
+    /// assert!(node.set_carrier(Box::new(Nowhere)).is_err());
+    /// ```
     ///
     /// # Errors
     ///

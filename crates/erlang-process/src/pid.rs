@@ -63,6 +63,14 @@ pub struct Pid {
 
 impl Pid {
     /// A pid from its parts, for the carriers that bring pids of other nodes.
+    ///
+    /// ```
+    /// use erlang_process::{NodeId, Pid};
+    ///
+    /// let pid = Pid::from_parts(NodeId::HERE, 42, 0);
+    /// assert_eq!((pid.node(), pid.id(), pid.serial()), (NodeId::HERE, 42, 0));
+    /// assert_eq!(pid.to_string(), "<0.42.0>");
+    /// ```
     #[must_use]
     pub fn from_parts(node: NodeId, id: u32, serial: u32) -> Self {
         Self { node, serial, id }

@@ -94,6 +94,13 @@ impl ExitReason {
     }
 
     /// Whether this is [`Shutdown`](Self::Shutdown), with or without a detail.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    ///
+    /// assert!(ExitReason::Shutdown.is_shutdown());
+    /// assert!(!ExitReason::Normal.is_shutdown());
+    /// ```
     #[must_use]
     pub fn is_shutdown(&self) -> bool {
         matches!(self, Self::Shutdown | Self::ShutdownWith(_))
@@ -191,6 +198,16 @@ impl Panic {
     }
 
     /// What the panic said.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let reason = process::run(async { panic!("boom") as () }).await.unwrap_err();
+    /// assert!(matches!(reason, ExitReason::Panic(panic) if panic.message() == "boom"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message

@@ -44,6 +44,14 @@ impl Reference {
 
     /// A reference from its words, one to five of them, for the carriers that bring references of other
     /// nodes; `None` with any other number of words.
+    ///
+    /// ```
+    /// use erlang_process::{NodeId, Reference};
+    ///
+    /// let reference = Reference::from_words(NodeId::HERE, &[1, 2, 3]).unwrap();
+    /// assert_eq!(reference.words(), [1, 2, 3]);
+    /// assert_eq!(Reference::from_words(NodeId::HERE, &[]), None);
+    /// ```
     #[must_use]
     pub fn from_words(node: NodeId, words: &[u32]) -> Option<Self> {
         if words.is_empty() || words.len() > WORDS {

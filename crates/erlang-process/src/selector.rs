@@ -117,6 +117,20 @@ fn mapper<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper
 
 impl<T: 'static> Selector<T> {
     /// A selector that knows nothing yet.
+    ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let numbers = Subject::<u32>::new()?;
+    /// let mut selector = Selector::new().select(&numbers, |n| n + 1);
+    /// numbers.send(1);
+    /// assert_eq!(selector.receive_forever().await?, 2);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -254,6 +268,20 @@ impl<T: 'static> Selector<T> {
     }
 
     /// Knows the exits of this process that the receiving one [traps](crate::trap_exits).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// process::trap_exits(true)?;
+    /// let (one, other) = (process::spawn(async {}), process::spawn(async {}));
+    /// let mut exit = Selector::new().select_trapped_exit_of(other, |exit| exit.pid);
+    /// assert_eq!(exit.receive_forever().await?, other);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn select_trapped_exit_of(
         mut self,
@@ -331,6 +359,21 @@ impl<T: 'static> Selector<T> {
 
     /// No longer knows messages to this subject. What made a receive impossible by being selected no longer
     /// does.
+    ///
+    /// ```
+    /// use erlang_process::{ReceiveError, Selector, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let numbers = Subject::<u32>::new()?;
+    /// numbers.send(1);
+    /// let mut nothing = Selector::new().select(&numbers, |n| n).deselect(&numbers);
+    /// assert_eq!(nothing.receive(Duration::from_secs(1)).await, Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process.deselect` in Gleam.
     #[must_use]
@@ -473,6 +516,19 @@ impl<T: 'static> Selector<T> {
     }
 
     /// Waits for the first message that the selector knows, however long that takes.
+    ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let words = Subject::<&str>::new()?;
+    /// words.send("three");
+    /// assert_eq!(Selector::new().select(&words, str::len).receive_forever().await?, 5);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

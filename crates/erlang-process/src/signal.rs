@@ -12,6 +12,14 @@ use crate::{
 /// Where a signal can go: a process, a name on a node, or an alias.
 ///
 /// Accepted wherever a pid is.
+///
+/// ```
+/// use erlang_process::{Dest, Name, NodeId, Pid};
+///
+/// let (pid, name) = (Pid::from_parts(NodeId::HERE, 42, 0), Name::<()>::fixed("board"));
+/// assert_eq!(Dest::from(pid).to_string(), "<0.42.0>");
+/// assert_eq!(Dest::from(name).to_string(), "board");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dest {
     /// The process itself.

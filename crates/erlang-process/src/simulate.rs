@@ -240,6 +240,13 @@ struct Dice {
 
 impl Chance {
     /// A number below this one. Zero, if this is zero.
+    ///
+    /// ```
+    /// use erlang_process::simulate;
+    ///
+    /// let dice = simulate::once(7, |chance| async move { chance.below(6) + 1 });
+    /// assert!((1..=6).contains(&dice));
+    /// ```
     #[must_use]
     pub fn below(&self, limit: usize) -> usize {
         let mut dice = lock(&self.0);

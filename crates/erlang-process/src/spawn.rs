@@ -275,6 +275,18 @@ impl Default for Spawn {
 
 impl Spawn {
     /// A process that is linked to the calling one, if there is one, and lives on its node.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let pid = Spawn::new().label("prints").spawn(async {})?;
+    /// process::join(pid).await;
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn new() -> Self {
         Self {
             node: None,
@@ -288,6 +300,18 @@ impl Spawn {
     }
 
     /// No link to the calling process.
+    ///
+    /// ```
+    /// use erlang_process::Spawn;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// // Its crash is its own.
+    /// Spawn::new().unlinked().spawn(async { Err::<(), _>("no luck") })?;
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn unlinked(mut self) -> Self {
         self.link = None;
         self
@@ -307,6 +331,17 @@ impl Spawn {
     }
 
     /// On this node. A process on another node than the caller's is not linked to it.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(std::future::pending::<()>())?;
+    /// assert!(node.is_alive(pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on(mut self, node: &Node) -> Self {
         if !node.is(&Node::current()) {
             self.link = None;
@@ -316,12 +351,38 @@ impl Spawn {
     }
 
     /// With this name, which it holds before it runs.
+    ///
+    /// ```
+    /// use erlang_process::{Name, RegisterError, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let name = Name::<()>::new("only one");
+    /// let first = Spawn::new().named(name).spawn(std::future::pending::<()>())?;
+    /// let second = Spawn::new().named(name).spawn(async {});
+    /// assert_eq!(second, Err(RegisterError::NameTaken { holder: first }));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn named<M: 'static>(mut self, name: Name<M>) -> Self {
         self.name = Some((name.registered_name(), TypeId::of::<M>()));
         self
     }
 
     /// With this label, see [`set_label`](crate::set_label).
+    ///
+    /// ```
+    /// use erlang_process::{Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let pid = Spawn::new().label("order 4711").spawn(std::future::pending::<()>())?;
+    /// assert_eq!(Node::current().info(pid).unwrap().label.as_deref(), Some("order 4711"));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn label(mut self, label: &str) -> Self {
         self.label = Some(label.into());
         self
@@ -369,6 +430,21 @@ impl Spawn {
     }
 
     /// Spawns the process.
+    ///
+    /// ```
+    /// use erlang_process::{Name, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let name = Name::<u32>::new("numbers");
+    /// Spawn::new().named(name).spawn(async move {
+    ///     assert_eq!(name.subject().receive_forever().await, Ok(7));
+    /// })?;
+    /// name.subject().send(7);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -540,6 +616,22 @@ impl Spawn {
 /// A process that is made and not yet started, see [`Spawn::prepare`].
 ///
 /// Dropping it ends the process with [`Killed`](ExitReason::Killed) without having run.
+///
+/// ```
+/// use erlang_process::{Spawn, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let echo = Spawn::new().prepare(|numbers: Subject<u32>| async move {
+///     assert_eq!(numbers.receive_forever().await, Ok(7));
+/// })?;
+/// // It does not run yet, and can be sent to.
+/// echo.subject().send(7);
+/// echo.start();
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[must_use = "the process runs when it is started"]
 pub struct Prepared<M, F> {
     cell: Arc<OwnCell<M>>,

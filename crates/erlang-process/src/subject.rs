@@ -67,6 +67,19 @@ impl<M: Send + 'static> Subject<M> {
     /// Each message to it costs one allocation, which those to a process's
     /// [own](crate::spawn_subject) subject do not.
     ///
+    /// ```
+    /// use erlang_process::Subject;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let numbers = Subject::new()?;
+    /// numbers.send(7);
+    /// assert_eq!(numbers.receive_forever().await?, 7);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`NotAProcess`] outside any process.
@@ -320,6 +333,18 @@ impl<M: Send + 'static> Subject<M> {
     }
 
     /// The process that gets what is sent now; `None` if nobody holds the subject's name.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Name, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// assert_eq!(Subject::<()>::new()?.pid(), process::current());
+    /// assert_eq!(Name::<()>::new("nobody").subject().pid(), None);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process.subject_owner` in Gleam.
     #[must_use]
@@ -619,6 +644,14 @@ pub enum SendError<M> {
 
 impl<M> SendError<M> {
     /// The message that was not sent.
+    ///
+    /// ```
+    /// use erlang_process::{Name, Subject};
+    ///
+    /// let nobody: Subject<String> = Name::new("nobody").subject();
+    /// let back = nobody.try_send("hello".to_owned()).unwrap_err().into_message();
+    /// assert_eq!(back, "hello");
+    /// ```
     pub fn into_message(self) -> M {
         match self {
             Self::Dead(message) | Self::Full(message) => message,

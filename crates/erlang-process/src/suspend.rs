@@ -60,6 +60,20 @@ pub struct Suspension(Process);
 impl Suspension {
     /// Lets the process run again, if nobody else has it suspended. Dropping does the same.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Status};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let pid = process::spawn(std::future::pending::<()>());
+    /// let suspension = process::suspend(pid)?;
+    /// assert_eq!(Node::current().info(pid).unwrap().status, Status::Suspended);
+    /// suspension.resume();
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `erlang:resume_process/1`.
     pub fn resume(self) {}
 

@@ -133,6 +133,17 @@ fn handle<S>(state: &mut S, Request(function): Request<S>) -> Next {
 
 impl<S: Send + 'static> Agent<S> {
     /// The agent that holds this name.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_actor::agent::{Agent, Request};
+    ///
+    /// const SCORES: Name<Request<Vec<u32>>> = Name::fixed("scores");
+    ///
+    /// fn scores() -> Agent<Vec<u32>> {
+    ///     Agent::named(SCORES)
+    /// }
+    /// ```
     #[must_use]
     pub fn named(name: Name<Request<S>>) -> Self {
         Self(name.subject())

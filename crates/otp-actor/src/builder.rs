@@ -211,6 +211,13 @@ where
 
     /// How long the initialiser may take: one second, if nothing else is said.
     ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use std::time::Duration;
+    ///
+    /// let patient = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).init_timeout(Duration::from_secs(30));
+    /// ```
+    ///
     /// Counterpart: the option `timeout` of `gen_server:start_link/4`.
     pub fn init_timeout(mut self, timeout: Duration) -> Self {
         self.init_timeout = timeout;
@@ -243,6 +250,13 @@ where
     }
 
     /// Describes messages to those who debug the actor, who otherwise learn their type only.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    ///
+    /// // In traces and logs of events, instead of the type.
+    /// let sum = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).describe_message(|n| format!("add {n}"));
+    /// ```
     ///
     /// Counterpart: `format_status/1` of `gen_server`, and its `message`.
     pub fn describe_message(mut self, describe: impl Fn(&M) -> String + Send + Sync + 'static) -> Self {
@@ -293,6 +307,19 @@ where
 
     /// As [`on_terminate`](Self::on_terminate), by an `async fn`, which may take its time: who stops the actor decides
     /// how much.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_actor as actor;
+    ///
+    /// async fn say_goodbye(names: &mut Vec<String>, _: &ExitReason) {
+    ///     names.clear();
+    /// }
+    ///
+    /// let room = actor::new(Vec::new())
+    ///     .on_message(|names: &mut Vec<String>, name: String| names.push(name))
+    ///     .on_terminate_async(say_goodbye);
+    /// ```
     pub fn on_terminate_async<F>(mut self, function: F) -> Self
     where
         F: for<'a> AsyncTerminate<'a, S> + Send + Sync + 'static,
@@ -303,6 +330,15 @@ where
     }
 
     /// Begins with these debug functions, see [`otp_system`].
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_system::DebugOptions;
+    ///
+    /// let sum = actor::new(0)
+    ///     .on_message(|sum: &mut u32, n: u32| *sum += n)
+    ///     .debug(DebugOptions::new().log(20).statistics());
+    /// ```
     ///
     /// Counterpart: the option `debug` of `gen_server:start_link/4`.
     pub fn debug(mut self, options: DebugOptions) -> Self {
@@ -379,6 +415,16 @@ where
     }
 
     /// As [`start`](Self::start), not linked with the calling process, which then is not its parent either.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sum = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start_unlinked().await?;
+    /// sum.data.send(7);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -53,6 +53,20 @@ impl<S, M> Initialised<S, M, ()> {
     /// [`start`](crate::Builder::start) returns [`StartError::Ignored`](crate::StartError::Ignored); a supervisor goes on
     /// without it.
     ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use otp_actor::{self as actor, Initialised, StartError};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // There is nothing to do on this machine.
+    /// let init = async |_: Subject<u32>| Ok::<_, StartError>(Initialised::ignore());
+    /// let none = actor::with_initialiser(Duration::from_secs(1), init).on_message(|(): &mut (), _: u32| ());
+    /// assert!(matches!(none.start().await, Err(StartError::Ignored)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `ignore`.
     pub fn ignore() -> Self {
         Self { ready: None, data: Some(()) }
@@ -98,6 +112,17 @@ impl<S, M, D> Initialised<S, M, D> {
 
     /// Handles this message first, before any that is in the mailbox, and when the starter has been told: for what takes
     /// longer than a starter should wait.
+    ///
+    /// ```
+    /// use otp_actor::Initialised;
+    ///
+    /// enum Message {
+    ///     Load,
+    /// }
+    ///
+    /// // `start` returns before this is handled, and nothing is handled before it.
+    /// let initialised: Initialised<Vec<u8>, Message, ()> = Initialised::new(Vec::new()).continue_with(Message::Load);
+    /// ```
     ///
     /// Counterpart: `{ok, State, {continue, Term}}`.
     pub fn continue_with(self, message: M) -> Self {

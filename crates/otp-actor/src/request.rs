@@ -149,6 +149,26 @@ impl<R> Request<R> {
 
     /// Takes the answer if it has come, or gives the request back.
     ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_actor as actor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let echo = actor::new(()).on_message(|(): &mut (), (n, reply): (u32, Reply<u32>)| reply.send(n));
+    /// let mut request = actor::send_request(&echo.start().await?.data, |reply| (7, reply));
+    /// let answer = loop {
+    ///     match request.check() {
+    ///         Ok(answer) => break answer,
+    ///         // Not yet.
+    ///         Err(same) => request = same,
+    ///     }
+    ///     tokio::task::yield_now().await;
+    /// };
+    /// assert_eq!(answer, Ok(7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The request, if it is not answered yet.

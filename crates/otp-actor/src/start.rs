@@ -48,6 +48,13 @@ impl StartError {
     pub const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
     /// An error of an initialiser, or a text.
+    ///
+    /// ```
+    /// use otp_actor::StartError;
+    ///
+    /// let error = StartError::failed("no database");
+    /// assert!(error.to_string().contains("no database") || std::error::Error::source(&error).is_some());
+    /// ```
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::InitFailed(error.into().into())
     }

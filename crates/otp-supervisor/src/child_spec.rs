@@ -208,12 +208,26 @@ impl<D: 'static> ChildSpec<D> {
 
     /// What the supervisor calls the child. Has to be unique among its children; without it the child gets a
     /// number.
+    ///
+    /// ```
+    /// use otp_supervisor::supervision;
+    ///
+    /// // By this it is found, and told of in reports.
+    /// let listener = supervision::process(std::future::pending::<()>).id("listener");
+    /// let numbered = supervision::process(std::future::pending::<()>).id(format!("worker-{}", 7));
+    /// ```
     pub fn id(mut self, id: impl Into<ChildId>) -> Self {
         self.id = Some(id.into());
         self
     }
 
     /// When the child is started again after it has ended.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, supervision};
+    ///
+    /// let once = supervision::process(std::future::pending::<()>).restart(Restart::Temporary);
+    /// ```
     ///
     /// Counterpart: `restart`, `supervision.restart` in Gleam.
     pub fn restart(mut self, restart: Restart) -> Self {
@@ -225,6 +239,13 @@ impl<D: 'static> ChildSpec<D> {
     /// [`AutoShutdown`](crate::AutoShutdown). Refused for permanent children, and by supervisors that never
     /// shut down by themselves.
     ///
+    /// ```
+    /// use otp_supervisor::{Restart, supervision};
+    ///
+    /// // With `auto_shutdown`, its supervisor ends when it does.
+    /// let job = supervision::process(std::future::pending::<()>).restart(Restart::Transient).significant(true);
+    /// ```
+    ///
     /// Counterpart: `significant`, `supervision.significant` in Gleam.
     pub fn significant(mut self, significant: bool) -> Self {
         self.significant = significant;
@@ -232,6 +253,14 @@ impl<D: 'static> ChildSpec<D> {
     }
 
     /// How the child is stopped, and how long it is given.
+    ///
+    /// ```
+    /// use otp_supervisor::{Shutdown, supervision};
+    /// use std::time::Duration;
+    ///
+    /// let saves_a_file = supervision::process(std::future::pending::<()>).shutdown(Shutdown::After(Duration::from_secs(30)));
+    /// let has_nothing_to_lose = supervision::process(std::future::pending::<()>).shutdown(Shutdown::BrutalKill);
+    /// ```
     ///
     /// Counterpart: `shutdown`, `supervision.timeout` in Gleam.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {

@@ -189,6 +189,21 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
 
     /// How many children there may be at once. Without this, any number.
     ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{SupervisorError, factory_supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let one = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let one = one.max_children(1).start().await?.data;
+    /// one.start_child(1).await?;
+    /// assert!(one.start_child(2).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `max_children` of `DynamicSupervisor`.
     pub fn max_children(mut self, max: usize) -> Self {
         self.flags.max_children = Some(max);
@@ -229,6 +244,23 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
 
     /// Registers the supervisor under this name, by which it is found when it was restarted: see
     /// [`Supervisor::named`].
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor::{self, Supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = Name::new("counters");
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// counters.named(name).start().await?;
+    /// // From anywhere, also after it was restarted.
+    /// Supervisor::named(name).start_child(7).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `factory_supervisor.named` in Gleam.
     pub fn named(mut self, name: Name<Message<A, D>>) -> Self {

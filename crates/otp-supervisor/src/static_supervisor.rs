@@ -109,6 +109,15 @@ impl Builder {
     /// Adds a child. Children are started in the order in which they are added, and stopped in the reverse
     /// one.
     ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// // Started in this order, stopped in the reverse.
+    /// let tree = supervisor::new(Strategy::RestForOne)
+    ///     .add(supervision::process(std::future::pending::<()>).id("database"))
+    ///     .add(supervision::process(std::future::pending::<()>).id("listener"));
+    /// ```
+    ///
     /// Counterpart: `static_supervisor.add` in Gleam.
     #[allow(clippy::should_implement_trait)]
     pub fn add<D: Send + 'static>(mut self, child: ChildSpec<D>) -> Self {
@@ -121,6 +130,14 @@ impl Builder {
     /// children and itself, with the reason `shutdown`. Without this, 1 in 5 seconds.
     ///
     /// As in OTP, time is counted in whole seconds.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor};
+    /// use std::time::Duration;
+    ///
+    /// // Three in five seconds; at the fourth it gives up.
+    /// let tree = supervisor::new(Strategy::OneForOne).restart_tolerance(3, Duration::from_secs(5));
+    /// ```
     ///
     /// Counterpart: `intensity` and `period`, `static_supervisor.restart_tolerance` in Gleam.
     pub fn restart_tolerance(mut self, intensity: u32, period: Duration) -> Self {
@@ -156,6 +173,18 @@ impl Builder {
 
     /// Registers the supervisor under this name, by which it is found when it was restarted: see
     /// [`Supervisor::named`].
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_supervisor::{Strategy, static_supervisor::{self as supervisor, Supervisor}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = Name::new("tree");
+    /// supervisor::new(Strategy::OneForOne).named(name).start().await?;
+    /// assert_eq!(Supervisor::named(name).count_children().await?.active, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn named(mut self, name: Name<Message>) -> Self {
         self.name = Some(name);
         self
@@ -316,6 +345,18 @@ impl Supervisor {
 
     /// Starts a child that was stopped or has ended. Returns its pid, or `None` if it chose not to run.
     ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = supervision::process(std::future::pending::<()>).id("worker");
+    /// let tree = supervisor::new(Strategy::OneForOne).add(worker).start().await?.data;
+    /// tree.terminate_child("worker").await?;
+    /// assert!(tree.restart_child("worker").await?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SupervisorError`]: there is no such child, it runs or is being restarted, or it did not start; or
@@ -449,6 +490,18 @@ impl Supervisor {
     }
 
     /// How many children there are, and of which kinds.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = supervision::process(std::future::pending::<()>);
+    /// let tree = supervisor::new(Strategy::OneForOne).add(worker).start().await?.data;
+    /// let counts = tree.count_children().await?;
+    /// assert_eq!((counts.specs, counts.active, counts.workers), (1, 1, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

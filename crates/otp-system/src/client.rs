@@ -120,6 +120,14 @@ pub async fn suspend(pid: Pid, timeout: Duration) -> Result<(), SystemError> {
 /// Makes a suspended process take messages again, in the order in which they came. Once is enough, however
 /// often it was suspended.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn go_on(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::resume(pid, Duration::from_secs(1)).await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time.

@@ -213,6 +213,14 @@ pub async fn install<S: 'static>(
 
 /// Removes an [installed](install) function. Nothing happens if there is none with this id.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn forget(pid: erlang_process::Pid) -> Result<(), otp_system::SystemError> {
+///     otp_system::remove(pid, Duration::from_secs(1), "big numbers").await
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// [`SystemError`]: the process is not there, or does not answer in time.

@@ -65,6 +65,17 @@ pub type SupervisorMessage = factory_supervisor::Message<Job, ()>;
 impl SupervisorBuilder {
     /// How many tasks there may be at once. Without this, any number.
     ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().max_children(1).start().await?.data;
+    /// tasks.start_child(std::future::pending::<()>()).await?;
+    /// assert!(tasks.start_child(async {}).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: the option `:max_children`.
     pub fn max_children(self, max: usize) -> Self {
         Self(self.0.max_children(max))

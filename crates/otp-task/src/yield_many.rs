@@ -64,6 +64,23 @@ pub struct YieldMany<'a, T> {
 impl<T: Send + 'static> YieldMany<'_, T> {
     /// Waits for so many outcomes at most. The other tasks then go on untouched, whatever is to be done on a timeout.
     ///
+    /// ```
+    /// use otp_task as task;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// // The first two who answer are enough.
+    /// let mut shops = [3, 1, 2].map(|seconds| {
+    ///     task::spawn(async move { tokio::time::sleep(Duration::from_secs(seconds)).await })
+    /// });
+    /// let outcomes = task::yield_many(&mut shops, Duration::from_secs(10)).limit(2).outcomes().await;
+    /// assert_eq!(outcomes.iter().filter(|outcome| outcome.is_some()).count(), 2);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: the option `:limit`.
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;

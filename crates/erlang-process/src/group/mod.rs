@@ -113,6 +113,13 @@ where
 {
     /// A new scope without groups, on the node of the calling process.
     ///
+    /// ```
+    /// use erlang_process::Groups;
+    ///
+    /// // One scope for a whole program.
+    /// static TOPICS: std::sync::LazyLock<Groups<String, &str>> = std::sync::LazyLock::new(Groups::new);
+    /// ```
+    ///
     /// Counterpart: `pg:start/1`.
     #[must_use]
     pub fn new() -> Self {
@@ -160,6 +167,19 @@ where
 
     /// Makes many processes members of a group at once, in this order. A subject that is there twice joins
     /// twice.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let workers = Groups::<&str, u32>::new();
+    /// workers.join_all("idle", [Subject::new()?, Subject::new()?])?;
+    /// assert_eq!(workers.members("idle").len(), 2);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -242,6 +262,13 @@ where
 
     /// The members of a group, in the order in which they joined, each as often as it did. Empty if there is no
     /// such group.
+    ///
+    /// ```
+    /// use erlang_process::Groups;
+    ///
+    /// let rooms = Groups::<&str, ()>::new();
+    /// assert!(rooms.members("an empty room").is_empty());
+    /// ```
     ///
     /// Counterpart: `pg:get_members/2`.
     #[must_use]
@@ -335,6 +362,19 @@ where
     }
 
     /// The groups that have members, in no order.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms = Groups::<&str, ()>::new();
+    /// rooms.join("kitchen", &Subject::new()?)?;
+    /// assert_eq!(rooms.which_groups(), ["kitchen"]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `pg:which_groups/1`.
     #[must_use]

@@ -133,6 +133,19 @@ where
 {
     /// A new registry on the node of the calling process, in which a key is held by one process.
     ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let sessions: Registry<u64, &str> = Registry::unique();
+    /// sessions.register(7, "Joe")?;
+    /// assert_eq!(sessions.count(), 1);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `Registry.start_link(keys: :unique)` in Elixir.
     #[must_use]
     pub fn unique() -> Self {
@@ -239,6 +252,13 @@ where
     }
 
     /// Who holds the key.
+    ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// let sessions: Registry<u64, ()> = Registry::unique();
+    /// assert_eq!(sessions.whereis(&7), None);
+    /// ```
     ///
     /// Counterpart: `Registry.whereis_name/1` in Elixir.
     #[must_use]
@@ -398,6 +418,20 @@ where
 
     /// Takes those of the calling process's entries under a key away whose values fit. Returns how many.
     ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let visits = Registry::<&str, u32>::duplicate();
+    /// visits.register("home", 1)?;
+    /// visits.register("home", 2)?;
+    /// assert_eq!(visits.unregister_matching("home", |visit| *visit < 2), 1);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Signals
     ///
     /// As [`unregister`](Self::unregister).
@@ -438,6 +472,20 @@ where
     }
 
     /// The values that a process has registered under a key, in the order in which it registered.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let visits = Registry::<&str, u32>::duplicate();
+    /// visits.register("home", 1)?;
+    /// visits.register("home", 2)?;
+    /// assert_eq!(visits.values("home", process::current().unwrap()), [1, 2]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `Registry.values/3` in Elixir.
     #[must_use]
@@ -606,6 +654,15 @@ where
     }
 
     /// The value of this type that is kept with the registry.
+    ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// let sessions: Registry<u64, ()> = Registry::unique();
+    /// sessions.put_meta("version 2");
+    /// assert_eq!(sessions.meta::<&str>().as_deref(), Some(&"version 2"));
+    /// assert!(sessions.delete_meta::<&str>().is_some());
+    /// ```
     ///
     /// Counterpart: `Registry.meta/2` in Elixir.
     #[must_use]

@@ -214,6 +214,14 @@ where
     /// How long each task may take, from its start. [`Duration::MAX`] is no limit. It is looked at while the stream
     /// is polled.
     ///
+    /// ```
+    /// use otp_task as task;
+    /// use std::time::Duration;
+    ///
+    /// // Each element has a second; five without this.
+    /// let pages = task::async_stream(["a", "b"], |page| async move { page.len() }).timeout(Duration::from_secs(1));
+    /// ```
+    ///
     /// Counterpart: the option `:timeout`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.engine.timeout = timeout;

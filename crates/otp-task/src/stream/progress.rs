@@ -41,6 +41,24 @@ impl ProgressWatch {
     /// Waits until the stream has come further than when this was last asked; `None` when it has ended, by itself
     /// or by being dropped, and all has been told.
     ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut lengths = task::async_stream(["one", "three"], |word| async move { word.len() });
+    /// let mut progress = lengths.progress();
+    /// let bar = tokio::spawn(async move {
+    ///     while let Some(progress) = progress.changed().await {
+    ///         println!("{} of {:?}", progress.done, progress.total);
+    ///     }
+    /// });
+    /// while lengths.next().await.is_some() {}
+    /// drop(lengths);
+    /// bar.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
