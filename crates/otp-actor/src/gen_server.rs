@@ -103,9 +103,9 @@ pub trait GenServer: Send + Sized + 'static {
 }
 
 /// An actor that is a [`GenServer`], to be started with these arguments. What its start returns is the subject that takes
-/// its messages.
+/// its messages. [`init`](GenServer::init) has one second, unless [`init_timeout`](Builder::init_timeout) says otherwise.
 ///
-/// Counterpart: `gen_server:start_link/3` before it starts.
+/// Counterpart: `gen_server:start_link/3` before it starts, where `init/1` has all the time it wants.
 pub fn server<G: GenServer>(args: G::Args) -> Builder<ServerArgs<G>, G, G::Message, Server> {
     let mut builder = Builder::new(ServerArgs(args), INIT_TIMEOUT, Server(()));
     let callbacks = builder.callbacks_mut();

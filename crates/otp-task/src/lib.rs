@@ -18,7 +18,7 @@ pub use crate::{
     await_all::{await_all, await2, await3, await4},
     callers::callers,
     error::{AwaitAllError, AwaitError},
-    spawn::{completed, spawn, spawn_blocking, spawn_unlinked},
+    spawn::{completed, spawn, spawn_blocking, spawn_blocking_unlinked, spawn_unlinked},
     stream::{
         AsyncStream, ElementError, Failed, Iter, Progress, ProgressWatch, StreamOnTimeout, async_stream,
         async_stream_from,

@@ -108,9 +108,31 @@ where
     T: Send + 'static,
     W: FnOnce() -> T + Send + 'static,
 {
-    let slot = Arc::new(Slot::new());
-    let process = prepare(Spawn::new(), Work::new(slot.clone(), When::Made, run(work)));
-    Task::new(process.start_blocking(), current(), slot)
+    begin_blocking(Spawn::new(), work)
+}
+
+/// As [`spawn_blocking`], in a process that is not linked with the calling one: the owner gets the failure as an error, and
+/// lives.
+///
+/// ```
+/// use std::{fs, io, time::Duration};
+/// use otp_task as task;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), task::AwaitError> {
+/// let reading = task::spawn_blocking_unlinked(|| fs::read("no such file").map_err(|error| error.kind()));
+/// assert_eq!(reading.await_timeout(Duration::from_secs(60)).await?, Err(io::ErrorKind::NotFound));
+/// # Ok(()) }
+/// ```
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub fn spawn_blocking_unlinked<T, W>(work: W) -> Task<T>
+where
+    T: Send + 'static,
+    W: FnOnce() -> T + Send + 'static,
+{
+    begin_blocking(Spawn::new().unlinked(), work)
 }
 
 /// A task that is done: for those who have a value already where a task is asked for. No process is spawned; its
@@ -147,6 +169,16 @@ where
     let slot = Arc::new(Slot::new());
     let process = prepare(spawn, Work::new(slot.clone(), When::Made, future));
     Task::new(process.start(), current(), slot)
+}
+
+fn begin_blocking<T, W>(spawn: Spawn, work: W) -> Task<T>
+where
+    T: Send + 'static,
+    W: FnOnce() -> T + Send + 'static,
+{
+    let slot = Arc::new(Slot::new());
+    let process = prepare(spawn, Work::new(slot.clone(), When::Made, run(work)));
+    Task::new(process.start_blocking(), current(), slot)
 }
 
 /// Runs a function that blocks. If the process was told to end meanwhile, its value is not one any more.

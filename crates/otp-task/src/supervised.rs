@@ -322,7 +322,9 @@ impl Supervisor {
     /// As [`async_stream`](crate::async_stream), with tasks under the supervisor.
     ///
     /// A task that cannot be started, because there are as many as there may be or the supervisor is gone, ends the
-    /// consumer as one that is not done in time does by [default](crate::StreamOnTimeout::Exit).
+    /// consumer as one that is not done in time does by [default](crate::StreamOnTimeout::Exit). One that is done makes room
+    /// for another when it is gone: a stream that is alone under its supervisor, with as many tasks at a time as there may be,
+    /// is refused none.
     ///
     /// ```
     /// use otp_task::Supervisor;

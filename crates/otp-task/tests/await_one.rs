@@ -437,3 +437,17 @@ fn errors_say_one_fact() {
         ]
     );
 }
+
+#[tokio::test]
+async fn blocking_work_that_is_not_linked_fails_alone() {
+    process::capture_panics();
+    let owner = process::run(async {
+        let jammed = task::spawn_blocking_unlinked(|| -> u32 { panic!("jammed") });
+        let outcome = jammed.await_forever().await;
+        let linked = process::Node::current().info(process::current().unwrap()).unwrap().links;
+        (outcome, linked, task::spawn_blocking_unlinked(|| 7).await_forever().await)
+    });
+    let (jammed, linked, seven) = owner.await.unwrap();
+    assert!(matches!(jammed, Err(AwaitError::Exited(ExitReason::Panic(_)))), "{jammed:?}");
+    assert_eq!((linked, seven), (vec![], Ok(7)));
+}
