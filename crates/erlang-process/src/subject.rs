@@ -30,6 +30,9 @@ use crate::{
 /// [more](Self::new) for other protocols: with a [`Selector`](crate::Selector) it waits on several at once.
 /// The subject of a [`Name`] reaches whoever holds that name.
 ///
+/// When a process has ended, a subject of its own still keeps the room that the process took on its runtime, without
+/// what was in it: who holds many for long after uses names or pids.
+///
 /// ```
 /// use erlang_process::{self as process, Subject};
 /// use std::time::Duration;
