@@ -167,3 +167,36 @@ async fn an_unread_message_can_ask_for_something_to_be_done_after_the_end() {
     })
     .await;
 }
+
+/// Notes that it was woken, and may panic then.
+struct Noting {
+    woken: std::sync::atomic::AtomicBool,
+    panics: bool,
+}
+
+impl std::task::Wake for Noting {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.woken.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(!self.panics, "woken");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_keeps_the_message_from_nobody() {
+    local(async {
+        let noting = |panics| std::sync::Arc::new(Noting { woken: false.into(), panics });
+        let (first, second) = (noting(true), noting(false));
+        let subject = Subject::<u8>::new().unwrap();
+        let poll = |waker: &std::sync::Arc<Noting>| {
+            let mut receive = Box::pin(subject.receive_forever());
+            let waker = std::task::Waker::from(waker.clone());
+            assert!(receive.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+            receive
+        };
+        let _waiting = [poll(&first), poll(&second)];
+        subject.send(1);
+        let woken = [first, second].map(|noting| noting.woken.load(std::sync::atomic::Ordering::Relaxed));
+        assert_eq!(woken, [true, true]);
+    })
+    .await;
+}

@@ -286,3 +286,34 @@ async fn timers_of_two_nodes_have_nothing_to_do_with_each_other() {
     let (running, _) = tokio::join!(running, async { drop(_running.await) });
     running.unwrap();
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_panics_in_a_timer_stops_no_other() {
+    in_a_process(async {
+        let (bombs, subject) = (Subject::<Bomb>::new().unwrap(), Subject::new().unwrap());
+        // The panic's own payload panics as well.
+        bombs.send_interval(SECOND, MissedTicks::Burst, || std::panic::panic_any(Bomb));
+        subject.send_after(3 * SECOND, 3);
+        assert_eq!(subject.receive(10 * SECOND).await, Ok(3));
+
+        // Messages that never come are dropped with their timers, each by itself.
+        let other = process::spawn_subject(|_: Subject<Bomb>| std::future::pending::<()>());
+        process::unlink(other.pid().unwrap()).unwrap();
+        other.send_after(SECOND, Bomb);
+        other.send_after(SECOND, Bomb);
+        process::kill(other.pid().unwrap());
+        assert_eq!(process::join(other.pid().unwrap()).await, ExitReason::Killed);
+        subject.send_after(SECOND, 4);
+        assert_eq!(subject.receive(10 * SECOND).await, Ok(4));
+    })
+    .await;
+}

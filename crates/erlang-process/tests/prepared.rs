@@ -1,0 +1,53 @@
+//! Processes that are made and do not run yet.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use erlang_process::{
+    Carrier, Dest, Name, Node, NodeId, NotAProcess, Pid, RegisterError, Signal, Spawn, Subject, Undelivered,
+};
+
+/// Notes what is sent to other nodes.
+#[derive(Clone, Default)]
+struct Noting(Arc<Mutex<Vec<String>>>);
+
+impl Carrier for Noting {
+    fn deliver(&self, _: Option<Pid>, to: Dest, signal: Signal) -> Result<(), Undelivered> {
+        self.0.lock().unwrap().push(format!("{signal:?} to {to}"));
+        Ok(())
+    }
+
+    fn poll_ready(&self, _: NodeId, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+#[tokio::test]
+async fn a_parent_elsewhere_hears_nothing_of_a_process_whose_name_is_taken() {
+    let (node, noting) = (Node::new(), Noting::default());
+    assert!(node.set_carrier(Box::new(noting.clone())).is_ok());
+    let parent = Pid::from_parts(node.node_id("elsewhere", 1).unwrap(), 1, 0);
+    let name = Name::<()>::new("taken");
+    let prepare = || Spawn::new().on(&node).linked_to(parent).named(name).prepare(|_: Subject<()>| async {});
+    let first = prepare().unwrap();
+    let holder = first.pid();
+    assert_eq!(prepare().err(), Some(RegisterError::NameTaken { holder }));
+    assert_eq!(*noting.0.lock().unwrap(), [""; 0]);
+    // One that was there and never ran is another matter.
+    drop(first);
+    assert_eq!(noting.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_monitor_is_for_processes_of_the_same_node() {
+    let (here, there) = (Node::new(), Node::new());
+    let running = here.run(async move {
+        let prepared = Spawn::new().on(&there).prepare(|_: Subject<()>| async {}).unwrap();
+        assert_eq!(prepared.monitor().err(), Some(NotAProcess));
+    });
+    running.await.unwrap();
+}
