@@ -8,8 +8,10 @@ use std::{
 };
 
 use erlang_process::{
-    Carrier, Dest, Name, Node, NodeId, NotAProcess, Pid, RegisterError, Signal, Spawn, Subject, Undelivered,
+    Carrier, Dest, ExitReason, Name, Node, NodeId, NotAProcess, Pid, RegisterError, Signal, Spawn, Subject,
+    Undelivered,
 };
+use tokio::task::yield_now;
 
 /// Notes what is sent to other nodes.
 #[derive(Clone, Default)]
@@ -50,4 +52,16 @@ async fn a_monitor_is_for_processes_of_the_same_node() {
         assert_eq!(prepared.monitor().err(), Some(NotAProcess));
     });
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn it_is_never_too_late_for_the_reason_of_a_process_that_nobody_knew() {
+    let node = Node::new();
+    let prepared = Spawn::new().on(&node).prepare(|_: Subject<()>| async { ExitReason::Shutdown }).unwrap();
+    let ended = prepared.ended();
+    prepared.start();
+    while !node.processes().is_empty() {
+        yield_now().await;
+    }
+    assert_eq!(ended.await, ExitReason::Shutdown);
 }
