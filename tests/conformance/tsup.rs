@@ -240,3 +240,65 @@ async fn a_spawn_that_is_dropped_runs_nothing() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_blocks_is_a_child_like_any_other() {
+    process::capture_panics();
+    alone(async {
+        process::trap_exits(true).unwrap();
+        let tasks = Supervisor::builder().max_children(1).start().await.unwrap().data;
+        let (open, gate) = mpsc::channel::<u32>();
+        let blocked = tasks.spawn_blocking(move || gate.recv().unwrap_or_default()).await.unwrap();
+        assert_eq!(tasks.children().await.unwrap(), [blocked.pid()]);
+        let full = tasks.spawn_blocking_unlinked(|| ()).await;
+        assert!(matches!(full, Err(SupervisorError::MaxChildren)), "{full:?}");
+        open.send(7).unwrap();
+        let pid = blocked.pid();
+        assert_eq!(blocked.await_timeout(LONG).await, Ok(7));
+        let exit = trapped().await;
+        assert_eq!((exit.pid, exit.reason), (pid, ExitReason::Normal), "linked with the caller");
+
+        while !tasks.children().await.unwrap().is_empty() {}
+        let crashing = tasks.spawn_blocking_unlinked(|| -> u32 { process::exit(boom()) }).await.unwrap();
+        assert_eq!(crashing.await_timeout(LONG).await, Err(AwaitError::Exited(boom())));
+        assert_eq!(unread(), 0);
+
+        // The thread is told when it receives.
+        while !tasks.children().await.unwrap().is_empty() {}
+        let (waiting, waits) = oneshot::channel();
+        let listening = tasks.spawn_blocking_unlinked(move || {
+            let never = Subject::<()>::new().unwrap();
+            waiting.send(()).unwrap();
+            never.receive_forever_blocking().is_ok()
+        });
+        let listening = listening.await.unwrap();
+        waits.await.unwrap();
+        tasks.stop().await.unwrap();
+        assert_eq!(listening.await_forever().await, Err(AwaitError::Exited(ExitReason::Shutdown)));
+    })
+    .await;
+}
+
+/// A task that is killed and does not end, for it holds its thread, keeps its place for a while and no longer.
+#[tokio::test(start_paused = true)]
+async fn a_stream_does_not_wait_for_ever_for_a_task_that_it_kills() {
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(3).build().unwrap();
+    let started = threads.spawn(Supervisor::builder().start());
+    let tasks = started.await.unwrap().unwrap().data;
+    let (open, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(std::sync::Mutex::new(gate));
+    let work = |_| {
+        let gate = gate.clone();
+        async move { gate.lock().is_ok_and(|gate| gate.recv().is_ok()) }
+    };
+    let stream = tasks.async_stream(0..2, work).max_concurrency(1).timeout(10 * MS);
+    let mut stream = stream.on_timeout(StreamOnTimeout::Kill);
+    let began = Instant::now();
+    for index in 0..2 {
+        let late = Failed { index, input: (), error: ElementError::Timeout };
+        assert_eq!(stream.next().await, Some(Err(late)));
+    }
+    assert_eq!(began.elapsed(), 10 * MS + Duration::from_secs(5) + 10 * MS);
+    drop(open);
+    threads.shutdown_background();
+}

@@ -182,6 +182,6 @@ where
 }
 
 /// Runs a function that blocks. If the process was told to end meanwhile, its value is not one any more.
-async fn run<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) async fn run<T>(work: impl FnOnce() -> T) -> T {
     unless_dead(work()).await
 }

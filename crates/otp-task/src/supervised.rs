@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{CallError, ExitReason, IntoExitReason, Name, Pid, Spawn, current, is_alive, link};
+use erlang_process::{
+    CallError, ExitReason, IntoExitReason, Name, Pid, Prepared, Spawn, current, is_alive, link,
+};
 use futures_core::Stream;
 use otp_actor::{StartError, Started};
 use otp_supervisor::{
@@ -18,9 +20,10 @@ use tokio::sync::oneshot;
 use crate::{
     callers,
     slot::{Slot, When},
+    spawn::run,
     stream::{AsyncStream, Spawner},
     task::Task,
-    work::{Gated, Launch, Work, launch, prepare},
+    work::{Gated, Launch, Start, Work, launch, prepare},
 };
 
 /// A supervisor of tasks to be started. It starts with none.
@@ -138,6 +141,8 @@ impl Supervised for SupervisorBuilder {
 /// |---|---|---|---|
 /// | [`spawn`](Self::spawn) | yes | yes | no |
 /// | [`spawn_unlinked`](Self::spawn_unlinked) | yes | no | no |
+/// | [`spawn_blocking`](Self::spawn_blocking) | yes | yes | no |
+/// | [`spawn_blocking_unlinked`](Self::spawn_blocking_unlinked) | yes | no | no |
 /// | [`start_child`](Self::start_child) | no | no | no |
 /// | [`start_child_with`](Self::start_child_with) | no | no | as it says |
 /// | [`async_stream`](Self::async_stream) | as a stream | unless it is [unlinked](AsyncStream::unlinked) | no |
@@ -197,7 +202,7 @@ impl Supervisor {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        self.begin(future, true).await
+        self.begin(future, Prepared::start, true).await
     }
 
     /// Runs a future in a task under the supervisor, to be awaited by the calling process, which is not linked with it:
@@ -230,10 +235,78 @@ impl Supervisor {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        self.begin(future, false).await
+        self.begin(future, Prepared::start, false).await
     }
 
-    async fn begin<T, F>(&self, future: F, linked: bool) -> Result<Task<T>, SupervisorError>
+    /// Runs a function in a task under the supervisor on a thread of its own, which it may block or keep busy, see
+    /// [`spawn_blocking`](crate::spawn_blocking). Linked and awaited as one of [`spawn`](Self::spawn).
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().max_children(4).start().await?.data;
+    /// let primes = tasks.spawn_blocking(|| (2..1000_u32).filter(|n| (2..*n).all(|d| n % d != 0)).count()).await?;
+    /// assert_eq!(primes.await_timeout(Duration::from_secs(60)).await?, 168);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A thread cannot be stopped from outside: a supervisor that stops waits until the function next receives, calls or
+    /// returns, and after the patience of its [`shutdown`](SupervisorBuilder::shutdown) leaves it behind and reports it.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub async fn spawn_blocking<T, W>(&self, work: W) -> Result<Task<T>, SupervisorError>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        self.begin(run(work), Prepared::start_blocking, true).await
+    }
+
+    /// As [`spawn_blocking`](Self::spawn_blocking), in a task that is not linked with the calling process: it gets the
+    /// failure as an error, and lives.
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    /// use std::{fs, io, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let reading = tasks.spawn_blocking_unlinked(|| fs::read("no such file").map_err(|error| error.kind())).await?;
+    /// assert_eq!(reading.await_timeout(Duration::from_secs(60)).await?, Err(io::ErrorKind::NotFound));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub async fn spawn_blocking_unlinked<T, W>(&self, work: W) -> Result<Task<T>, SupervisorError>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        self.begin(run(work), Prepared::start_blocking, false).await
+    }
+
+    async fn begin<T, F>(
+        &self,
+        future: F,
+        start: Start<Gated<Work<F>>>,
+        linked: bool,
+    ) -> Result<Task<T>, SupervisorError>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
@@ -241,7 +314,8 @@ impl Supervisor {
         let slot = Arc::new(Slot::new());
         let (go, gate) = oneshot::channel();
         let own = slot.clone();
-        let launch = launch(callers::of_my_task(), || Gated::new(gate, Work::new(own, When::Made, future)));
+        let work = || Gated::new(gate, Work::new(own, When::Made, future));
+        let launch = launch(callers::of_my_task(), start, work);
         let pid = self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid;
         if linked && current().is_some() {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
@@ -278,7 +352,7 @@ impl Supervisor {
     where
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        let launch = launch(callers::of_my_task(), || future);
+        let launch = launch(callers::of_my_task(), Prepared::start, || future);
         Ok(self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid)
     }
 

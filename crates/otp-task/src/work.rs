@@ -93,11 +93,18 @@ where
 /// Spawns the process of a task, linked with whoever calls it.
 pub(crate) type Launch = Box<dyn FnOnce() -> Pid + Send>;
 
+/// How the process of a task is started: where other futures run, or on a thread of its own.
+pub(crate) type Start<F> = fn(Prepared<Infallible, F>) -> Pid;
+
 /// What a supervisor does to start a task on behalf of these. The future is made there and then: who refuses the task has
 /// nothing of a process on its hands.
-pub(crate) fn launch<F>(callers: Vec<Pid>, make: impl FnOnce() -> F + Send + 'static) -> Launch
+pub(crate) fn launch<F>(
+    callers: Vec<Pid>,
+    start: Start<F>,
+    make: impl FnOnce() -> F + Send + 'static,
+) -> Launch
 where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    Box::new(move || prepare(Spawn::new().callers(&callers), make()).start())
+    Box::new(move || start(prepare(Spawn::new().callers(&callers), make())))
 }

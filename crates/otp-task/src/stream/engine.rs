@@ -9,7 +9,7 @@ use std::{
 };
 
 use erlang_process::{
-    ExitReason, Pid, Selector, Spawn, current, exit, is_alive, join, link, timeout as limit,
+    ExitReason, Pid, Prepared, Selector, Spawn, current, exit, is_alive, join, link, timeout as limit,
 };
 use tokio::{
     sync::oneshot,
@@ -162,7 +162,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
                 let (go, gate) = oneshot::channel();
                 let own = slot.clone();
                 let work = || Gated::new(gate, Work::new(own, When::Ended, element));
-                let started = spawner(launch(callers::of_my_task(), work));
+                let started = spawner(launch(callers::of_my_task(), Prepared::start, work));
                 self.starting.push(Starting { index, input, slot, go, started });
             }
         }
