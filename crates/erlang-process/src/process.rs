@@ -226,9 +226,10 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
     Ok(())
 }
 
-/// Does this when the calling process has ended, however it ends, and everyone was told: for reports, which nobody should
-/// wait for, and for those who are to learn of the end after all others. It is given the reason, runs outside any process
-/// and before the process's own crash report; if it panics, nothing else happens.
+/// Does this when the calling process ends, however it ends: when those who are linked with it were told, and before those
+/// who monitor or [join](join) it are, who so find it done. For reports, and for those who are to learn of the end after who
+/// has to end with it. It is given the reason, runs outside any process and before the process's own crash report; a
+/// panic in it is reported, and nothing else comes of it.
 ///
 /// ```
 /// use erlang_process as process;
@@ -361,20 +362,52 @@ impl Drop for KillOnDrop<'_> {
 ///
 /// For a process of another node, outside a tokio runtime.
 pub async fn join(pid: Pid) -> ExitReason {
-    let node = Node::current();
-    match node.find(pid) {
-        Some(process) => joined(process).await,
-        None if pid.node().is_here() => ExitReason::NoProc,
-        // Only a process can monitor what is not here.
-        None => {
-            let monitoring = node.run(async move {
-                let monitor = crate::monitor(pid)?;
-                monitor.down().await
-            });
-            match monitoring.await {
-                Ok(Ok(down)) => down.reason,
-                Ok(Err(_)) => ExitReason::NoProc,
-                Err(reason) => reason,
+    Node::current().join(pid).await
+}
+
+impl Node {
+    /// Waits for the end of a process as this node knows it, see [`join`].
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Node, Spawn};
+    /// use std::future::pending;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// // Asked from outside the node, whose processes have numbers of their own.
+    /// let node = Node::new();
+    /// let pid = node.run(async { Spawn::new().unlinked().spawn(pending::<()>()) }).await.unwrap().unwrap();
+    /// let ended = node.join(pid);
+    /// node.run(async move { erlang_process::kill(pid) }).await.unwrap();
+    /// assert_eq!(ended.await, ExitReason::Killed);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// # Panics
+    ///
+    /// For a process of another node, outside a tokio runtime.
+    pub fn join(&self, pid: Pid) -> impl Future<Output = ExitReason> + Send + use<> {
+        // Whoever asks is bound to this process, even if it has ended when the future is polled.
+        let (node, process) = (self.clone(), self.find(pid));
+        async move {
+            match process {
+                Some(process) => joined(process).await,
+                None if pid.node().is_here() => ExitReason::NoProc,
+                // Only a process can monitor what is not here.
+                None => {
+                    let monitoring = node.run(async move {
+                        let monitor = crate::monitor(pid)?;
+                        monitor.down().await
+                    });
+                    match monitoring.await {
+                        Ok(Ok(down)) => down.reason,
+                        Ok(Err(_)) => ExitReason::NoProc,
+                        Err(reason) => reason,
+                    }
+                }
             }
         }
     }
@@ -695,13 +728,14 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
 
     let (reason, relations) = process.with(|control, queue| {
         queue.free();
-        (control.exit_reason().cloned().unwrap_or(ExitReason::Killed), control.take_relations())
+        let reason = control.exit_reason().cloned().unwrap_or(ExitReason::Killed);
+        (reason, control.take_relations(!deferred.is_empty()))
     });
     // Who asks for the process from now on is told that there is none: when all who knew it have been told.
     let mut label = None;
     let mut late = None;
     if let Some((links, relations)) = relations {
-        label = tell(head, &reason, links, relations);
+        label = tell(head, &reason, links, relations, deferred);
         late = process.with(|control, _| control.end_exit());
     }
     head.node.table().remove(head.pid);
@@ -713,9 +747,6 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
     }
     head.node.note(head.pid, || LifeEvent::Exited { pid: head.pid, reason: reason.clone() });
     head.node.tell();
-    for work in deferred {
-        quietly(|| work(&reason));
-    }
     if by_itself {
         quietly(|| report::crash(head, name, label.as_deref(), &reason));
     }
@@ -736,12 +767,13 @@ fn discard(mut scope: Scope) -> Option<(Process, Vec<Deferred>)> {
     Some((cell, deferred))
 }
 
-/// Tells everyone who is bound to the process that it has ended. Returns its label.
+/// Tells everyone who is bound to the process that it has ended, and does what was left for this moment. Returns its label.
 fn tell(
     head: &Head,
     reason: &ExitReason,
     links: Links,
     relations: Option<Box<Relations>>,
+    deferred: Vec<Deferred>,
 ) -> Option<Arc<str>> {
     // A carrier or a waker that panics must not keep the end from the others.
     let send = |to: Dest, signal| {
@@ -750,6 +782,11 @@ fn tell(
     let exit = |links: Links| {
         for (peer, _) in links.into_entries().filter(|(_, link)| link.is_active()) {
             send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
+        }
+        for work in deferred {
+            if quietly(|| work(reason)).is_none() {
+                report::panicked_after_exit(head);
+            }
         }
     };
     let Some(mut relations) = relations else {

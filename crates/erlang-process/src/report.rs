@@ -23,3 +23,14 @@ pub(crate) fn crash(head: &Head, name: Option<RegisteredName>, label: Option<&st
         "process crashed"
     );
 }
+
+/// Reports a panic in what was to be done [after the exit](crate::after_exit) of this process.
+#[cold]
+pub(crate) fn panicked_after_exit(head: &Head) {
+    tracing::error!(
+        target: "erlang_process::crash",
+        pid = %head.pid,
+        initial_call = initial_call(head),
+        "what was left to be done after the exit has panicked"
+    );
+}

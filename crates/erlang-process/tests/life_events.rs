@@ -72,7 +72,7 @@ async fn who_ends_without_having_run_is_told_as_well() {
 }
 
 #[tokio::test]
-async fn what_is_left_for_after_the_exit_comes_after_it_and_is_told_why() {
+async fn what_is_left_for_the_exit_is_done_before_the_world_is_told_and_is_told_why() {
     in_a_process(async {
         let (events, left) = (watch(), Subject::new().unwrap());
         let mut both = Selector::new().select(&events, Ok).select(&left, Err);
@@ -88,8 +88,8 @@ async fn what_is_left_for_after_the_exit_comes_after_it_and_is_told_why() {
         process::kill(pid);
         let reason = ExitReason::Killed;
         assert!(matches!(both.receive(LONG).await, Ok(Ok(LifeEvent::Spawned { .. }))));
-        assert_eq!(both.receive(LONG).await, Ok(Ok(LifeEvent::Exited { pid, reason: reason.clone() })));
-        assert_eq!(both.receive(LONG).await, Ok(Err((reason, None))));
+        assert_eq!(both.receive(LONG).await, Ok(Err((reason.clone(), None))));
+        assert_eq!(both.receive(LONG).await, Ok(Ok(LifeEvent::Exited { pid, reason })));
     })
     .await;
 }

@@ -3,15 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
 use erlang_process::{
-    Carrier, Dest, ExitReason, Name, Node, NodeId, NotAProcess, Pid, RegisterError, Signal, Spawn, Subject,
-    Undelivered,
+    self as process, Carrier, Dest, ExitReason, Name, Node, NodeId, NotAProcess, Pid, RegisterError, Signal,
+    Spawn, Subject, Undelivered,
 };
-use tokio::task::yield_now;
+use tokio::{sync::Notify, task::yield_now};
 
 /// Notes what is sent to other nodes.
 #[derive(Clone, Default)]
@@ -64,4 +67,26 @@ async fn it_is_never_too_late_for_the_reason_of_a_process_that_nobody_knew() {
         yield_now().await;
     }
     assert_eq!(ended.await, ExitReason::Shutdown);
+}
+
+/// Who is told of an end by a monitor, or by joining, finds that what was left for it is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_for_the_exit_is_done_when_others_than_links_are_told() {
+    for round in 0..2_000 {
+        let done = Arc::new(AtomicBool::new(false));
+        let (work, begin) = (done.clone(), Arc::new(Notify::new()));
+        let begun = begin.clone();
+        let pid = process::spawn_unlinked(async move {
+            begun.notified().await;
+            process::after_exit(move |_| work.store(true, Ordering::SeqCst)).unwrap();
+        });
+        begin.notify_one();
+        if round % 2 == 0 {
+            process::join(pid).await;
+        } else {
+            let watching = process::run(async move { process::monitor(pid).unwrap().down().await });
+            watching.await.unwrap().unwrap();
+        }
+        assert!(done.load(Ordering::SeqCst));
+    }
 }

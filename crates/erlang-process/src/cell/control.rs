@@ -678,9 +678,9 @@ impl Control {
     }
 
     /// Takes all relations away, for those bound to the process to be told. What comes until the exit ends
-    /// makes new ones. If there are none, the exit has ended.
-    pub(crate) fn take_relations(&mut self) -> Option<(Links, Option<Box<Relations>>)> {
-        if self.relations.is_none() && matches!(self.links, Links::None) {
+    /// makes new ones. If there are none, and no work is left for the exit, it has ended.
+    pub(crate) fn take_relations(&mut self, work_is_left: bool) -> Option<(Links, Option<Box<Relations>>)> {
+        if !work_is_left && self.relations.is_none() && matches!(self.links, Links::None) {
             self.end_exit();
             return None;
         }
