@@ -48,7 +48,8 @@ fn complain(error: &dyn std::error::Error) -> ExitCode {
 
 /// Counts every file, and tells how many have failed.
 async fn count_all(root: PathBuf) -> io::Result<usize> {
-    let (files, unreadable) = files::under(&root);
+    let listing = task::spawn_blocking(move || files::under(&root));
+    let (files, unreadable) = listing.await_or_exit(Duration::MAX).await;
     let bar = ProgressBar::new(files.len() as u64).with_style(style());
     let mut failures = 0;
     for (path, error) in unreadable {

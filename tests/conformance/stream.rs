@@ -329,7 +329,7 @@ async fn progress_is_told_while_the_tasks_run() {
         let work = |n: u32| async move { if n == 2 { process::exit(boom()) } else { n } };
         let mut stream = task::async_stream(1..=3, work).unlinked();
         let mut progress = stream.progress();
-        assert_eq!((progress.now().done, progress.now().total), (0, None));
+        assert_eq!((progress.now().done, progress.now().total), (0, Some(3)));
         let bar = task::spawn(async move {
             let mut last = progress.now();
             while let Some(now) = progress.changed().await {

@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
     task::{Context, Poll},
 };
 
@@ -52,6 +53,10 @@ pub struct Node(
     /// `None` is the global node: its handles are free, and no counter is shared by all processes.
     Option<Arc<Tables>>,
 );
+
+// No code of the user's runs while anything of a node is half done.
+impl UnwindSafe for Node {}
+impl RefUnwindSafe for Node {}
 
 /// The tables of the node that all share who do not make their own.
 static GLOBAL: OnceLock<Tables> = OnceLock::new();

@@ -69,7 +69,7 @@ fn handles_and_reasons() {
     shared::<ExitMessage>();
     shared::<Down>();
     shared::<LifeEvent>();
-    shared::<Node>();
+    all::<Node>();
     shared::<Subject<u8>>();
     shared::<Groups<u8, u8>>();
     shared::<GroupMonitor<u8>>();

@@ -55,16 +55,16 @@ pub async fn await_all<T: Send + 'static>(
     let mut many = Many::new(tasks.len());
     let all = async {
         for _ in 0..tasks.len() {
-            let (index, outcome) = many.next(&mut tasks).await;
-            values[index] = Some(outcome.map_err(|error| AwaitAllError { index, error })?);
+            let index = many.next(&tasks).await;
+            values[index] = Some(tasks[index].outcome().map_err(|error| AwaitAllError { index, error })?);
         }
         Ok(())
     };
     if let Ok(Err(failed)) = limit(timeout, all).await {
         return unless_ending_all(failed).await;
     }
-    while let Some((index, outcome)) = many.last_look(&mut tasks) {
-        match outcome {
+    while let Some(index) = many.last_look(&tasks) {
+        match tasks[index].outcome() {
             Ok(value) => values[index] = Some(value),
             Err(error) => return unless_ending_all(AwaitAllError { index, error }).await,
         }

@@ -13,6 +13,7 @@ mod task;
 mod woken;
 mod work;
 mod yield_many;
+mod yield_several;
 
 pub use crate::{
     await_all::{await_all, await2, await3, await4},
@@ -25,6 +26,7 @@ pub use crate::{
     },
     task::Task,
     yield_many::{YieldMany, YieldOnTimeout, yield_many},
+    yield_several::{yield2, yield3, yield4},
 };
 
 #[cfg(feature = "supervised")]

@@ -5,14 +5,11 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::{error::AwaitError, task::Task, woken::Woken};
+use crate::{task::Task, woken::Woken};
 
-/// An outcome, and the index of the task whose it is.
-pub(crate) type Indexed<T> = (usize, Result<T, AwaitError>);
-
-/// Finds, among many tasks, those that have something to tell.
+/// Finds, among many tasks, those whose outcome has come, which is theirs until it is taken.
 pub(crate) struct Many {
-    /// Which of them have brought an outcome.
+    /// Which of them have been found.
     done: Vec<bool>,
     woken: Woken,
 }
@@ -30,12 +27,12 @@ impl Many {
         self.done = done.collect();
     }
 
-    /// The next outcome. Cancel safe: an outcome is taken in the poll that returns it.
-    pub(crate) async fn next<T: Send + 'static>(&mut self, tasks: &mut [Task<T>]) -> Indexed<T> {
+    /// The index of the next task that is done. Cancel safe.
+    pub(crate) async fn next<T: Send + 'static>(&mut self, tasks: &[Task<T>]) -> usize {
         poll_fn(|cx| {
             while let Some((index, waker)) = self.woken.next(cx) {
-                if let Some(found) = self.look(index, tasks, &waker) {
-                    return Poll::Ready(found);
+                if self.look(index, tasks, &waker) {
+                    return Poll::Ready(index);
                 }
             }
             Poll::Pending
@@ -43,27 +40,15 @@ impl Many {
         .await
     }
 
-    /// The next outcome that is there already: waiting may find none merely because the caller has had its turn.
-    pub(crate) fn last_look<T: Send + 'static>(&mut self, tasks: &mut [Task<T>]) -> Option<Indexed<T>> {
-        (0..self.done.len()).find_map(|index| self.look(index, tasks, Waker::noop()))
+    /// The next one that is done already: waiting may find none merely because the caller has had its turn.
+    pub(crate) fn last_look<T: Send + 'static>(&mut self, tasks: &[Task<T>]) -> Option<usize> {
+        (0..self.done.len()).find(|index| self.look(*index, tasks, Waker::noop()))
     }
 
-    fn look<T: Send + 'static>(
-        &mut self,
-        index: usize,
-        tasks: &mut [Task<T>],
-        waker: &Waker,
-    ) -> Option<Indexed<T>> {
-        let (done, task) = (self.done.get_mut(index)?, tasks.get_mut(index)?);
-        if *done {
-            return None;
-        }
-        match task.poll(&mut Context::from_waker(waker)) {
-            Poll::Ready(outcome) => {
-                *done = true;
-                Some((index, outcome))
-            }
-            Poll::Pending => None,
-        }
+    fn look<T: Send + 'static>(&mut self, index: usize, tasks: &[Task<T>], waker: &Waker) -> bool {
+        let (Some(done), Some(task)) = (self.done.get_mut(index), tasks.get(index)) else { return false };
+        let found = !*done && task.poll_done(&mut Context::from_waker(waker)).is_ready();
+        *done |= found;
+        found
     }
 }

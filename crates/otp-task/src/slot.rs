@@ -66,19 +66,16 @@ impl<T> Slot<T> {
 
     /// The outcome. After it was taken there is no such process any more.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        self.poll_done(cx).map(|()| self.take().unwrap_or(Err(ExitReason::NoProc)))
+    }
+
+    /// Waits until the outcome has come, and leaves it there.
+    pub(crate) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Here: a waker that is not tokio's is cloned by whoever made it.
         let waker = cx.waker().clone();
-        let previous = {
-            let mut state = self.lock();
-            match &mut *state {
-                State::Waiting(previous) => previous.replace(waker),
-                _ => {
-                    return Poll::Ready(match mem::replace(&mut *state, State::Over) {
-                        State::Done(outcome) => outcome,
-                        _ => Err(ExitReason::NoProc),
-                    });
-                }
-            }
+        let previous = match &mut *self.lock() {
+            State::Waiting(previous) => previous.replace(waker),
+            _ => return Poll::Ready(()),
         };
         drop(previous);
         Poll::Pending
@@ -129,7 +126,7 @@ impl<T> Slot<T> {
 }
 
 /// The end of the slot that is the process's. Dropped without a value, the slot gets the reason for which the process
-/// ends: when everyone else was told of it, or an owner could see the failure of a task that it is about to end with.
+/// ends: when who is linked with it was told, or an owner could see the failure of a task that it is about to end with.
 pub(crate) struct Putter<T: Send + 'static> {
     slot: Option<Arc<Slot<T>>>,
     value: When,
@@ -140,7 +137,7 @@ pub(crate) struct Putter<T: Send + 'static> {
 pub(crate) enum When {
     /// At once.
     Made,
-    /// When everyone else was told of the end of the process: a supervisor, which then has room for another.
+    /// When who is linked with the process was told of its end: a supervisor, which then has room for another.
     Ended,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use erlang_process::{Pid, Spawn, current};
+use erlang_process::{Node, Pid, Spawn};
 
 use crate::{
     slot::{Slot, When},
@@ -86,6 +86,9 @@ where
 /// # Ok(()) }
 /// ```
 ///
+/// A task that is awaited where nothing is async: `block_on(task.await_timeout(limit))`, see
+/// [`block_on`](erlang_process::block_on).
+///
 /// A stream does so for each of its elements where the function that it is given calls this:
 /// `|path| async move { task::spawn_blocking(move || read(path)).await_or_exit(limit).await }`.
 ///
@@ -158,7 +161,7 @@ where
 ///
 /// Counterpart: `Task.completed/1` in Elixir.
 pub fn completed<T: Send + 'static>(value: T) -> Task<T> {
-    Task::new(Pid::OUTSIDE, current(), Arc::new(Slot::filled(value)))
+    Task::new(Pid::OUTSIDE, Node::current(), Arc::new(Slot::filled(value)))
 }
 
 fn begin<T, F>(spawn: Spawn, future: F) -> Task<T>
@@ -168,7 +171,8 @@ where
 {
     let slot = Arc::new(Slot::new());
     let process = prepare(spawn, Work::new(slot.clone(), When::Made, future));
-    Task::new(process.start(), current(), slot)
+    let node = process.node().clone();
+    Task::new(process.start(), node, slot)
 }
 
 fn begin_blocking<T, W>(spawn: Spawn, work: W) -> Task<T>
@@ -178,7 +182,8 @@ where
 {
     let slot = Arc::new(Slot::new());
     let process = prepare(spawn, Work::new(slot.clone(), When::Made, run(work)));
-    Task::new(process.start_blocking(), current(), slot)
+    let node = process.node().clone();
+    Task::new(process.start_blocking(), node, slot)
 }
 
 /// Runs a function that blocks. If the process was told to end meanwhile, its value is not one any more.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use erlang_process::{
-    CallError, ExitReason, IntoExitReason, Name, Pid, Prepared, Spawn, current, is_alive, link,
+    CallError, ExitReason, IntoExitReason, Name, Node, Pid, Prepared, Spawn, current, link,
 };
 use futures_core::Stream;
 use otp_actor::{StartError, Started};
@@ -23,7 +23,7 @@ use crate::{
     spawn::run,
     stream::{AsyncStream, Spawner},
     task::Task,
-    work::{Gated, Launch, Start, Work, launch, prepare},
+    work::{Called, Gated, Launch, Start, Work, launch, prepare},
 };
 
 /// A supervisor of tasks to be started. It starts with none.
@@ -60,10 +60,10 @@ use crate::{
 /// Counterpart: the options of `Task.Supervisor.start_link/1` in Elixir.
 #[derive(Debug)]
 #[must_use = "a supervisor does nothing before it is started"]
-pub struct SupervisorBuilder(factory_supervisor::Builder<Job, ()>);
+pub struct SupervisorBuilder(factory_supervisor::Builder<Job, Node>);
 
 /// A message to a supervisor of tasks: what its name is for. Sent by the methods of [`Supervisor`].
-pub type SupervisorMessage = factory_supervisor::Message<Job, ()>;
+pub type SupervisorMessage = factory_supervisor::Message<Job, Node>;
 
 impl SupervisorBuilder {
     /// How many tasks there may be at once. Without this, any number.
@@ -143,7 +143,7 @@ impl Supervised for SupervisorBuilder {
 /// | [`spawn_unlinked`](Self::spawn_unlinked) | yes | no | no |
 /// | [`spawn_blocking`](Self::spawn_blocking) | yes | yes | no |
 /// | [`spawn_blocking_unlinked`](Self::spawn_blocking_unlinked) | yes | no | no |
-/// | [`start_child`](Self::start_child) | no | no | no |
+/// | [`start_child`](Self::start_child), [`start_child_blocking`](Self::start_child_blocking) | no | no | no |
 /// | [`start_child_with`](Self::start_child_with) | no | no | as it says |
 /// | [`async_stream`](Self::async_stream) | as a stream | unless it is [unlinked](AsyncStream::unlinked) | no |
 ///
@@ -152,7 +152,7 @@ impl Supervised for SupervisorBuilder {
 ///
 /// Counterpart: `Task.Supervisor` in Elixir.
 #[derive(Clone, Debug)]
-pub struct Supervisor(Factory<Job, ()>);
+pub struct Supervisor(Factory<Job, Node>);
 
 impl Supervisor {
     /// A supervisor of tasks to be started.
@@ -173,7 +173,8 @@ impl Supervisor {
         self.0.pid()
     }
 
-    /// Runs a future in a task under the supervisor that is linked with the calling process as well, and is awaited by it.
+    /// Runs a future in a task under the supervisor that is linked with the calling process as well, and is awaited by it. A
+    /// process of another node than the supervisor's is code outside of any process for it.
     ///
     /// ```
     /// use erlang_process as process;
@@ -316,13 +317,14 @@ impl Supervisor {
         let own = slot.clone();
         let work = || Gated::new(gate, Work::new(own, When::Made, future));
         let launch = launch(callers::of_my_task(), start, work);
-        let pid = self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid;
-        if linked && current().is_some() {
+        let Started { pid, data: node } =
+            self.0.start_child_with(Job::once(launch), Restart::Temporary).await?;
+        if linked && current().is_some() && Node::current().is(&node) {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
             let _ = link(pid);
         }
         let _ = go.send(());
-        Ok(Task::new(pid, current(), slot))
+        Ok(Task::new(pid, node, slot))
     }
 
     /// Runs a future in a task under the supervisor that nobody awaits: for side effects. It is not restarted.
@@ -352,12 +354,44 @@ impl Supervisor {
     where
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        let launch = launch(callers::of_my_task(), Prepared::start, || future);
+        self.start_job(launch(callers::of_my_task(), Prepared::start, || future)).await
+    }
+
+    /// As [`start_child`](Self::start_child), a function on a thread of its own, see
+    /// [`spawn_blocking`](Self::spawn_blocking).
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let tidying = tasks.start_child_blocking(|| drop(std::fs::remove_file("no such file"))).await?;
+    /// erlang_process::join(tidying).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    pub async fn start_child_blocking<T, W>(&self, work: W) -> Result<Pid, SupervisorError>
+    where
+        T: IntoExitReason,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        self.start_job(launch(callers::of_my_task(), Prepared::start_blocking, || async { work() })).await
+    }
+
+    async fn start_job(&self, launch: Launch) -> Result<Pid, SupervisorError> {
         Ok(self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid)
     }
 
     /// Runs a future in a task under the supervisor that nobody awaits, and again when it has ended, as `restart` says;
-    /// each time what `body` makes.
+    /// each time what `body` makes, which is called in the task.
     ///
     /// ```
     /// use otp_supervisor::Restart;
@@ -388,8 +422,8 @@ impl Supervisor {
     where
         F: Future<Output: IntoExitReason> + Send + 'static,
     {
-        let callers = callers::of_my_task();
-        let start = move || prepare(Spawn::new().callers(&callers), body()).start();
+        let (callers, body) = (callers::of_my_task(), Arc::new(body));
+        let start = move || prepare(Spawn::new().callers(&callers), Called::new(body.clone())).start();
         Ok(self.0.start_child_with(Job(Arc::new(move || Some(start()))), restart).await?.pid)
     }
 
@@ -443,7 +477,7 @@ impl Supervisor {
             let factory = factory.clone();
             Box::pin(async move {
                 let started = factory.start_child_with(Job::once(launch), Restart::Temporary).await;
-                started.map(|child| child.pid).map_err(ExitReason::error)
+                started.map(|child| (child.pid, child.data)).map_err(ExitReason::error)
             })
         })
     }
@@ -481,7 +515,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// [`SupervisorError::NotFound`] for a process that is dead, or not its child; [`SupervisorError::Call`] if the
+    /// [`SupervisorError::NotFound`] for a process that is not its child; [`SupervisorError::Call`] if the
     /// supervisor is gone.
     ///
     /// # Cancel safety
@@ -490,7 +524,8 @@ impl Supervisor {
     ///
     /// Counterpart: `Task.Supervisor.terminate_child/2` in Elixir.
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
-        if !is_alive(pid) {
+        // One that is to be restarted has no process, and is found by the one that it had.
+        if self.0.which_child(pid).await?.is_none() {
             return Err(SupervisorError::NotFound);
         }
         self.0.terminate_child(pid).await
@@ -527,9 +562,9 @@ impl Job {
     }
 
     /// In the supervisor's process.
-    fn start(&self) -> Result<Started<()>, StartError> {
+    fn start(&self) -> Result<Started<Node>, StartError> {
         let pid = (self.0)().ok_or(StartError::Ignored)?;
-        Ok(Started { pid, data: () })
+        Ok(Started { pid, data: Node::current() })
     }
 }
 

@@ -3,14 +3,16 @@
 use std::{
     fmt,
     future::{pending, poll_fn},
+    mem,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
+    thread,
     time::Duration,
 };
 
 use erlang_process::{
-    ExitReason, Pid, Subject, current, exit, is_alive, join, kill, send_exit, timeout as limit, unlink,
+    ExitReason, Node, Pid, Signal, Subject, current, exit, is_alive, timeout as limit, unlink, unlink_flush,
 };
 
 use crate::{error::AwaitError, slot::Slot};
@@ -33,13 +35,17 @@ use crate::{error::AwaitError, slot::Slot};
 #[must_use = "the value of a task that is not awaited is dropped"]
 pub struct Task<T> {
     pid: Pid,
+    /// Where the process and its owner live: pids are numbers of their node.
+    node: Node,
     owner: Option<Pid>,
     slot: Arc<Slot<T>>,
 }
 
 impl<T: Send + 'static> Task<T> {
-    pub(crate) fn new(pid: Pid, owner: Option<Pid>, slot: Arc<Slot<T>>) -> Self {
-        Self { pid, owner, slot }
+    /// Of the calling process, if there is one on this node.
+    pub(crate) fn new(pid: Pid, node: Node, slot: Arc<Slot<T>>) -> Self {
+        let owner = current().filter(|_| Node::current().is(&node));
+        Self { pid, node, owner, slot }
     }
 
     /// The process that makes the value.
@@ -48,7 +54,7 @@ impl<T: Send + 'static> Task<T> {
         self.pid
     }
 
-    /// The process that may await the task; `None` if it was spawned outside any process, and anyone may.
+    /// The process that may await the task; `None` if it was spawned outside any process of its node, and anyone may.
     #[must_use]
     pub fn owner(&self) -> Option<Pid> {
         self.owner
@@ -227,8 +233,13 @@ impl<T: Send + 'static> Task<T> {
     ///
     /// # Ordering
     ///
-    /// A value is sent by the task's process before it ends: it lies in the mailbox before an exit message of its
-    /// link. A failure is known, and sent, after that. `map` runs in the task's process, or at once if the value is there.
+    /// A value that comes later is sent by the task's process before it ends: it lies in the mailbox before an exit message
+    /// of its link. A failure is known, and sent, after that message.
+    ///
+    /// `map` runs where the outcome is known first: here, if it is there; in the task's process, which a panic in `map` ends,
+    /// if a value comes later; outside any process if the task fails. There a panic is reported, and no message comes.
+    ///
+    /// The handle is used up, and whoever has it may do this. To stop the task nevertheless, keep its [pid](Self::pid).
     ///
     /// # Signals
     ///
@@ -285,7 +296,7 @@ impl<T: Send + 'static> Task<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the task asked to end, unlinked, and not killed.
+    /// Dropping the future once it was polled kills the task: who gives up waiting has no patience left.
     ///
     /// Counterpart: `Task.shutdown/2` in Elixir.
     pub async fn shutdown(self, patience: Duration) -> Option<Result<T, AwaitError>> {
@@ -334,16 +345,19 @@ impl<T: Send + 'static> Task<T> {
         if self.slot.is_over() {
             return Some(Err(AwaitError::Exited(ExitReason::NoProc)));
         }
-        // Outside any process there is no link.
-        let _ = unlink(self.pid);
+        if self.is_mine() {
+            let _ = unlink(self.pid);
+        }
         let done_as_told =
             if request == ExitReason::Kill { ExitReason::Killed } else { ExitReason::Shutdown };
-        send_exit(self.pid, request);
-        let mut ended = pin!(join(self.pid));
+        let mut ended = pin!(self.node.join(self.pid));
+        self.send_exit(request);
+        let killer = KillOnDrop(self);
         if limit(patience, ended.as_mut()).await.is_err() {
-            kill(self.pid);
+            killer.0.send_exit(ExitReason::Kill);
             ended.await;
         }
+        mem::forget(killer);
         match poll_fn(|cx| self.poll(cx)).await {
             Err(AwaitError::Exited(reason)) if reason == done_as_told => None,
             outcome => Some(outcome),
@@ -377,30 +391,87 @@ impl<T: Send + 'static> Task<T> {
     }
 
     pub(crate) fn let_go(&mut self) -> Option<Result<T, AwaitError>> {
-        let _ = unlink(self.pid);
+        if self.is_mine() {
+            let _ = unlink(self.pid);
+        }
         self.slot.give_up().map(|outcome| outcome.map_err(AwaitError::Exited))
     }
 
     pub(crate) fn check_owner(&self) -> Result<(), AwaitError> {
-        if self.owner.is_some() && self.owner != current() { Err(AwaitError::NotOwner) } else { Ok(()) }
+        if self.owner.is_none() || self.is_mine() { Ok(()) } else { Err(AwaitError::NotOwner) }
+    }
+
+    /// Whether the outcome was taken.
+    pub(crate) fn is_over(&self) -> bool {
+        self.slot.is_over()
     }
 
     /// The value, or the end of the process without one. After that, `NoProc`.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, AwaitError>> {
         self.slot.poll(cx).map_err(AwaitError::Exited)
     }
+
+    /// Whether there is an [outcome](Self::outcome).
+    pub(crate) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.slot.poll_done(cx)
+    }
+
+    /// The outcome, if it has come and was not taken before.
+    pub(crate) fn outcome_so_far(&mut self) -> Option<Result<T, AwaitError>> {
+        match self.check_owner() {
+            Ok(()) => Some(self.slot.take()?.map_err(AwaitError::Exited)),
+            Err(refused) => Some(Err(refused)),
+        }
+    }
+
+    /// The outcome that has come.
+    pub(crate) fn outcome(&mut self) -> Result<T, AwaitError> {
+        self.slot.take().unwrap_or(Err(ExitReason::NoProc)).map_err(AwaitError::Exited)
+    }
 }
 
 impl<T> Task<T> {
-    /// Ends the process at once and without its owner, for who has no use for the task any more. A process that is
-    /// not the owner, but has the task, cannot take the link away, and so leaves the task alone.
-    pub(crate) fn abandon(&self) {
-        match self.owner {
-            Some(owner) if Some(owner) == current() => drop(unlink(self.pid)),
-            Some(owner) if is_alive(owner) => return,
-            _ => {}
+    /// Whether the calling process is the owner.
+    fn is_mine(&self) -> bool {
+        self.owner.is_some() && self.owner == current() && Node::current().is(&self.node)
+    }
+
+    fn send_exit(&self, reason: ExitReason) {
+        let sender = current().filter(|_| Node::current().is(&self.node));
+        self.node.signal(sender, self.pid, Signal::Exit { reason, link: false });
+    }
+
+    /// Ends the process at once and without its owner, for who has no use for the task any more. An owner that traps exits
+    /// finds no message of it. Who is not the owner, but has the task, cannot take a link away, and so leaves a task alone
+    /// that an owner who lives is linked with.
+    pub(crate) fn abandon(&self, linked: bool) {
+        if self.is_mine() {
+            let _ = unlink_flush(self.pid);
+        } else if linked && self.owner.is_some_and(|owner| self.node.is_alive(owner)) {
+            return;
         }
-        kill(self.pid);
+        self.send_exit(ExitReason::Kill);
+    }
+
+    /// Takes the exit message of the process out of the mailbox, if it is the owner's.
+    pub(crate) fn flush(&self) {
+        if self.is_mine() {
+            let _ = unlink_flush(self.pid);
+        }
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) fn join(&self) -> impl Future<Output = ExitReason> + Send + use<T> {
+        self.node.join(self.pid)
+    }
+}
+
+/// Kills a task that nobody waits for any more.
+struct KillOnDrop<'a, T>(&'a Task<T>);
+
+impl<T> Drop for KillOnDrop<'_, T> {
+    fn drop(&mut self) {
+        self.0.send_exit(ExitReason::Kill);
     }
 }
 
@@ -421,8 +492,11 @@ pub(crate) async fn unless_ending<T>(outcome: Result<T, AwaitError>) -> Result<T
 
 /// Returns this, unless the calling process has been told to end.
 pub(crate) async fn unless_dead<T>(value: T) -> T {
-    if current().is_some_and(|pid| !is_alive(pid)) {
-        return pending().await;
-    }
-    value
+    if is_ending() { pending().await } else { value }
+}
+
+/// Whether the calling process has been told to end, and is about to. What its destructors wait for while it unwinds they
+/// wait for to the end.
+pub(crate) fn is_ending() -> bool {
+    !thread::panicking() && current().is_some_and(|pid| !is_alive(pid))
 }

@@ -6,12 +6,12 @@ use erlang_process::{ExitReason, timeout as limit};
 
 use crate::{
     error::AwaitError,
-    many::{Indexed, Many},
-    task::{Task, unless_ending},
+    many::Many,
+    task::{Task, unless_dead},
 };
 
 /// Waits for the outcomes of these tasks, for as long as `timeout`, and can be asked again for those that have brought
-/// none: to be refined, and to be [waited for](YieldMany::outcomes).
+/// none: to be refined, and to be [waited for](YieldMany::outcomes). A task whose outcome was taken before counts for nothing.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,7 +47,7 @@ pub enum YieldOnTimeout {
     Nothing,
     /// They go on by themselves, see [`Task::ignore`].
     Ignore,
-    /// They are ended, see [`Task::brutal_kill`].
+    /// They are ended, see [`Task::brutal_kill`]; one that never awaits, or blocks its thread, is waited for.
     Kill,
 }
 
@@ -95,7 +95,8 @@ impl<T: Send + 'static> YieldMany<'_, T> {
         self
     }
 
-    /// Waits. An outcome for each task, in the order of the tasks; `None` for those that have brought none.
+    /// Waits. An outcome for each task, in the order of the tasks; `None` for those that have brought none, or whose outcome
+    /// was taken before.
     ///
     /// # Errors
     ///
@@ -108,49 +109,53 @@ impl<T: Send + 'static> YieldMany<'_, T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the outcomes that have come; the other tasks can be asked again.
+    /// Dropping the future loses nothing before the time is over: the tasks can be asked again.
     pub async fn outcomes(self) -> Vec<Option<Result<T, AwaitError>>> {
         let Self { tasks, timeout, limit: most, on_timeout } = self;
         let mut outcomes: Outcomes<T> = tasks.iter().map(|task| task.check_owner().err().map(Err)).collect();
+        // What was taken before is none of this time.
+        let passed_over = |(task, outcome): (&Task<T>, &Option<_>)| outcome.is_some() || task.is_over();
+        let passed_over: Vec<bool> = tasks.iter().zip(&outcomes).map(passed_over).collect();
+        let waited_for = passed_over.iter().filter(|over| !**over).count();
+        let mut left = most.saturating_sub(outcomes.iter().flatten().count()).min(waited_for);
         let mut many = Many::new(tasks.len());
-        let mut left = most.min(tasks.len()).saturating_sub(outcomes.iter().flatten().count());
-        many.skip(outcomes.iter().map(Option::is_some));
+        many.skip(passed_over.iter().copied());
+        let mut done = vec![false; tasks.len()];
         let enough = async {
             while left > 0 {
-                let found = many.next(tasks).await;
-                note(found, &mut outcomes).await;
+                done[many.next(tasks).await] = true;
                 left -= 1;
             }
         };
-        if limit(timeout, enough).await.is_ok() {
-            return outcomes;
-        }
+        let in_time = limit(timeout, enough).await.is_ok();
         while left > 0
-            && let Some(found) = many.last_look(tasks)
+            && let Some(index) = many.last_look(tasks)
         {
-            note(found, &mut outcomes).await;
+            done[index] = true;
             left -= 1;
         }
-        if left > 0 {
-            let late = outcomes.iter_mut().zip(tasks).filter(|(outcome, _)| outcome.is_none());
+        if !in_time && left > 0 {
+            let late =
+                tasks.iter_mut().enumerate().filter(|(index, _)| !passed_over[*index] && !done[*index]);
             match on_timeout {
                 YieldOnTimeout::Nothing => {}
-                YieldOnTimeout::Ignore => late.for_each(|(outcome, task)| *outcome = task.let_go()),
+                YieldOnTimeout::Ignore => late.for_each(|(index, task)| outcomes[index] = task.let_go()),
                 YieldOnTimeout::Kill => {
                     // All before any is waited for: one may take its time.
-                    let late: Vec<_> = late.inspect(|(_, task)| task.abandon()).collect();
-                    for (outcome, task) in late {
-                        *outcome = task.end(ExitReason::Kill, Duration::MAX).await;
+                    let late: Vec<_> = late.inspect(|(_, task)| task.abandon(true)).collect();
+                    for (index, task) in late {
+                        outcomes[index] = task.end(ExitReason::Kill, Duration::MAX).await;
                     }
                 }
             }
         }
-        outcomes
+        // At last and at once, so that who gives up waiting loses none.
+        for (index, _) in done.into_iter().enumerate().filter(|(_, done)| *done) {
+            outcomes[index] = Some(tasks[index].outcome());
+        }
+        let failed = outcomes.iter().flatten().any(|outcome| matches!(outcome, Err(AwaitError::Exited(_))));
+        if failed { unless_dead(outcomes).await } else { outcomes }
     }
 }
 
 type Outcomes<T> = Vec<Option<Result<T, AwaitError>>>;
-
-async fn note<T: Send + 'static>((index, outcome): Indexed<T>, outcomes: &mut Outcomes<T>) {
-    outcomes[index] = Some(unless_ending(outcome).await);
-}

@@ -17,14 +17,14 @@ pin_project! {
         consumer: Option<Pid>,
         counted: Counted,
         #[pin]
-        future: F,
+        future: Option<F>,
     }
 }
 
 impl<F> Element<F> {
     pub(super) fn new(future: F, consumer: Option<Pid>, meter: Meter) -> Self {
         meter.started();
-        Self { consumer, counted: Counted { meter, with_a_value: false }, future }
+        Self { consumer, counted: Counted { meter, with_a_value: false }, future: Some(future) }
     }
 }
 
@@ -32,8 +32,11 @@ impl<F: Future> Future for Element<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let value = ready!(this.future.poll(cx));
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let value = ready!(future.poll(cx));
+        // What it owns may still fail when it is dropped.
+        this.future.set(None);
         this.counted.with_a_value = true;
         // A consumer that traps exits is not told of an end that it gets the value of.
         if let Some(consumer) = this.consumer.take() {

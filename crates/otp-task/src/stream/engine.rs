@@ -2,15 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use erlang_process::{
-    ExitReason, Pid, Prepared, Selector, Spawn, current, exit, is_alive, join, link, timeout as limit,
-};
+use erlang_process::{ExitReason, Node, Pid, Prepared, Spawn, current, exit, link, timeout as limit};
 use tokio::{
     sync::oneshot,
     time::{Instant, Sleep, sleep_until},
@@ -20,13 +19,14 @@ use super::{
     StreamOnTimeout,
     element::Element,
     error::{ElementError, Failed},
-    progress::Meter,
+    futures::{BoxFuture, Futures},
+    progress::{Meter, ProgressWatch},
 };
 use crate::{
     callers,
     error::AwaitError,
     slot::{Slot, When},
-    task::Task,
+    task::{Task, is_ending},
     woken::Woken,
     work::{Gated, Launch, Work, launch, prepare},
 };
@@ -34,10 +34,10 @@ use crate::{
 /// How long the end of a task that was killed is waited for. One that never awaits does not hold up the others for longer.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// Has somebody else start a task. Says which process it is, and where.
+pub(crate) type Spawner = Arc<dyn Fn(Launch) -> BoxFuture<Spawned> + Send + Sync>;
 
-/// Has somebody else start a task.
-pub(crate) type Spawner = Arc<dyn Fn(Launch) -> BoxFuture<Result<Pid, ExitReason>> + Send + Sync>;
+pub(crate) type Spawned = Result<(Pid, Node), ExitReason>;
 
 /// What becomes of an element.
 pub(super) type Outcome<T, I> = Result<T, Failed<I>>;
@@ -49,31 +49,30 @@ pub(super) struct Engine<T, I> {
     pub(super) on_timeout: StreamOnTimeout,
     pub(super) linked: bool,
     pub(super) under: Option<Spawner>,
-    pub(super) meter: Meter,
+    /// `None` when the stream has ended.
+    meter: Option<Meter>,
+    progress: ProgressWatch,
     pub(super) output: Output<Outcome<T, I>>,
     /// The index of the next element.
     next: usize,
-    starting: Vec<Starting<T, I>>,
+    starting: HashMap<usize, Starting<T, I>>,
+    starts: Futures<Spawned>,
     running: HashMap<usize, Running<T, I>>,
     woken: Woken,
     /// When whose time is over, of those that run.
     deadlines: BTreeSet<(Instant, usize)>,
     sleep: Option<Pin<Box<Sleep>>>,
     /// The ends of tasks that were killed: they have their place under a supervisor until they are gone, or do not end.
-    leaving: Vec<BoxFuture<()>>,
-    /// Exit messages of links on their way out of the mailbox.
-    flushing: Vec<BoxFuture<()>>,
+    leaving: Futures<()>,
     /// It was given up.
     over: bool,
 }
 
 /// A task that somebody else is starting.
 struct Starting<T, I> {
-    index: usize,
     input: I,
     slot: Arc<Slot<T>>,
     go: oneshot::Sender<()>,
-    started: BoxFuture<Result<Pid, ExitReason>>,
 }
 
 struct Running<T, I> {
@@ -84,36 +83,47 @@ struct Running<T, I> {
 }
 
 impl<T: Send + 'static, I> Engine<T, I> {
-    pub(super) fn new(max_concurrency: usize, timeout: Duration) -> Self {
+    /// For so many elements, if that is known.
+    pub(super) fn new(max_concurrency: usize, timeout: Duration, elements: Option<usize>) -> Self {
+        let (meter, progress) = Meter::new();
+        meter.total(elements);
         Self {
             max_concurrency,
             timeout,
             on_timeout: StreamOnTimeout::Exit,
             linked: true,
             under: None,
-            meter: Meter::default(),
+            meter: Some(meter),
+            progress,
             output: Output::default(),
             next: 0,
-            starting: Vec::new(),
+            starting: HashMap::new(),
+            starts: Futures::new(),
             running: HashMap::new(),
             woken: Woken::new(),
             deadlines: BTreeSet::new(),
             sleep: None,
-            leaving: Vec::new(),
-            flushing: Vec::new(),
+            leaving: Futures::new(),
             over: false,
         }
     }
 
     /// The same, that keeps other things of its elements. Before it has any.
     pub(super) fn keeping<J>(mut self) -> Engine<T, J> {
-        let mut engine = Engine::new(self.max_concurrency, self.timeout);
+        let mut engine = Engine::new(self.max_concurrency, self.timeout, None);
         engine.on_timeout = self.on_timeout;
         engine.linked = self.linked;
         engine.under = self.under.take();
-        engine.meter = self.meter.clone();
-        engine.output.unordered = self.output.unordered;
+        engine.meter = self.meter.take();
+        engine.progress = self.progress.fresh();
+        if self.output.unordered {
+            engine.output.any_order();
+        }
         engine
+    }
+
+    pub(super) fn progress(&self) -> ProgressWatch {
+        self.progress.fresh()
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -135,7 +145,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
 
     /// Tells those who follow the stream that it has ended.
     pub(super) fn close(&mut self) {
-        self.meter = Meter::default();
+        self.meter = None;
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -151,19 +161,22 @@ impl<T: Send + 'static, I> Engine<T, I> {
         self.next += 1;
         let slot = Arc::new(Slot::new());
         let consumer = current().filter(|_| self.linked);
-        let element = Element::new(future, consumer, self.meter.clone());
+        let Some(meter) = self.meter.clone() else { return };
+        let element = Element::new(future, consumer, meter);
         match &self.under {
             None => {
                 let spawn = if self.linked { Spawn::new() } else { Spawn::new().unlinked() };
                 let process = prepare(spawn, Work::new(slot.clone(), When::Made, element));
-                self.run(index, input, Task::new(process.start(), current(), slot));
+                let node = process.node().clone();
+                self.run(index, input, Task::new(process.start(), node, slot));
             }
             Some(spawner) => {
                 let (go, gate) = oneshot::channel();
                 let own = slot.clone();
                 let work = || Gated::new(gate, Work::new(own, When::Ended, element));
                 let started = spawner(launch(callers::of_my_task(), Prepared::start, work));
-                self.starting.push(Starting { index, input, slot, go, started });
+                self.starts.add(index, started);
+                self.starting.insert(index, Starting { input, slot, go });
             }
         }
     }
@@ -193,30 +206,24 @@ impl<T: Send + 'static, I> Engine<T, I> {
             self.look(index, &waker);
         }
         self.poll_deadlines(cx);
-        self.leaving.retain_mut(|end| end.as_mut().poll(cx).is_pending());
-        self.flushing.retain_mut(|flush| flush.as_mut().poll(cx).is_pending());
-        if !self.flushing.is_empty() || current().is_some_and(|pid| !is_alive(pid)) {
+        while self.leaving.next(cx).is_some() {}
+        if is_ending() {
             return Poll::Pending;
         }
         Poll::Ready(self.places_taken() < before)
     }
 
     fn poll_starting(&mut self, cx: &mut Context<'_>) {
-        let mut at = 0;
-        while let Some(starting) = self.starting.get_mut(at) {
-            let Poll::Ready(started) = starting.started.as_mut().poll(cx) else {
-                at += 1;
-                continue;
-            };
-            let Starting { index, input, slot, go, .. } = self.starting.remove(at);
+        while let Some((index, started)) = self.starts.next(cx) {
+            let Some(Starting { input, slot, go }) = self.starting.remove(&index) else { continue };
             match started {
-                Ok(pid) => {
-                    if self.linked && current().is_some() {
+                Ok((pid, node)) => {
+                    if self.linked && current().is_some() && Node::current().is(&node) {
                         // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
                         let _ = link(pid);
                     }
                     let _ = go.send(());
-                    self.run(index, input, Task::new(pid, current(), slot));
+                    self.run(index, input, Task::new(pid, node, slot));
                 }
                 Err(reason) => {
                     self.give_up(Failed { index, input, error: ElementError::NotStarted(reason) });
@@ -234,7 +241,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
             Ok(value) => Ok(value),
             Err(AwaitError::Exited(reason)) => {
                 if linked {
-                    self.flushing.push(Box::pin(flush(task.pid())));
+                    task.flush();
                 }
                 Err(Failed { index, input, error: ElementError::Exited(reason) })
             }
@@ -257,11 +264,11 @@ impl<T: Send + 'static, I> Engine<T, I> {
             if self.look(index, Waker::noop()) {
                 continue;
             }
-            let Some(Running { task, input, .. }) = self.remove(index) else { return };
-            task.abandon();
+            let Some(Running { task, input, linked, .. }) = self.remove(index) else { return };
+            task.abandon(linked);
             if self.under.is_some() {
-                let end = limit(KILL_PATIENCE, join(task.pid()));
-                self.leaving.push(Box::pin(async move { drop(end.await) }));
+                let end = limit(KILL_PATIENCE, task.join());
+                self.leaving.add(index, Box::pin(async move { drop(end.await) }));
             }
             let failed = Failed { index, input, error: ElementError::Timeout };
             match self.on_timeout {
@@ -286,9 +293,10 @@ impl<T: Send + 'static, I> Engine<T, I> {
 impl<T, I> Engine<T, I> {
     fn stop(&mut self) {
         self.starting.clear();
+        self.starts = Futures::new();
         self.deadlines.clear();
-        for (_, running) in self.running.drain() {
-            running.task.abandon();
+        for (_, Running { task, linked, .. }) in self.running.drain() {
+            task.abandon(linked);
         }
     }
 }
@@ -299,14 +307,9 @@ impl<T, I> Drop for Engine<T, I> {
     }
 }
 
-/// Takes the exit message of a task out of the mailbox of a process that traps exits.
-async fn flush(pid: Pid) {
-    let _ = Selector::new().select_trapped_exit_of(pid, drop).receive(Duration::ZERO).await;
-}
-
 /// What is to be handed out, in its order.
 pub(super) struct Output<R> {
-    pub(super) unordered: bool,
+    unordered: bool,
     next: usize,
     /// Those that wait for one before them.
     early: BTreeMap<usize, R>,
@@ -320,6 +323,12 @@ impl<R> Default for Output<R> {
 }
 
 impl<R> Output<R> {
+    /// From now on nothing waits for what is before it.
+    pub(super) fn any_order(&mut self) {
+        self.unordered = true;
+        self.ready.extend(mem::take(&mut self.early).into_values());
+    }
+
     fn put(&mut self, index: usize, outcome: R) {
         if self.unordered {
             self.ready.push_back(outcome);

@@ -12,7 +12,8 @@ use erlang_process::ExitReason;
 pub enum ElementError {
     /// Its task ended without a value, for this reason.
     Exited(ExitReason),
-    /// Its task could not be started, for this reason: the supervisor it was to be under is gone, or full.
+    /// Its task could not be started: the supervisor it was to be under is gone, or full. The reason holds the
+    /// `SupervisorError`, see [`ExitReason::downcast_ref`].
     NotStarted(ExitReason),
     /// Its task was not done in time, and was killed.
     Timeout,
@@ -38,7 +39,7 @@ impl Error for ElementError {
 }
 
 /// An element of a stream that has no value: which one, and why.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed<I = ()> {
     /// The place of the element in the source, from zero.
     pub index: usize,
@@ -54,16 +55,7 @@ impl<I> fmt::Display for Failed<I> {
     }
 }
 
-impl<I> fmt::Debug for Failed<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failed")
-            .field("index", &self.index)
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<I> Error for Failed<I> {
+impl<I: fmt::Debug> Error for Failed<I> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.error)
     }

@@ -3,6 +3,7 @@
 mod element;
 mod engine;
 mod error;
+mod futures;
 mod progress;
 mod source;
 
@@ -31,7 +32,7 @@ pub use self::{
 /// [`Stream`] of their values, in the order of the elements. Nothing runs before the stream is polled.
 ///
 /// The iterator is asked for an element only when there is room for its task: it may be endless, or each of its
-/// elements dear.
+/// elements dear. It, and what `work` does before it returns its future, run in the consumer.
 ///
 /// ```
 /// use otp_task as task;
@@ -78,11 +79,12 @@ where
     W: FnMut(S::Item) -> F,
 {
     let cores = available_parallelism().map_or(1, usize::from);
+    let (least, most) = elements.size_hint();
     AsyncStream {
         source: elements,
         work,
         keep: drop_input,
-        engine: Engine::new(cores, Duration::from_secs(5)),
+        engine: Engine::new(cores, Duration::from_secs(5), most.filter(|most| *most == least)),
         stage: Stage::Fresh,
     }
 }
@@ -123,8 +125,9 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future of [`next`](Self::next) loses nothing. Dropping the stream stops its tasks. A process that
-    /// drops the stream of another, which lives and is linked with its tasks, leaves these alone: to stop them would end it.
+    /// Dropping the future of [`next`](Self::next) loses nothing. Dropping the stream kills its tasks, those under a supervisor
+    /// as well, and does not wait for their end. A process that drops the stream of another, which lives and is linked with its
+    /// tasks, leaves these alone: to stop them would end it. For the same reason it cannot kill one that is late.
     ///
     /// # Panics
     ///
@@ -207,12 +210,12 @@ where
     ///
     /// Counterpart: the option `ordered: false`.
     pub fn unordered(mut self) -> Self {
-        self.engine.output.unordered = true;
+        self.engine.output.any_order();
         self
     }
 
     /// How long each task may take, from its start. [`Duration::MAX`] is no limit. It is looked at while the stream
-    /// is polled.
+    /// is polled. What a supervisor takes to start a task does not count.
     ///
     /// ```
     /// use otp_task as task;
@@ -291,7 +294,7 @@ where
         }
     }
 
-    /// Follows how far the stream has come, from anywhere.
+    /// Follows how far the stream has come, from anywhere. When the stream has ended this is how far it came.
     ///
     /// ```
     /// use otp_task as task;
@@ -311,7 +314,7 @@ where
     /// # }
     /// ```
     pub fn progress(&self) -> ProgressWatch {
-        self.engine.meter.watch()
+        self.engine.progress()
     }
 
     /// Waits for the next item; `None` when all have come.
@@ -334,7 +337,6 @@ where
     pub async fn next(&mut self) -> Option<Result<F::Output, Failed<I>>>
     where
         S: Unpin,
-        W: Unpin,
     {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
@@ -359,8 +361,6 @@ where
         let (engine, stage) = (this.engine, this.stage);
         if *stage == Stage::Fresh {
             *stage = Stage::Reading;
-            let (least, most) = this.source.size_hint();
-            engine.meter.total(most.filter(|most| *most == least));
         }
         loop {
             // First, so that what was handed out the last time has made room.

@@ -22,7 +22,7 @@ impl Progress {
     /// How many tasks are under way.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.started - self.done
+        self.started.saturating_sub(self.done)
     }
 }
 
@@ -32,6 +32,13 @@ impl Progress {
 pub struct ProgressWatch(pub(super) watch::Receiver<Progress>);
 
 impl ProgressWatch {
+    /// Another one, which has been told what there is to tell.
+    pub(super) fn fresh(&self) -> Self {
+        let mut receiver = self.0.clone();
+        receiver.mark_unchanged();
+        Self(receiver)
+    }
+
     /// How far the stream has come.
     #[must_use]
     pub fn now(&self) -> Progress {
@@ -72,15 +79,10 @@ impl ProgressWatch {
 #[derive(Clone)]
 pub(super) struct Meter(Arc<watch::Sender<Progress>>);
 
-impl Default for Meter {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Progress::default())))
-    }
-}
-
 impl Meter {
-    pub(super) fn watch(&self) -> ProgressWatch {
-        ProgressWatch(self.0.subscribe())
+    pub(super) fn new() -> (Self, ProgressWatch) {
+        let (sender, receiver) = watch::channel(Progress::default());
+        (Self(Arc::new(sender)), ProgressWatch(receiver))
     }
 
     pub(super) fn total(&self, total: Option<usize>) {
