@@ -361,20 +361,47 @@ impl Drop for KillOnDrop<'_> {
 ///
 /// For a process of another node, outside a tokio runtime.
 pub async fn join(pid: Pid) -> ExitReason {
-    let node = Node::current();
-    match node.find(pid) {
-        Some(process) => joined(process).await,
-        None if pid.node().is_here() => ExitReason::NoProc,
-        // Only a process can monitor what is not here.
-        None => {
-            let monitoring = node.run(async move {
-                let monitor = crate::monitor(pid)?;
-                monitor.down().await
-            });
-            match monitoring.await {
-                Ok(Ok(down)) => down.reason,
-                Ok(Err(_)) => ExitReason::NoProc,
-                Err(reason) => reason,
+    Node::current().join(pid).await
+}
+
+impl Node {
+    /// Waits for the end of a process that this node knows by that pid, and returns its reason, see [`join`]: for those
+    /// outside of the node.
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(async { Err::<(), _>("out of paper") })?;
+    /// // It has not run yet.
+    /// assert_eq!(node.join(pid).await, ExitReason::error("out of paper"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// # Panics
+    ///
+    /// For a process of a node behind a carrier, outside a tokio runtime.
+    pub async fn join(&self, pid: Pid) -> ExitReason {
+        match self.find(pid) {
+            Some(process) => joined(process).await,
+            None if pid.node().is_here() => ExitReason::NoProc,
+            // Only a process can monitor what is not here.
+            None => {
+                let monitoring = self.run(async move {
+                    let monitor = crate::monitor(pid)?;
+                    monitor.down().await
+                });
+                match monitoring.await {
+                    Ok(Ok(down)) => down.reason,
+                    Ok(Err(_)) => ExitReason::NoProc,
+                    Err(reason) => reason,
+                }
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Waker},
 };
 
-use erlang_process::{ExitReason, after_exit, current};
+use erlang_process::{ExitReason, Node, after_exit, current};
 
 /// What a task brings: its value, or why its process ended without one.
 pub(crate) type Outcome<T> = Result<T, ExitReason>;
@@ -17,7 +18,11 @@ pub(crate) type Forward<T> = Box<dyn FnOnce(Outcome<T>) + Send>;
 /// The place of one outcome, between the process that makes it and whoever has the task.
 ///
 /// No user code runs and nothing of the user's is dropped under its lock.
-pub(crate) struct Slot<T>(Mutex<State<T>>);
+pub(crate) struct Slot<T> {
+    state: Mutex<State<T>>,
+    /// Where the process lives, if there is one. A node outlives the panics of all who live there.
+    node: OnceLock<AssertUnwindSafe<Node>>,
+}
 
 enum State<T> {
     /// The outcome may still come. Left by the process only, once.
@@ -32,15 +37,25 @@ enum State<T> {
 
 impl<T> Slot<T> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State::Waiting(None)))
+        Self { state: Mutex::new(State::Waiting(None)), node: OnceLock::new() }
     }
 
     pub(crate) fn filled(value: T) -> Self {
-        Self(Mutex::new(State::Done(Ok(value))))
+        Self { state: Mutex::new(State::Done(Ok(value))), node: OnceLock::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the process lives. That of the caller if there is none.
+    pub(crate) fn node(&self) -> Node {
+        self.node.get().map_or_else(Node::current, |node| node.0.clone())
+    }
+
+    /// Whether the caller runs on the node of the process.
+    pub(crate) fn is_here(&self) -> bool {
+        self.node.get().is_none_or(|node| node.is(&Node::current()))
     }
 
     fn replace(&self, state: State<T>) -> State<T> {
@@ -145,7 +160,9 @@ pub(crate) enum When {
 }
 
 impl<T: Send + 'static> Putter<T> {
+    /// For a process that is spawned here.
     pub(crate) fn new(slot: Arc<Slot<T>>, value: When) -> Self {
+        let _ = slot.node.set(AssertUnwindSafe(Node::current()));
         Self { slot: Some(slot), value }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use erlang_process::{Pid, Spawn, current};
+use erlang_process::{Pid, Spawn};
 
 use crate::{
     slot::{Slot, When},
@@ -158,7 +158,7 @@ where
 ///
 /// Counterpart: `Task.completed/1` in Elixir.
 pub fn completed<T: Send + 'static>(value: T) -> Task<T> {
-    Task::new(Pid::OUTSIDE, current(), Arc::new(Slot::filled(value)))
+    Task::new(Pid::OUTSIDE, Arc::new(Slot::filled(value)))
 }
 
 fn begin<T, F>(spawn: Spawn, future: F) -> Task<T>
@@ -168,7 +168,7 @@ where
 {
     let slot = Arc::new(Slot::new());
     let process = prepare(spawn, Work::new(slot.clone(), When::Made, future));
-    Task::new(process.start(), current(), slot)
+    Task::new(process.start(), slot)
 }
 
 fn begin_blocking<T, W>(spawn: Spawn, work: W) -> Task<T>
@@ -178,7 +178,7 @@ where
 {
     let slot = Arc::new(Slot::new());
     let process = prepare(spawn, Work::new(slot.clone(), When::Made, run(work)));
-    Task::new(process.start_blocking(), current(), slot)
+    Task::new(process.start_blocking(), slot)
 }
 
 /// Runs a function that blocks. If the process was told to end meanwhile, its value is not one any more.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{CallError, ExitReason, IntoExitReason, Name, Pid, Spawn, current, is_alive, link};
+use erlang_process::{CallError, ExitReason, IntoExitReason, Name, Pid, Spawn, is_alive, link};
 use futures_core::Stream;
 use otp_actor::{StartError, Started};
 use otp_supervisor::{
@@ -243,12 +243,13 @@ impl Supervisor {
         let own = slot.clone();
         let launch = launch(callers::of_my_task(), || Gated::new(gate, Work::new(own, When::Made, future)));
         let pid = self.0.start_child_with(Job::once(launch), Restart::Temporary).await?.pid;
-        if linked && current().is_some() {
+        let task = Task::new(pid, slot);
+        if linked && task.owner().is_some() {
             // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
             let _ = link(pid);
         }
         let _ = go.send(());
-        Ok(Task::new(pid, current(), slot))
+        Ok(task)
     }
 
     /// Runs a future in a task under the supervisor that nobody awaits: for side effects. It is not restarted.

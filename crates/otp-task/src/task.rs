@@ -9,9 +9,7 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{
-    ExitReason, Pid, Subject, current, exit, is_alive, join, kill, send_exit, timeout as limit, unlink,
-};
+use erlang_process::{ExitReason, Pid, Signal, Subject, current, exit, is_alive, timeout as limit, unlink};
 
 use crate::{error::AwaitError, slot::Slot};
 
@@ -38,8 +36,9 @@ pub struct Task<T> {
 }
 
 impl<T: Send + 'static> Task<T> {
-    pub(crate) fn new(pid: Pid, owner: Option<Pid>, slot: Arc<Slot<T>>) -> Self {
-        Self { pid, owner, slot }
+    /// The task of this process, owned by the calling one if that is of the same node.
+    pub(crate) fn new(pid: Pid, slot: Arc<Slot<T>>) -> Self {
+        Self { pid, owner: current().filter(|_| slot.is_here()), slot }
     }
 
     /// The process that makes the value.
@@ -48,7 +47,8 @@ impl<T: Send + 'static> Task<T> {
         self.pid
     }
 
-    /// The process that may await the task; `None` if it was spawned outside any process, and anyone may.
+    /// The process that may await the task; `None` if it was spawned outside any process of its
+    /// [node](erlang_process::Node), and anyone may.
     #[must_use]
     pub fn owner(&self) -> Option<Pid> {
         self.owner
@@ -334,14 +334,13 @@ impl<T: Send + 'static> Task<T> {
         if self.slot.is_over() {
             return Some(Err(AwaitError::Exited(ExitReason::NoProc)));
         }
-        // Outside any process there is no link.
-        let _ = unlink(self.pid);
+        self.unlink();
         let done_as_told =
             if request == ExitReason::Kill { ExitReason::Killed } else { ExitReason::Shutdown };
-        send_exit(self.pid, request);
-        let mut ended = pin!(join(self.pid));
+        self.send_exit(request);
+        let mut ended = pin!(self.ended());
         if limit(patience, ended.as_mut()).await.is_err() {
-            kill(self.pid);
+            self.send_exit(ExitReason::Kill);
             ended.await;
         }
         match poll_fn(|cx| self.poll(cx)).await {
@@ -377,12 +376,12 @@ impl<T: Send + 'static> Task<T> {
     }
 
     pub(crate) fn let_go(&mut self) -> Option<Result<T, AwaitError>> {
-        let _ = unlink(self.pid);
+        self.unlink();
         self.slot.give_up().map(|outcome| outcome.map_err(AwaitError::Exited))
     }
 
     pub(crate) fn check_owner(&self) -> Result<(), AwaitError> {
-        if self.owner.is_some() && self.owner != current() { Err(AwaitError::NotOwner) } else { Ok(()) }
+        if self.owner.is_none() || self.is_owned() { Ok(()) } else { Err(AwaitError::NotOwner) }
     }
 
     /// The value, or the end of the process without one. After that, `NoProc`.
@@ -396,11 +395,34 @@ impl<T> Task<T> {
     /// not the owner, but has the task, cannot take the link away, and so leaves the task alone.
     pub(crate) fn abandon(&self) {
         match self.owner {
-            Some(owner) if Some(owner) == current() => drop(unlink(self.pid)),
-            Some(owner) if is_alive(owner) => return,
+            Some(_) if self.is_owned() => self.unlink(),
+            Some(owner) if self.slot.node().is_alive(owner) => return,
             _ => {}
         }
-        kill(self.pid);
+        self.send_exit(ExitReason::Kill);
+    }
+
+    /// Whether the calling process owns it. On another node its pid may be anyone's.
+    fn is_owned(&self) -> bool {
+        self.owner.is_some() && self.owner == current() && self.slot.is_here()
+    }
+
+    /// Removes the link with the calling process, which there is none of on another node or outside any process.
+    fn unlink(&self) {
+        if self.slot.is_here() {
+            let _ = unlink(self.pid);
+        }
+    }
+
+    fn send_exit(&self, reason: ExitReason) {
+        let from = current().filter(|_| self.slot.is_here());
+        self.slot.node().signal(from, self.pid, Signal::Exit { reason, link: false });
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn ended(&self) -> impl Future<Output = ExitReason> + Send + use<T> {
+        let (node, pid) = (self.slot.node(), self.pid);
+        async move { node.join(pid).await }
     }
 }
 

@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{
-    ExitReason, Pid, Selector, Spawn, current, exit, is_alive, join, link, timeout as limit,
-};
+use erlang_process::{ExitReason, Pid, Selector, Spawn, current, exit, is_alive, link, timeout as limit};
 use tokio::{
     sync::oneshot,
     time::{Instant, Sleep, sleep_until},
@@ -156,7 +154,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
             None => {
                 let spawn = if self.linked { Spawn::new() } else { Spawn::new().unlinked() };
                 let process = prepare(spawn, Work::new(slot.clone(), When::Made, element));
-                self.run(index, input, Task::new(process.start(), current(), slot));
+                self.run(index, input, Task::new(process.start(), slot));
             }
             Some(spawner) => {
                 let (go, gate) = oneshot::channel();
@@ -211,12 +209,13 @@ impl<T: Send + 'static, I> Engine<T, I> {
             let Starting { index, input, slot, go, .. } = self.starting.remove(at);
             match started {
                 Ok(pid) => {
-                    if self.linked && current().is_some() {
+                    let task = Task::new(pid, slot);
+                    if self.linked && task.owner().is_some() {
                         // It waits to be told to go. If somebody has killed it, it has an outcome all the same.
                         let _ = link(pid);
                     }
                     let _ = go.send(());
-                    self.run(index, input, Task::new(pid, current(), slot));
+                    self.run(index, input, task);
                 }
                 Err(reason) => {
                     self.give_up(Failed { index, input, error: ElementError::NotStarted(reason) });
@@ -260,7 +259,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
             let Some(Running { task, input, .. }) = self.remove(index) else { return };
             task.abandon();
             if self.under.is_some() {
-                let end = limit(KILL_PATIENCE, join(task.pid()));
+                let end = limit(KILL_PATIENCE, task.ended());
                 self.leaving.push(Box::pin(async move { drop(end.await) }));
             }
             let failed = Failed { index, input, error: ElementError::Timeout };
