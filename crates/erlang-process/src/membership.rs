@@ -15,24 +15,37 @@ pub(crate) trait Members: Send + Sync {
 
 /// Has the table told when this process ends. False if its end has begun: then nothing may be entered.
 pub(crate) fn enter(process: &Process, table: &Arc<dyn Members>) -> bool {
+    enter_among(process, table, |_| {})
+}
+
+/// As [`enter`], and leaves those tables which are over, for who has one after the other. Not under a lock: the last handle
+/// of a table drops what users have put there.
+pub(crate) fn enter_in_turn(process: &Process, table: &Arc<dyn Members>) -> bool {
     let mut over = Vec::new();
-    let entered = process.with(|control, _| {
+    let entered =
+        enter_among(process, table, |tables| over = tables.extract_if(.., |known| known.is_over()).collect());
+    for table in over {
+        quietly(|| drop(table));
+    }
+    entered
+}
+
+fn enter_among(
+    process: &Process,
+    table: &Arc<dyn Members>,
+    if_new: impl FnOnce(&mut Vec<Arc<dyn Members>>),
+) -> bool {
+    process.with(|control, _| {
         if !control.is_alive() {
             return false;
         }
         let tables = &mut control.rare_mut().tables;
         if !tables.iter().any(|known| Arc::ptr_eq(known, table)) {
-            // Who has timers on one runtime after the other must not keep them all.
-            over = tables.extract_if(.., |known| known.is_over()).collect();
+            if_new(tables);
             tables.push(table.clone());
         }
         true
-    });
-    // The last handle of a table drops what users have put there.
-    for table in over {
-        quietly(|| drop(table));
-    }
-    entered
+    })
 }
 
 /// The table has no more entries of this process.
