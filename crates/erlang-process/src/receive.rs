@@ -9,10 +9,11 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyInbox, Found, Key, Position, Refill, Taken},
+    cell::{AnyInbox, Found, Key, Position, Process, Refill, Taken},
     deadline::Deadline,
     process::NotAProcess,
     scope::{self, Scope},
+    sync::Arc,
 };
 
 /// Why nothing was received.
@@ -114,11 +115,16 @@ impl<P: Pattern> Receive<P> {
     #[inline(never)]
     fn search(&mut self, cx: &mut Context<'_>) -> Sought<P::Output> {
         if let Some(search) = &mut self.search {
-            return search.poll(cx, &mut self.pattern);
+            if search.is_of_caller() {
+                return search.poll(cx, &mut self.pattern);
+            }
+            // Another process goes on with it, of whose mailbox nothing is known.
+            self.search = None;
         }
         let mut search = Search::default();
         let found = search.poll(cx, &mut self.pattern);
         if matches!(found, Sought::Nothing | Sought::TurnOver) && search.is_worth_keeping() {
+            search.process = scope::cell();
             self.search = Some(Box::new(search));
         }
         found
@@ -174,6 +180,8 @@ impl<P: Pattern> Pattern for &mut P {
 #[derive(Default)]
 struct Search {
     position: Position,
+    /// Whose inbox it is, if the search goes on.
+    process: Option<Process>,
     /// The waker that the process keeps for this receive, where it is not that of its task.
     waker: Option<Waker>,
 }
@@ -188,6 +196,13 @@ enum Sought<T> {
 }
 
 impl Search {
+    fn is_of_caller(&self) -> bool {
+        let is_own = |scope: &mut Scope| {
+            self.process.as_ref().is_some_and(|process| Arc::ptr_eq(process, &scope.cell))
+        };
+        scope::with(is_own).unwrap_or(false)
+    }
+
     fn is_worth_keeping(&self) -> bool {
         !self.position.is_start() || self.waker.is_some()
     }
@@ -251,6 +266,7 @@ impl Search {
     fn remember_waker(&mut self, waker: &Waker) {
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.forget_waker();
+            self.process = scope::cell();
             self.waker = Some(waker.clone());
         }
     }
@@ -260,7 +276,8 @@ impl Search {
     #[cold]
     fn forget_waker(&mut self) {
         let Some(waker) = self.waker.take() else { return };
-        let kept = scope::cell().and_then(|cell| cell.with(|control, _| control.forget_waiter(&waker)));
+        let process = self.process.as_ref();
+        let kept = process.and_then(|process| process.with(|control, _| control.forget_waiter(&waker)));
         if let Some(kept) = kept {
             kept.wake();
         }
@@ -322,9 +339,14 @@ impl Pattern for Anything {
 
 /// Takes everything that fits and is already there.
 pub(crate) fn drain<P: Pattern>(pattern: &mut P) -> Vec<P::Output> {
+    let there = scope::with(|scope| {
+        scope.refill(None);
+        scope.cell.with(|control, _| control.queue_len(scope.cell.head()))
+    });
+    let there = there.and_then(|there| usize::try_from(there).ok()).unwrap_or_default();
     let mut position = Position::default();
-    scope::with(|scope| scope.refill(None));
-    iter::from_fn(|| take_from(&mut position, pattern)).collect()
+    // No more: what comes meanwhile lies behind them, in some mailboxes at once, and there may be no end of it.
+    iter::from_fn(|| take_from(&mut position, pattern)).take(there).collect()
 }
 
 /// Takes the first that fits and is already there. What lies behind it is not looked at: who takes the ends of many out of a
