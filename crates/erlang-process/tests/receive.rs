@@ -161,3 +161,28 @@ async fn an_unexpected_message_is_taken_for_what_it_is() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn whatever_comes_is_received_in_the_order_in_which_it_came() {
+    let server = Spawn::new().unlinked().on(&Node::new()).prepare(|own: Subject<u32>| async move {
+        let further = Subject::new().unwrap();
+        own.send(1);
+        further.send(2_u32);
+        Subject::to_pid(own.pid().unwrap()).unwrap().send(3_u32);
+        own.send(4);
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            // What is sent to another subject is not its own, of whatever type.
+            let next = own.receive_any(SECOND, |n| ("own", n), |mut other| ("other", other.take().unwrap()));
+            seen.push(next.await.unwrap());
+        }
+        assert_eq!(seen, [("own", 1), ("other", 2), ("other", 3), ("own", 4)]);
+        assert_eq!(own.receive_any(SECOND, |_| (), |_| ()).await, Err(ReceiveError::Timeout));
+        let stranger = process::spawn_subject(|_: Subject<u32>| std::future::pending::<()>());
+        assert_eq!(stranger.receive_any(SECOND, |_| (), |_| ()).await, Err(ReceiveError::NotOwner));
+    });
+    let server = server.unwrap();
+    let ended = server.ended();
+    server.start();
+    assert_eq!(ended.await, ExitReason::Normal);
+}
