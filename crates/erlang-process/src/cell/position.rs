@@ -35,8 +35,8 @@ impl Position {
         let removed = now.removals.wrapping_sub(self.removals);
         if removed > 0 {
             // Nobody knows from where. By so many places may have moved up what was not looked at.
-            let known = self.all_urgent == 0 && now.urgent == 0;
-            self.next = if known {
+            let all_ordinary = self.all_urgent == 0 && now.urgent == 0;
+            self.next = if all_ordinary {
                 self.next.saturating_sub(usize::try_from(removed).unwrap_or(usize::MAX))
             } else {
                 0
