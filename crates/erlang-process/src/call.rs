@@ -27,10 +27,31 @@ thread_local! {
     static SENT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How many replies this thread has sent. The difference around a poll is how many that sent: for those who trace what a
-/// process does.
-#[must_use]
-pub fn replies_sent() -> u64 {
+/// Runs this, and counts how many [replies](Reply) it sends: for those who trace what a process does. Replies are sent by
+/// hand and from anywhere, so nothing else tells that a request was answered while it was handled. What is sent later, or
+/// by another process, is not counted.
+///
+/// ```
+/// use erlang_process::{Reply, count_replies};
+///
+/// let reply = Reply::new(|_: u32| {});
+/// let (value, replies) = count_replies(|| {
+///     reply.send(42);
+///     "handled"
+/// });
+/// assert_eq!((value, replies), ("handled", 1));
+/// ```
+///
+/// Around one poll after the other of a future it counts those of the future. That is how actors tell `sys` of them.
+///
+/// Counterpart: none; a `gen_server` sees what its callbacks return.
+pub fn count_replies<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let before = replies_sent();
+    let value = work();
+    (value, replies_sent().wrapping_sub(before))
+}
+
+fn replies_sent() -> u64 {
     SENT.try_with(Cell::get).unwrap_or_default()
 }
 

@@ -54,7 +54,7 @@ pub use crate::{
     alias::{AliasMode, alias, unalias},
     blocking::block_on,
     bound::{Bound, MailboxFull, WhenFull},
-    call::{CallError, Reply, replies_sent},
+    call::{CallError, Reply, count_replies},
     carrier::{Carrier, Undelivered},
     clock::MissedTicks,
     deadline::{Elapsed, timeout},

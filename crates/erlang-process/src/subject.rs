@@ -31,7 +31,8 @@ use crate::{
 /// The subject of a [`Name`] reaches whoever holds that name.
 ///
 /// When a process has ended, a subject of its own still keeps the room that the process took on its runtime, without
-/// what was in it: who holds many for long after uses names or pids.
+/// what was in it: some hundred bytes and the size of its future, where that is not so large that tokio boxes it. Who holds
+/// many for long after uses names or pids.
 ///
 /// ```
 /// use erlang_process::{self as process, Subject};

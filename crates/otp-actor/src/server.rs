@@ -3,7 +3,7 @@
 use std::{any::type_name, future::poll_fn, mem, pin::pin, task::Poll, time::Duration};
 
 use erlang_process::{
-    ExitMessage, ExitReason, Pid, ReceiveError, Selector, Subject, Unexpected, catch, replies_sent, rescue,
+    ExitMessage, ExitReason, Pid, ReceiveError, Selector, Subject, Unexpected, catch, count_replies, rescue,
 };
 use otp_system::{After, DebugOptions, Event, EventKind, Mode, System, SystemMessage};
 use tokio::time::Instant;
@@ -102,9 +102,8 @@ where
                     let mut handling = pin!(self.handler.handle(&mut state, message));
                     let mut replies = 0;
                     let handled = poll_fn(|cx| {
-                        let before = replies_sent();
-                        let polled = rescue(|| handling.as_mut().poll(cx));
-                        replies += replies_sent().wrapping_sub(before);
+                        let (polled, sent) = count_replies(|| rescue(|| handling.as_mut().poll(cx)));
+                        replies += sent;
                         match polled {
                             Ok(step) => step.map(Ok),
                             Err(reason) => Poll::Ready(Err(reason)),
@@ -249,9 +248,8 @@ where
         replies: u64,
         state: &S,
     ) -> Option<End> {
-        let before = replies_sent();
-        let end = self.done(handled);
-        let replies = replies + replies_sent().wrapping_sub(before);
+        let (end, sent) = count_replies(|| self.done(handled));
+        let replies = replies + sent;
         if replies == 0 && end.is_none() {
             self.apart_mut().system.event(&Event::new(EventKind::NoReply, ""), state);
         }
@@ -288,9 +286,8 @@ where
             }
         }
         if let Some(reply) = reply {
-            let before = replies_sent();
-            reply();
-            self.tell_of_replies(replies_sent().wrapping_sub(before), state);
+            let ((), replies) = count_replies(reply);
+            self.tell_of_replies(replies, state);
         }
         report::crash(
             &reason,

@@ -4,6 +4,7 @@
 
 use std::{
     error::Error as _,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{self as process, ExitMessage, ExitReason, Pid, Selector};
-use otp_task::{self as task, AwaitError, Task};
+use erlang_process::{self as process, ExitMessage, ExitReason, Node, Pid, Selector, Signal, Spawn};
+use otp_task::{self as task, AwaitError, Task, YieldOnTimeout};
 use tokio::sync::oneshot;
 
 const ROUNDS: usize = 1000;
@@ -450,4 +451,76 @@ async fn blocking_work_that_is_not_linked_fails_alone() {
     let (jammed, linked, seven) = owner.await.unwrap();
     assert!(matches!(jammed, Err(AwaitError::Exited(ExitReason::Panic(_)))), "{jammed:?}");
     assert_eq!((linked, seven), (vec![], Ok(7)));
+}
+
+/// A process of that node that has this pid there, as a process of another node has.
+fn twin(node: &Node, pid: Pid) -> Pid {
+    loop {
+        let twin = Spawn::new().on(node).unlinked().spawn(std::future::pending::<()>()).unwrap();
+        if twin == pid {
+            return twin;
+        }
+        node.signal(None, twin, Signal::Exit { reason: ExitReason::Kill, link: false });
+    }
+}
+
+#[tokio::test]
+async fn a_task_of_another_node_is_stopped_there_and_nobody_else_is() {
+    type Stopping = Pin<Box<dyn Future<Output = Option<Result<(), AwaitError>>> + Send>>;
+    type Stop = fn(Task<()>) -> Stopping;
+    let stops: [Stop; 3] = [
+        |task| Box::pin(task.brutal_kill()),
+        |task| Box::pin(task.shutdown(Duration::MAX)),
+        |task| {
+            Box::pin(async move {
+                let kill = YieldOnTimeout::Kill;
+                let mut tasks = [task];
+                let outcomes = task::yield_many(&mut tasks, Duration::ZERO).on_timeout(kill).outcomes().await;
+                outcomes.into_iter().next().unwrap()
+            })
+        },
+    ];
+    for stop in stops {
+        let task = task::spawn(std::future::pending::<()>());
+        let (node, pid) = (Node::new(), task.pid());
+        let twin = twin(&node, pid);
+        let running = node.run(async move {
+            process::trap_exits(true).unwrap();
+            process::link(twin).unwrap();
+            assert_eq!(stop(task).await, None);
+            assert!(process::is_alive(twin));
+            // The link is its own, too.
+            process::kill(twin);
+            let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await.unwrap();
+            assert_eq!(exit, ExitMessage { pid: twin, reason: ExitReason::Killed });
+        });
+        running.await.unwrap();
+        assert!(!process::is_alive(pid));
+    }
+}
+
+#[tokio::test]
+async fn a_process_of_another_node_with_the_pid_of_the_owner_is_not_the_owner() {
+    let (give, given) = oneshot::channel();
+    let owner = process::spawn(async move {
+        drop(give.send(task::spawn(async { 42 })));
+        std::future::pending::<()>().await;
+    });
+    let task: Task<u32> = given.await.unwrap();
+    let node = Node::new();
+    let outcome = loop {
+        let (hand_over, handed_over) = oneshot::channel::<Task<u32>>();
+        let (tell, told) = oneshot::channel();
+        let twin = Spawn::new().on(&node).unlinked().spawn(async move {
+            if let Ok(task) = handed_over.await {
+                drop(tell.send(task.await_forever().await));
+            }
+        });
+        if twin == Ok(owner) {
+            hand_over.send(task).unwrap();
+            break told.await.unwrap();
+        }
+    };
+    assert_eq!(outcome, Err(AwaitError::NotOwner));
+    process::kill(owner);
 }
