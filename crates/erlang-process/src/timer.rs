@@ -49,8 +49,8 @@ pub enum Cancelled {
 }
 
 impl Timer {
-    /// Stops the timer: exactly one of its firing and `Cancelled` being returned happens. An interval does not
-    /// tick again.
+    /// Stops the timer: exactly one of its firing and `Cancelled` being returned happens. An interval begins no
+    /// further tick; one that has begun on another thread may still come.
     ///
     /// Anyone may do this.
     ///
