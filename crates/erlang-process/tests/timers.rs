@@ -11,8 +11,8 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, Cancelled, ExitReason, MissedTicks, Name, Node, ReceiveError, Signal, Spawn, Subject,
-    Timer, exit_after,
+    self as process, Cancelled, ExitReason, MissedTicks, Name, Node, Pid, ReceiveError, Selector, Signal,
+    Spawn, Subject, Timer, exit_after,
 };
 use tokio::time::{Instant, advance, sleep};
 
@@ -151,6 +151,36 @@ async fn an_exit_comes_later_unless_it_is_cancelled() {
         );
         sleep(2 * SECOND).await;
         assert!(process::is_alive(spared));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_comes_later_is_not_the_callers_own() {
+    in_a_process(async {
+        let (_, alive) = process::spawn_monitor(async {
+            exit_after(process::current().unwrap(), SECOND, ExitReason::Normal);
+            sleep(2 * SECOND).await;
+            Err::<(), _>("alive")
+        })
+        .unwrap();
+        assert_eq!(alive.down().await.unwrap().reason, ExitReason::error("alive"));
+
+        process::trap_exits(true).unwrap();
+        exit_after(process::current().unwrap(), SECOND, ExitReason::Shutdown);
+        let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await.unwrap();
+        assert_eq!((exit.pid, exit.reason), (Pid::OUTSIDE, ExitReason::Shutdown));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_for_the_dead_is_not_waited_for() {
+    in_a_process(async {
+        let dead = process::spawn(async {});
+        process::join(dead).await;
+        let timer = exit_after(dead, SECOND, ExitReason::Kill);
+        assert_eq!((timer.remaining(), timer.cancel()), (None, Cancelled::TimerNotFound));
     })
     .await;
 }
