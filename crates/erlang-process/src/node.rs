@@ -425,21 +425,21 @@ impl Node {
 
     /// The process of this node that this signal goes to.
     fn receiver(&self, from: Option<Pid>, to: Dest, signal: &Signal) -> Option<Process> {
-        if from.is_none_or(|from| from.node().is_here()) {
-            return self.resolve(to);
-        }
-        let far_monitors = &self.tables().far_monitors;
+        let from_afar = from.is_some_and(|from| !from.node().is_here());
         match (signal, to) {
-            (Signal::Monitor { reference, .. }, Dest::Name(..)) => {
+            (Signal::Monitor { reference, .. }, Dest::Name(..)) if from_afar => {
                 let process = self.resolve(to)?;
-                far_monitors.enter(&process, *reference);
+                self.tables().far_monitors.enter(&process, *reference);
                 Some(process)
             }
-            // It may have been asked of a name and be taken back by pid, but not the other way round.
-            (Signal::Demonitor(reference), _) => far_monitors.leave(*reference).or_else(|| match to {
-                Dest::Name(..) => None,
-                Dest::Pid(_) | Dest::Alias(_) => self.resolve(to),
-            }),
+            // It may have been asked of a name and be taken back by pid, but not the other way round. By its reference, not
+            // by who takes it back: a carrier may not say on whose behalf it does.
+            (Signal::Demonitor(reference), _) if from_afar || !reference.node().is_here() => {
+                self.tables().far_monitors.leave(*reference).or_else(|| match to {
+                    Dest::Name(..) => None,
+                    Dest::Pid(_) | Dest::Alias(_) => self.resolve(to),
+                })
+            }
             _ => self.resolve(to),
         }
     }
