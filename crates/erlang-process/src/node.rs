@@ -16,7 +16,7 @@ use crate::{
     info::Info,
     listeners::Listeners,
     name::{Name, Names, NotRegistered, RegisterError, RegisteredName},
-    observe::Observers,
+    observe::{Observers, Watching},
     pid::{NodeId, Pid},
     reason::ExitReason,
     reference::Reference,
@@ -582,7 +582,8 @@ impl Node {
         self.tables().listeners.tell(|| event);
     }
 
-    /// Sends every [`NodeEvent`] to this subject, as long as its process lives.
+    /// Sends every [`NodeEvent`] to this subject, until its process ends or [stops](Watching::stop) watching. Who does
+    /// this twice is told twice.
     ///
     /// ```
     /// use erlang_process::{Node, NodeEvent, Subject};
@@ -591,19 +592,25 @@ impl Node {
     /// # erlang_process::run(async {
     /// let node = Node::current();
     /// let events = Subject::new()?;
-    /// node.monitor_nodes(events.clone());
+    /// let watching = node.monitor_nodes(events.clone());
     /// // A carrier says so.
     /// let id = node.node_id("ship@sea", 1)?;
     /// node.announce(NodeEvent::Up(id));
     /// assert_eq!(events.receive_forever().await?, NodeEvent::Up(id));
+    /// assert!(watching.stop());
     /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     /// # }).await.unwrap().unwrap();
     /// # }
     /// ```
     ///
-    /// Counterpart: `net_kernel:monitor_nodes/1`.
-    pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) {
-        self.tables().listeners.add(subject);
+    /// Counterpart: `net_kernel:monitor_nodes/1`, where `false` ends all of a process's subscriptions at once.
+    #[allow(clippy::must_use_candidate)]
+    pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) -> Watching {
+        Watching::of_nodes(self, self.tables().listeners.add(subject))
+    }
+
+    pub(crate) fn listeners(&self) -> &Listeners<NodeEvent> {
+        &self.tables().listeners
     }
 
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as

@@ -328,7 +328,7 @@ impl Node {
 
     fn watch(&self, process: &Process, what: What) -> Option<Watching> {
         let (number, head) = (self.next_number(), process.head());
-        let watching = Watching { node: self.clone(), number };
+        let watching = Watching { node: self.clone(), what: Watched::Processes, number };
         let itself = head.node.is(self).then_some(head.pid);
         self.observers().add(Watch { number, watcher: process.clone(), itself, what });
         // Now, and not before: what is entered here is released when the process ends.
@@ -344,17 +344,31 @@ impl Node {
 /// Somebody is told of what happens on a node: until he ends, or until [`stop`](Self::stop). To drop this changes
 /// nothing.
 ///
-/// Returned by [`Node::life_events`] and [`Node::system_monitor`].
+/// Returned by [`Node::life_events`], [`Node::system_monitor`] and [`Node::monitor_nodes`].
 pub struct Watching {
     node: Node,
+    what: Watched,
     number: u64,
 }
 
+enum Watched {
+    Processes,
+    OtherNodes,
+}
+
 impl Watching {
+    /// Of the other nodes that this one knows, by the number of the listener.
+    pub(crate) fn of_nodes(node: &Node, number: u64) -> Self {
+        Self { node: node.clone(), what: Watched::OtherNodes, number }
+    }
+
     /// No more events are sent; those that are may still come. Whether it was still watching.
     #[allow(clippy::must_use_candidate)]
     pub fn stop(self) -> bool {
-        self.node.observers().remove(|watch| watch.number == self.number)
+        match self.what {
+            Watched::Processes => self.node.observers().remove(|watch| watch.number == self.number),
+            Watched::OtherNodes => self.node.listeners().remove(self.number),
+        }
     }
 }
 

@@ -631,7 +631,7 @@ where
     ///
     /// Counterpart: the option `:listeners` of `Registry.start_link/1` in Elixir.
     pub fn listen(&self, subject: Subject<RegistryEvent<K, V>>) {
-        self.table.listeners.add(subject);
+        let _until_its_end = self.table.listeners.add(subject);
     }
 
     /// Keeps a value with the registry itself, one of each type. Returns the one that was there.
