@@ -7,8 +7,8 @@
 //! Registering, unregistering and looking a key up are each one step, and so is the end of a holder: from the
 //! moment at which its reason is decided it holds nothing, whether or not its entries are still here. A shard's
 //! lock may be held while a holder's index is locked, and that while a process is, never the other way round.
-//! Under these locks the `Eq` of keys runs and no other code of the user's: keys are hashed before, keys and
-//! values are cloned and dropped after, functions are called after.
+//! Under these locks the `Eq` and the `Borrow` of keys run and no other code of the user's: keys are hashed before, keys
+//! and values are cloned and dropped after, functions are called after.
 
 mod address;
 mod error;
