@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    future::poll_fn,
     task::{Context, Poll},
 };
 
@@ -532,6 +533,30 @@ impl Node {
             Some(carrier) if !node.is_here() => carrier.poll_ready(node, cx),
             _ => Poll::Ready(()),
         }
+    }
+
+    /// Waits until the way to this node takes more, see [`poll_ready`](Self::poll_ready).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Dest, Name, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::current();
+    /// let sea = node.node_id("ship@sea", 1)?;
+    /// let log = Dest::Name(Name::<String>::fixed("log").registered_name(), sea);
+    /// node.ready(sea).await;
+    /// process::send(log, "land in sight".to_owned());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: that the sender is suspended when the buffer of a connection is full.
+    pub async fn ready(&self, node: NodeId) {
+        poll_fn(|cx| self.poll_ready(node, cx)).await;
     }
 
     /// The number by which this node knows another one: the same for the same name and creation, which
