@@ -28,20 +28,19 @@ impl From<AliasMode> for AliasEnd {
     }
 }
 
-/// Makes an alias of the calling process: a reference that messages can be sent to through
-/// [`Node::signal`](crate::Node::signal) and [`Dest::Alias`](crate::Dest::Alias), and that
+/// Makes an alias of the calling process: a reference that messages can be [sent](crate::send()) to, and that
 /// [`Selector::select_alias`](crate::Selector::select_alias) receives. Once it is inactive, messages to it are dropped;
 /// those already in the mailbox stay.
 ///
 /// ```
-/// use erlang_process::{self as process, AliasMode, Dest, Node, Selector, Signal};
+/// use erlang_process::{self as process, AliasMode, Selector};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// # erlang_process::run(async {
 /// let alias = process::alias(AliasMode::Reply)?;
 /// let mut answers = Selector::new().select_alias(alias, |answer: u32| answer);
-/// Node::current().signal(None, Dest::Alias(alias), Signal::Message(Box::new(42_u32)));
+/// process::send(alias, 42_u32);
 /// assert_eq!(answers.receive(Duration::from_secs(1)).await?, 42);
 /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
 /// # }).await.unwrap().unwrap();

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, OnceCell},
     fmt,
+    future::poll_fn,
     panic::resume_unwind,
     pin::pin,
     task::{Context, Poll, Wake, Waker},
@@ -22,7 +23,7 @@ use crate::{
     selector::Selector,
     signal::Signal,
     subject::Subject,
-    sync::{Arc, AtomicBool, Ordering, thread_local},
+    sync::{Arc, AtomicBool, Mutex, Ordering, thread_local},
 };
 
 thread_local! {
@@ -99,7 +100,10 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Runs a process to its end on a thread of its own.
 pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 'static) {
+    let queued = Arc::new(Mutex::new(Some(future)));
+    let taken = queued.clone();
     let work = move || {
+        let Some(future) = take(&taken) else { return };
         let _own = Own::enter();
         let parker = Parker::of_this_thread();
         let waker = Waker::from(parker.clone());
@@ -113,7 +117,38 @@ pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 
     rt::spawn_blocking(|| task_name(&process), work);
     // A runtime that is shut down drops its tasks and then waits for such threads: this task has them end.
     let killer = Killer(process);
-    rt::spawn(|| "killer".to_owned(), async move { drop(joined(killer.0.clone()).await) });
+    let body = async move {
+        // There may be no thread for it as long as others run. Dropped, it ends.
+        drop(ended_in_the_queue(&killer.0, &queued).await);
+        drop(joined(killer.0.clone()).await);
+    };
+    rt::spawn(|| "killer".to_owned(), body);
+}
+
+/// Takes away what waits for a thread.
+fn take<F>(queued: &Mutex<Option<F>>) -> Option<F> {
+    queued.lock().take()
+}
+
+/// Waits until the process has a thread, or the reason of its end is decided. What it would have run is returned if it never
+/// will.
+async fn ended_in_the_queue<F>(process: &Process, queued: &Mutex<Option<F>>) -> Option<F> {
+    poll_fn(|cx| {
+        if queued.lock().is_none() {
+            return Poll::Ready(None);
+        }
+        // Whatever wakes the process wakes this as well; once it runs, no more than once.
+        let mut waker = Some(cx.waker().clone());
+        let alive = process.with(|control, _| {
+            let alive = control.is_alive();
+            if alive {
+                waker = waker.take().and_then(|waker| control.keep_waiter(waker));
+            }
+            alive
+        });
+        if alive { Poll::Pending } else { Poll::Ready(take(queued)) }
+    })
+    .await
 }
 
 /// Kills a process when it is dropped.

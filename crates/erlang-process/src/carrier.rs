@@ -29,7 +29,7 @@ use crate::{
 /// | who has a link to a process there | [`Exit`](Signal::Exit) through the link, with [`NoConnection`](crate::ExitReason::NoConnection) |
 /// | who monitors something there | [`Down`](Signal::Down) with [`NoConnection`](crate::ExitReason::NoConnection) |
 /// | who waits for the acknowledgement of an unlink | [`UnlinkAck`](Signal::UnlinkAck), or its next link with that process would be ignored |
-/// | what is monitored from there | [`Demonitor`](Signal::Demonitor), to where the monitor was sent |
+/// | what is monitored from there | [`Demonitor`](Signal::Demonitor) from the watcher that is lost, to where the monitor was sent |
 ///
 /// Then it tells [`Node::announce`](crate::Node::announce). What was on its way is lost. When the node is back, it
 /// announces that first, and only then lets signals through.

@@ -118,26 +118,21 @@ impl Clock {
         state.pending.contains_key(&key).then(|| key.0.saturating_duration_since(rt::now()))
     }
 
-    /// Takes timers that are due, a few at a time, and sets the intervals among them anew.
-    fn take_due(&self, most: usize) -> Vec<Action> {
-        let now = rt::now();
-        let mut due = Vec::new();
+    /// Takes the timer that has been due for longest, and sets it anew if it is an interval. One at a time: what is
+    /// cancelled while another fires does not fire.
+    fn take_due(&self, now: Instant) -> Option<Action> {
         let mut state = self.state.lock();
-        while due.len() < most {
-            let Some((key, _)) = state.pending.first_key_value() else { break };
-            let key = *key;
-            if key.0 > now {
-                break;
-            }
-            let Some(entry) = state.remove(key) else { break };
-            if let Action::Every { period, missed, tick } = &entry.action {
-                let next = missed.next(key.0, *period, now);
-                let action = Action::Every { period: *period, missed: *missed, tick: tick.clone() };
-                state.insert((next, key.1), Entry { owner: entry.owner, action });
-            }
-            due.push(entry.action);
+        let key = *state.pending.first_key_value()?.0;
+        if key.0 > now {
+            return None;
         }
-        due
+        let entry = state.remove(key)?;
+        if let Action::Every { period, missed, tick } = &entry.action {
+            let next = missed.next(key.0, *period, now);
+            let action = Action::Every { period: *period, missed: *missed, tick: tick.clone() };
+            state.insert((next, key.1), Entry { owner: entry.owner, action });
+        }
+        Some(entry.action)
     }
 
     /// When the next timer is due. Whoever sets an earlier one wakes this waker.
@@ -239,15 +234,16 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(clock) = self.clock.upgrade() else { return Poll::Ready(()) };
         loop {
-            let due = clock.take_due(FIRED_PER_POLL);
-            let fired = due.len();
-            for action in due {
+            let now = rt::now();
+            let mut fired = 0;
+            while let Some(action) = clock.take_due(now) {
                 // What makes a message may panic: that is no reason for others to be late.
                 quietly(|| action.run());
-            }
-            if fired == FIRED_PER_POLL {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                fired += 1;
+                if fired == FIRED_PER_POLL {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
             let Some(next) = clock.next_due(cx.waker()) else { return Poll::Pending };
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(rt::sleep_until(next)));

@@ -79,3 +79,33 @@ impl Members for FarMonitors {
         drop(gone);
     }
 }
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+mod tests {
+    use std::future::pending;
+
+    use crate::{Dest, Name, Node, NodeId, Pid, Reference, Signal, Spawn};
+
+    #[tokio::test]
+    async fn a_monitor_of_a_name_is_taken_back_from_who_has_it_whoever_says_so() {
+        let node = Node::new();
+        let far = Pid::from_parts(node.node_id("far", 1).unwrap(), 7, 0);
+        for (number, says) in [(1, Some(far)), (2, None)] {
+            let name = Name::<()>::new("moves on");
+            let holder = || Spawn::new().on(&node).unlinked().named(name).spawn(pending::<()>()).unwrap();
+            let first = holder();
+            let reference = Reference::from_words(far.node(), &[number]).unwrap();
+            let at = Dest::Name(name.registered_name(), NodeId::HERE);
+            node.signal(Some(far), at, Signal::Monitor { reference, target: at });
+            let watchers = |pid| node.info(pid).unwrap().monitored_by;
+            assert_eq!(watchers(first), [far]);
+
+            node.unregister(name).unwrap();
+            let second = holder();
+            // This one by its own pid.
+            node.signal(Some(far), second, Signal::Monitor { reference, target: second.into() });
+            node.signal(says, at, Signal::Demonitor(reference));
+            assert_eq!((watchers(first), watchers(second)), (vec![], vec![far]));
+        }
+    }
+}

@@ -36,6 +36,7 @@ mod report;
 mod rt;
 mod scope;
 mod selector;
+mod send;
 mod serial;
 mod signal;
 #[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
@@ -81,6 +82,7 @@ pub use crate::{
     reference::Reference,
     registry::{DuplicateKeys, NotHolder, Registry, RegistryError, RegistryEvent, UniqueKeys},
     selector::{Selector, Unexpected},
+    send::send,
     signal::{Dest, Signal},
     spawn::{
         Prepared, Spawn, spawn, spawn_blocking, spawn_local, spawn_monitor, spawn_subject, spawn_unlinked,

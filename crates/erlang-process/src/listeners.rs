@@ -1,5 +1,9 @@
 //! Those who are told of what happens to a table.
 
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
 use crate::{
     cell::Process,
     membership::{self, Members},
@@ -12,7 +16,15 @@ use crate::{
 pub(crate) struct Listeners<E> {
     /// Whether anyone has ever listened: most tables never take the lock.
     listening: AtomicBool,
-    all: Mutex<Vec<Listener<E>>>,
+    all: Mutex<All<E>>,
+}
+
+struct All<E> {
+    next: u64,
+    /// In the order in which they began.
+    by_number: BTreeMap<u64, Listener<E>>,
+    /// Those of each process, so that its end costs what it had and no more. Processes of several nodes may share a pid.
+    of: FxHashMap<Pid, Vec<u64>>,
 }
 
 struct Listener<E> {
@@ -23,27 +35,49 @@ struct Listener<E> {
 
 impl<E> Listeners<E> {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { listening: AtomicBool::new(false), all: Mutex::default() })
+        let all = All { next: 0, by_number: BTreeMap::new(), of: FxHashMap::default() };
+        Arc::new(Self { listening: AtomicBool::new(false), all: Mutex::new(all) })
     }
 }
 
 impl<E: Send + 'static> Listeners<E> {
-    /// Tells this subject as well, from now on.
-    pub(crate) fn add(self: &Arc<Self>, subject: Subject<E>) {
+    /// Tells this subject as well, from now on, until the listener of this number is [removed](Self::remove).
+    pub(crate) fn add(self: &Arc<Self>, subject: Subject<E>) -> u64 {
         let table: Arc<dyn Members> = self.clone();
         let listener = Listener { process: subject.fixed_process(), subject };
-        let refused = {
+        let (number, refused) = {
             let mut all = self.all.lock();
+            let number = all.next;
+            all.next += 1;
             // Under the lock, which the end of the process takes after this: it finds the listener.
             if listener.process.as_ref().is_none_or(|process| membership::enter(process, &table)) {
-                all.push(listener);
-                None
+                if let Some(process) = &listener.process {
+                    all.of.entry(process.head().pid).or_default().push(number);
+                }
+                all.by_number.insert(number, listener);
+                (number, None)
             } else {
-                Some(listener)
+                (number, Some(listener))
             }
         };
         self.listening.store(true, Ordering::Release);
         drop(refused);
+        number
+    }
+
+    /// Whether there was a listener of this number.
+    pub(crate) fn remove(&self, number: u64) -> bool {
+        let removed = {
+            let mut all = self.all.lock();
+            let removed = all.by_number.remove(&number);
+            if let Some(process) = removed.as_ref().and_then(|listener| listener.process.as_ref())
+                && let Some(numbers) = all.of.get_mut(&process.head().pid)
+            {
+                numbers.retain(|other| *other != number);
+            }
+            removed
+        };
+        removed.is_some()
     }
 
     /// Tells all listeners.
@@ -51,7 +85,8 @@ impl<E: Send + 'static> Listeners<E> {
         if !self.listening.load(Ordering::Acquire) {
             return;
         }
-        let subjects: Vec<_> = self.all.lock().iter().map(|listener| listener.subject.clone()).collect();
+        let subjects: Vec<_> =
+            self.all.lock().by_number.values().map(|listener| listener.subject.clone()).collect();
         for subject in subjects {
             subject.send(event());
         }
@@ -59,32 +94,41 @@ impl<E: Send + 'static> Listeners<E> {
 }
 
 impl<E: Send + 'static> Members for Listeners<E> {
-    fn release(&self, _: Pid) {
-        // Not by the pid: who listens may be a process of another node.
-        let alive = |listener: &Listener<E>| {
-            listener.process.as_ref().is_none_or(|process| process.head().is_alive())
-        };
-        let gone = {
+    fn release(&self, pid: Pid) {
+        let mut gone = Vec::new();
+        {
             let mut all = self.all.lock();
-            let (stay, gone) = std::mem::take(&mut *all).into_iter().partition::<Vec<_>, _>(alive);
-            *all = stay;
-            gone
-        };
+            let All { by_number, of, .. } = &mut *all;
+            let mut stay = of.remove(&pid).unwrap_or_default();
+            stay.retain(|number| {
+                let process = by_number.get(number).and_then(|listener| listener.process.as_ref());
+                let alive = process.is_some_and(|process| process.head().is_alive());
+                if !alive {
+                    gone.extend(by_number.remove(number));
+                }
+                alive
+            });
+            if !stay.is_empty() {
+                of.insert(pid, stay);
+            }
+        }
         drop(gone);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{Name, Node, join, kill, spawn_unlinked};
+    use crate::{Name, Node, NodeEvent, join, kill, spawn_unlinked};
 
     #[tokio::test]
     async fn who_listens_is_forgotten_with_its_end() {
         let node = Node::new();
         let running = node.run(async {
             let listeners = Listeners::<u8>::new();
-            let count = || listeners.all.lock().len();
+            let count = || listeners.all.lock().by_number.len();
             let pid = spawn_unlinked(std::future::pending::<()>());
             for _ in 0..2 {
                 listeners.add(Subject::to_pid(pid).unwrap());
@@ -102,6 +146,37 @@ mod tests {
             assert_eq!(count(), 2);
             listeners.tell(|| 7);
             assert_eq!(kept.receive_forever().await, Ok(7));
+            assert_eq!(listeners.all.lock().of.len(), 1);
+        });
+        running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_listens_twice_is_told_twice_until_each_is_stopped() {
+        let node = Node::new();
+        let running = node.run(async {
+            let node = Node::current();
+            let events = Subject::new().unwrap();
+            let [first, second] = [(); 2].map(|()| node.monitor_nodes(events.clone()));
+            let ending = spawn_unlinked(std::future::pending::<()>());
+            let ended = node.monitor_nodes(Subject::to_pid(ending).unwrap());
+            kill(ending);
+            join(ending).await;
+            assert!(!ended.stop());
+            let other = node.node_id("other", 1).unwrap();
+            let told = async || {
+                node.announce(NodeEvent::Up(other));
+                let mut told = 0;
+                while events.receive(Duration::ZERO).await.is_ok() {
+                    told += 1;
+                }
+                told
+            };
+            assert_eq!(told().await, 2);
+            assert!(first.stop());
+            assert_eq!(told().await, 1);
+            assert!(second.stop());
+            assert_eq!(told().await, 0);
         });
         running.await.unwrap();
     }

@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    future::poll_fn,
     panic::{RefUnwindSafe, UnwindSafe},
     task::{Context, Poll},
 };
@@ -17,7 +18,7 @@ use crate::{
     info::Info,
     listeners::Listeners,
     name::{Name, Names, NotRegistered, RegisterError, RegisteredName},
-    observe::Observers,
+    observe::{Observers, Watching},
     pid::{NodeId, Pid},
     reason::ExitReason,
     reference::Reference,
@@ -430,21 +431,21 @@ impl Node {
 
     /// The process of this node that this signal goes to.
     fn receiver(&self, from: Option<Pid>, to: Dest, signal: &Signal) -> Option<Process> {
-        if from.is_none_or(|from| from.node().is_here()) {
-            return self.resolve(to);
-        }
-        let far_monitors = &self.tables().far_monitors;
+        let from_afar = from.is_some_and(|from| !from.node().is_here());
         match (signal, to) {
-            (Signal::Monitor { reference, .. }, Dest::Name(..)) => {
+            (Signal::Monitor { reference, .. }, Dest::Name(..)) if from_afar => {
                 let process = self.resolve(to)?;
-                far_monitors.enter(&process, *reference);
+                self.tables().far_monitors.enter(&process, *reference);
                 Some(process)
             }
-            // It may have been asked of a name and be taken back by pid, but not the other way round.
-            (Signal::Demonitor(reference), _) => far_monitors.leave(*reference).or_else(|| match to {
-                Dest::Name(..) => None,
-                Dest::Pid(_) | Dest::Alias(_) => self.resolve(to),
-            }),
+            // It may have been asked of a name and be taken back by pid, but not the other way round. By its reference, not
+            // by who takes it back: a carrier may not say on whose behalf it does.
+            (Signal::Demonitor(reference), _) if from_afar || !reference.node().is_here() => {
+                self.tables().far_monitors.leave(*reference).or_else(|| match to {
+                    Dest::Name(..) => None,
+                    Dest::Pid(_) | Dest::Alias(_) => self.resolve(to),
+                })
+            }
             _ => self.resolve(to),
         }
     }
@@ -539,6 +540,30 @@ impl Node {
         }
     }
 
+    /// Waits until the way to this node takes more, see [`poll_ready`](Self::poll_ready).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Dest, Name, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::current();
+    /// let sea = node.node_id("ship@sea", 1)?;
+    /// let log = Dest::Name(Name::<String>::fixed("log").registered_name(), sea);
+    /// node.ready(sea).await;
+    /// process::send(log, "land in sight".to_owned());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// Counterpart: that the sender is suspended when the buffer of a connection is full.
+    pub async fn ready(&self, node: NodeId) {
+        poll_fn(|cx| self.poll_ready(node, cx)).await;
+    }
+
     /// The number by which this node knows another one: the same for the same name and creation, which
     /// tells a node from its earlier incarnations.
     ///
@@ -587,7 +612,8 @@ impl Node {
         self.tables().listeners.tell(|| event);
     }
 
-    /// Sends every [`NodeEvent`] to this subject, as long as its process lives.
+    /// Sends every [`NodeEvent`] to this subject, until its process ends or [stops](Watching::stop) watching. Who does
+    /// this twice is told twice.
     ///
     /// ```
     /// use erlang_process::{Node, NodeEvent, Subject};
@@ -596,19 +622,25 @@ impl Node {
     /// # erlang_process::run(async {
     /// let node = Node::current();
     /// let events = Subject::new()?;
-    /// node.monitor_nodes(events.clone());
+    /// let watching = node.monitor_nodes(events.clone());
     /// // A carrier says so.
     /// let id = node.node_id("ship@sea", 1)?;
     /// node.announce(NodeEvent::Up(id));
     /// assert_eq!(events.receive_forever().await?, NodeEvent::Up(id));
+    /// assert!(watching.stop());
     /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     /// # }).await.unwrap().unwrap();
     /// # }
     /// ```
     ///
-    /// Counterpart: `net_kernel:monitor_nodes/1`.
-    pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) {
-        self.tables().listeners.add(subject);
+    /// Counterpart: `net_kernel:monitor_nodes/1`, where `false` ends all of a process's subscriptions at once.
+    #[allow(clippy::must_use_candidate)]
+    pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) -> Watching {
+        Watching::of_nodes(self, self.tables().listeners.add(subject))
+    }
+
+    pub(crate) fn listeners(&self) -> &Listeners<NodeEvent> {
+        &self.tables().listeners
     }
 
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as

@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use crate::{
     blocking,
-    cell::{Head, Process},
+    cell::{Control, Head, Heard, Process},
     life::LifeEvent,
     membership::{self, Members},
     node::Node,
@@ -26,9 +26,6 @@ use crate::{
 /// for each node to say.
 static LIVES: StaticAtomicU64 = StaticAtomicU64::new(0);
 static LOADS: StaticAtomicU64 = StaticAtomicU64::new(0);
-
-/// How many messages may come to a queue that one knows to be long before it is held against the limits of others.
-const LOOK_AGAIN: u64 = 64;
 
 /// Whether anyone watches how processes come and go.
 #[inline]
@@ -49,6 +46,8 @@ pub(crate) struct Observers {
     long_poll: AtomicU64,
     /// The longest queue that nobody calls long.
     long_queue: AtomicU64,
+    /// How often anyone has begun to watch: what was heard of a queue before is news to him.
+    begun: AtomicU64,
 }
 
 #[derive(Default)]
@@ -95,7 +94,7 @@ enum Telling {
 impl Observers {
     pub(crate) fn new() -> Self {
         let never = || AtomicU64::new(u64::MAX);
-        Self { state: Mutex::default(), long_poll: never(), long_queue: never() }
+        Self { state: Mutex::default(), long_poll: never(), long_queue: never(), begun: AtomicU64::new(0) }
     }
 
     // Telling
@@ -145,15 +144,19 @@ impl Observers {
         self.tell();
     }
 
-    /// Whether anyone may want to know of a queue of this length.
-    fn is_long(&self, len: u64) -> bool {
+    /// Whether anyone may want to know of a queue of this length, of which so much was heard.
+    fn is_news(&self, len: u64, heard: Heard) -> bool {
         len > self.long_queue.load(Ordering::Relaxed)
+            && (len > heard.up_to || heard.begun != self.begun.load(Ordering::Acquire))
     }
 
     /// Puts down what the length of this process's queue means. Under its lock.
-    fn measure(&self, head: &Head, len: u64) {
-        let pid = head.pid;
+    fn measure(&self, head: &Head, control: &mut Control) {
+        let (pid, len) = (head.pid, control.queue_len(head));
         let mut still_long = false;
+        // Before the watches are looked at: who begins meanwhile has heard nothing.
+        let begun = self.begun.load(Ordering::Acquire);
+        let mut up_to = u64::MAX;
         self.for_each_load(pid, |limits, long| {
             let (high, low) = limits.long_queue?;
             let event = if len > high && long.insert(pid) {
@@ -163,9 +166,14 @@ impl Observers {
             } else {
                 None
             };
-            still_long |= long.contains(&pid);
+            if long.contains(&pid) {
+                still_long = true;
+            } else {
+                up_to = up_to.min(high);
+            }
             event
         });
+        control.set_heard(Heard { begun, up_to });
         if still_long {
             head.raise(Head::LONG_QUEUE);
         } else {
@@ -201,6 +209,7 @@ impl Observers {
         watch.what.counter().fetch_add(1, Ordering::Relaxed);
         let mut state = self.state.lock();
         state.watches.push(watch);
+        self.begun.fetch_add(1, Ordering::Release);
         self.set_limits(&state);
     }
 
@@ -282,7 +291,7 @@ pub(crate) fn queue_shrank(process: &Process) {
     let told = process.with(|control, _| {
         let long = head.flags() & Head::LONG_QUEUE != 0;
         if long {
-            head.node.observers().measure(head, control.queue_len(head));
+            head.node.observers().measure(head, control);
         }
         long
     });
@@ -291,14 +300,13 @@ pub(crate) fn queue_shrank(process: &Process) {
     }
 }
 
-/// There are so many messages in the mailbox of this process. `look` looks again, under the process's lock.
+/// There are so many messages in the mailbox of this process, of which so much was heard. `look` looks again, under the
+/// process's lock.
 #[cold]
-pub(crate) fn queue_grew(head: &Head, len: u64, look: impl FnOnce(&dyn Fn(u64))) {
+pub(crate) fn queue_grew(head: &Head, len: u64, heard: Heard, look: impl FnOnce(&dyn Fn(&mut Control))) {
     let observers = head.node.observers();
-    // A queue that is known to be long is looked at now and then: another limit may be higher.
-    let known = head.flags() & Head::LONG_QUEUE != 0;
-    if observers.is_long(len) && (!known || len.is_multiple_of(LOOK_AGAIN)) {
-        look(&|len| observers.measure(head, len));
+    if observers.is_news(len, heard) {
+        look(&|control| observers.measure(head, control));
         observers.tell();
     }
 }
@@ -320,7 +328,7 @@ impl Node {
 
     fn watch(&self, process: &Process, what: What) -> Option<Watching> {
         let (number, head) = (self.next_number(), process.head());
-        let watching = Watching { node: self.clone(), number };
+        let watching = Watching { node: self.clone(), what: Watched::Processes, number };
         let itself = head.node.is(self).then_some(head.pid);
         self.observers().add(Watch { number, watcher: process.clone(), itself, what });
         // Now, and not before: what is entered here is released when the process ends.
@@ -336,17 +344,31 @@ impl Node {
 /// Somebody is told of what happens on a node: until he ends, or until [`stop`](Self::stop). To drop this changes
 /// nothing.
 ///
-/// Returned by [`Node::life_events`] and [`Node::system_monitor`].
+/// Returned by [`Node::life_events`], [`Node::system_monitor`] and [`Node::monitor_nodes`].
 pub struct Watching {
     node: Node,
+    what: Watched,
     number: u64,
 }
 
+enum Watched {
+    Processes,
+    OtherNodes,
+}
+
 impl Watching {
+    /// Of the other nodes that this one knows, by the number of the listener.
+    pub(crate) fn of_nodes(node: &Node, number: u64) -> Self {
+        Self { node: node.clone(), what: Watched::OtherNodes, number }
+    }
+
     /// No more events are sent; those that are may still come. Whether it was still watching.
     #[allow(clippy::must_use_candidate)]
     pub fn stop(self) -> bool {
-        self.node.observers().remove(|watch| watch.number == self.number)
+        match self.what {
+            Watched::Processes => self.node.observers().remove(|watch| watch.number == self.number),
+            Watched::OtherNodes => self.node.listeners().remove(self.number),
+        }
     }
 }
 

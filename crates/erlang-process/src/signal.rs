@@ -54,6 +54,12 @@ impl<M> From<Name<M>> for Dest {
     }
 }
 
+impl From<Reference> for Dest {
+    fn from(alias: Reference) -> Self {
+        Self::Alias(alias)
+    }
+}
+
 impl From<RegisteredName> for Dest {
     fn from(name: RegisteredName) -> Self {
         Self::Name(name, NodeId::HERE)

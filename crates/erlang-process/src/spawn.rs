@@ -258,13 +258,22 @@ where
 #[must_use = "nothing is spawned before `spawn`"]
 pub struct Spawn {
     node: Option<Node>,
-    link: Option<Pid>,
+    link: LinkWith,
     name: Option<(RegisteredName, TypeId)>,
     label: Option<Arc<str>>,
     bound: Option<Bound>,
     callers: Option<Arc<[Pid]>>,
     /// What it is said to run, if that is not the future itself.
     runs: Option<fn() -> &'static str>,
+}
+
+/// Whom a process is linked with when it is spawned.
+#[derive(Clone, Copy, Debug)]
+enum LinkWith {
+    /// Who spawns it. Not by his pid: that would mean another one on another node.
+    Caller,
+    Process(Pid),
+    Nobody,
 }
 
 impl Default for Spawn {
@@ -274,7 +283,7 @@ impl Default for Spawn {
 }
 
 impl Spawn {
-    /// A process that is linked to the calling one, if there is one, and lives on its node.
+    /// A process that is linked to the one that spawns it, if there is one, and lives on its node.
     ///
     /// ```
     /// use erlang_process::{self as process, Spawn};
@@ -290,7 +299,7 @@ impl Spawn {
     pub fn new() -> Self {
         Self {
             node: None,
-            link: crate::current(),
+            link: LinkWith::Caller,
             name: None,
             label: None,
             bound: None,
@@ -299,7 +308,7 @@ impl Spawn {
         }
     }
 
-    /// No link to the calling process.
+    /// No link to the process that spawns it.
     ///
     /// ```
     /// use erlang_process::Spawn;
@@ -313,24 +322,34 @@ impl Spawn {
     /// # }
     /// ```
     pub fn unlinked(mut self) -> Self {
-        self.link = None;
+        self.link = LinkWith::Nobody;
         self
     }
 
-    /// A link to this process, in place of the calling one. For a carrier that spawns for a parent on
+    /// A link to this process, in place of the one that spawns it. For a carrier that spawns for a parent on
     /// another node, which knows of the link already.
     pub fn linked_to(mut self, pid: Pid) -> Self {
-        self.link = Some(pid);
+        self.link = LinkWith::Process(pid);
         self
     }
 
-    /// The process that it will be linked to.
+    /// The process that it will be linked to, if the calling one spawns it.
     #[must_use]
     pub fn link(&self) -> Option<Pid> {
-        self.link
+        let caller = |scope: &mut Scope| {
+            let caller = scope.cell.head();
+            // A pid means something on its own node only.
+            let is_theirs = self.node.as_ref().is_none_or(|node| node.is(&caller.node));
+            is_theirs.then_some(caller.pid)
+        };
+        match self.link {
+            LinkWith::Caller => scope::with(caller).flatten(),
+            LinkWith::Process(pid) => Some(pid),
+            LinkWith::Nobody => None,
+        }
     }
 
-    /// On this node. A process on another node than the caller's is not linked to it.
+    /// On this node. A process on another node than that of who spawns it is not linked to him.
     ///
     /// ```
     /// use erlang_process::{Node, Spawn};
@@ -343,9 +362,6 @@ impl Spawn {
     /// # }
     /// ```
     pub fn on(mut self, node: &Node) -> Self {
-        if !node.is(&Node::current()) {
-            self.link = None;
-        }
         self.node = Some(node.clone());
         self
     }
@@ -528,8 +544,8 @@ impl Spawn {
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
     {
-        let (name, link) = (self.name, self.link);
-        Ok(self.make(|cell| body(Subject::own(cell.clone()))).named(name)?.linked(link))
+        let (name, link) = (self.name, self.link());
+        Ok(self.make(link, |cell| body(Subject::own(cell.clone()))).named(name)?.linked(link))
     }
 
     /// Prepares a process without a name.
@@ -538,8 +554,8 @@ impl Spawn {
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
     {
-        let link = self.link;
-        self.make(|cell| body(Subject::own(cell.clone()))).linked(link)
+        let link = self.link();
+        self.make(link, |cell| body(Subject::own(cell.clone()))).linked(link)
     }
 
     /// Prepares a process that has no use for its own subject.
@@ -547,8 +563,8 @@ impl Spawn {
     where
         F: Future<Output: IntoExitReason> + 'static,
     {
-        let (name, link) = (self.name, self.link);
-        Ok(self.make(|_| future).named(name)?.linked(link))
+        let (name, link) = (self.name, self.link());
+        Ok(self.make(link, |_| future).named(name)?.linked(link))
     }
 
     /// The same, without a name.
@@ -556,12 +572,12 @@ impl Spawn {
     where
         F: Future<Output: IntoExitReason> + 'static,
     {
-        let link = self.link;
-        self.make(|_| future).linked(link)
+        let link = self.link();
+        self.make(link, |_| future).linked(link)
     }
 
     /// Makes a process that has no name yet, and whose link only it knows of.
-    fn make<M, F>(self, body: impl FnOnce(&Arc<OwnCell<M>>) -> F) -> Prepared<M, F>
+    fn make<M, F>(self, link: Option<Pid>, body: impl FnOnce(&Arc<OwnCell<M>>) -> F) -> Prepared<M, F>
     where
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
@@ -580,7 +596,7 @@ impl Spawn {
         let node = self.node.unwrap_or(current);
         let pid = node.table().next_pid();
         let mut links = Links::default();
-        if let Some(peer) = self.link {
+        if let Some(peer) = link {
             links.insert(peer, Link::Active);
         }
         let mut relations = None::<Box<Relations>>;

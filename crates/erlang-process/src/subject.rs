@@ -336,7 +336,8 @@ impl<M: Send + 'static> Subject<M> {
         Receive::new(Anything { subject: self, own, other }).within(timeout)
     }
 
-    /// The process that gets what is sent now; `None` if nobody holds the subject's name.
+    /// The process that gets what is sent now; `None` if nobody holds the subject's name. The pid is the process's on its own
+    /// node: one in the same program that is not the caller's may have given the same pid to another.
     ///
     /// ```
     /// use erlang_process::{self as process, Name, Subject};

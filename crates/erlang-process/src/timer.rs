@@ -8,7 +8,6 @@ use crate::{
     membership::{self, Members},
     node::Node,
     pid::Pid,
-    process::current,
     reason::ExitReason,
     rt::{self, Instant},
     signal::Signal,
@@ -21,6 +20,9 @@ use crate::{
 ///
 /// Dropping it changes nothing; [`cancel`](Self::cancel) stops it. A timer for a process ends with that
 /// process; one for a name does not.
+///
+/// A timer is kept by the tokio runtime that it was set on, whichever runtime its receiver runs on: when that runtime is
+/// shut down the timer is gone, and its message is dropped.
 ///
 /// Times are those of tokio's clock, which tests can pause, and as fine as that is: one millisecond. Timers
 /// that are due together fire in the order in which they were set.
@@ -49,8 +51,8 @@ pub enum Cancelled {
 }
 
 impl Timer {
-    /// Stops the timer: exactly one of its firing and `Cancelled` being returned happens. An interval does not
-    /// tick again.
+    /// Stops the timer: exactly one of its firing and `Cancelled` being returned happens. An interval begins no
+    /// further tick; one that has begun on another thread may still come.
     ///
     /// Anyone may do this.
     ///
@@ -130,7 +132,11 @@ impl fmt::Debug for Timer {
 
 impl<M: Send + 'static> Subject<M> {
     /// Sends a message after a delay, unless the [`Timer`] is cancelled. A name is looked up when the delay
-    /// is over; a process that is gone by then gets nothing. [`Duration::MAX`] is never over.
+    /// is over; a process that is gone by then gets nothing. [`Duration::MAX`] is never over. It is kept by the runtime of
+    /// the caller, and gone with that.
+    ///
+    /// The function of a [mapped](Self::map) subject runs when the delay is over, in the task that keeps all timers of the
+    /// runtime: one that blocks keeps all of them waiting.
     ///
     /// Nothing is promised about the order of this message and one that is sent directly, even with a delay
     /// of zero.
@@ -191,6 +197,9 @@ impl<M: Send + 'static> Subject<M> {
     /// Sends a message each `period`, the first after one period, until the [`Timer`] is cancelled or the
     /// process has ended. A period of less than a millisecond is taken as one.
     ///
+    /// `message` runs in the task that keeps all timers of the runtime, as the function of a [mapped](Self::map) subject
+    /// does: one that blocks keeps all of them waiting.
+    ///
     /// ```
     /// use erlang_process::{MissedTicks, Subject};
     /// use std::time::Duration;
@@ -228,7 +237,10 @@ impl<M: Send + 'static> Subject<M> {
 }
 
 /// Sends an exit signal to a process after a delay, unless the [`Timer`] is cancelled, see
-/// [`send_exit`](crate::send_exit). The signal comes from the calling process.
+/// [`send_exit`](crate::send_exit). It is kept by the runtime of the caller, and gone with that.
+///
+/// The signal does not come from the calling process but from [outside any](Pid::OUTSIDE), as in OTP it comes from the
+/// timer server. So [`Normal`](ExitReason::Normal) ends nobody, the caller included.
 ///
 /// ```
 /// use erlang_process::{self as process, ExitReason};
@@ -251,7 +263,13 @@ impl<M: Send + 'static> Subject<M> {
 /// Counterpart: `timer:exit_after/3` and, with [`ExitReason::Kill`], `timer:kill_after/2`.
 pub fn exit_after(pid: Pid, delay: Duration, reason: ExitReason) -> Timer {
     let node = Node::current();
-    let (from, sender) = (current(), node.clone());
-    let exit = move || sender.signal(from, pid, Signal::Exit { reason, link: false });
-    Timer::set(rt::after(delay), node.find(pid), Action::Once(Box::new(exit)))
+    let sender = node.clone();
+    let exit = move || sender.signal(None, pid, Signal::Exit { reason, link: false });
+    let receiver = node.find(pid);
+    let is_gone = receiver.is_none() && pid.node().is_here();
+    let timer = Timer::set(rt::after(delay), receiver, Action::Once(Box::new(exit)));
+    if is_gone {
+        timer.clock.cancel(timer.id);
+    }
+    timer
 }

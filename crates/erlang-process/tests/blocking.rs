@@ -198,6 +198,68 @@ async fn a_kill_does_not_stop_what_does_not_wait() {
     .await;
 }
 
+/// Others have all threads that there are.
+#[test]
+fn a_kill_ends_what_has_no_thread_yet() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(in_a_process(async {
+        let (first, first_ended) = spawn_ending(|own| own.receive_forever_blocking().map(drop));
+        until(|| status(first.pid().unwrap()) == Some(Status::Waiting)).await;
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for wait_first in [false, true] {
+            let guard = Guard(dropped.clone());
+            let (second, ended) = spawn_ending(move |own| {
+                let _guard = guard;
+                let _ = own.receive_forever_blocking();
+            });
+            if wait_first {
+                // Who waits for a thread may have mail, and goes on waiting.
+                second.send(1);
+                tokio::task::yield_now().await;
+                second.send(2);
+                tokio::task::yield_now().await;
+            }
+            let before = dropped.load(Ordering::SeqCst);
+            process::kill(second.pid().unwrap());
+            assert_eq!(ended.await, ExitReason::Killed);
+            assert_eq!(dropped.load(Ordering::SeqCst), before + 1);
+        }
+        first.send(1);
+        assert_eq!(first_ended.await, ExitReason::Normal);
+    }));
+}
+
+/// A thread for it, and the kill, come at the same moment.
+#[test]
+fn what_is_killed_when_it_gets_a_thread_ends_once() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(in_a_process(async {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for round in 0..200 {
+            let (first, first_ended) = spawn_ending(|own| own.receive_forever_blocking().map(drop));
+            let guard = Guard(dropped.clone());
+            let (second, ended) = spawn_ending(move |own| {
+                let _guard = guard;
+                let _ = own.receive_forever_blocking();
+            });
+            first.send(1);
+            if round % 2 == 0 {
+                tokio::task::yield_now().await;
+            }
+            process::kill(second.pid().unwrap());
+            assert_eq!(ended.await, ExitReason::Killed);
+            assert_eq!(dropped.load(Ordering::SeqCst), round + 1);
+            assert_eq!(first_ended.await, ExitReason::Normal);
+        }
+    }));
+}
+
 #[tokio::test]
 async fn it_ends_of_itself_as_others_do() {
     in_a_process(async {

@@ -5,7 +5,9 @@
 use std::{
     cell::{Cell, RefCell},
     future::pending,
+    pin::Pin,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -181,22 +183,26 @@ impl std::task::Wake for Noting {
     }
 }
 
+fn poll<F: Future>(future: Pin<&mut F>, noting: &std::sync::Arc<Noting>) -> Poll<F::Output> {
+    future.poll(&mut std::task::Context::from_waker(&std::task::Waker::from(noting.clone())))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_waker_that_panics_keeps_the_message_from_nobody() {
     local(async {
         let noting = |panics| std::sync::Arc::new(Noting { woken: false.into(), panics });
         let (first, second) = (noting(true), noting(false));
         let subject = Subject::<u8>::new().unwrap();
-        let poll = |waker: &std::sync::Arc<Noting>| {
-            let mut receive = Box::pin(subject.receive_forever());
-            let waker = std::task::Waker::from(waker.clone());
-            assert!(receive.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
-            receive
-        };
-        let _waiting = [poll(&first), poll(&second)];
+        let [mut receive, mut receive_too] = [(); 2].map(|()| Box::pin(subject.receive_forever()));
+        let mut poll_first = || poll(receive.as_mut(), &first);
+        let mut poll_second = || poll(receive_too.as_mut(), &second);
+        assert_eq!((poll_first(), poll_second()), (Poll::Pending, Poll::Pending));
         subject.send(1);
-        let woken = [first, second].map(|noting| noting.woken.load(std::sync::atomic::Ordering::Relaxed));
+        let woken = [&first, &second].map(|noting| noting.woken.load(std::sync::atomic::Ordering::Relaxed));
         assert_eq!(woken, [true, true]);
+        assert_eq!((poll_second(), poll_first()), (Poll::Ready(Ok(1)), Poll::Pending));
+        subject.send(2);
+        assert_eq!(poll_first(), Poll::Ready(Ok(2)));
     })
     .await;
 }

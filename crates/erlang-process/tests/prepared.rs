@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    future::pending,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -11,8 +12,8 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, Carrier, Dest, ExitReason, Name, Node, NodeId, NotAProcess, Pid, RegisterError, Signal,
-    Spawn, Subject, Undelivered,
+    self as process, Carrier, Dest, ExitReason, Name, Node, NodeId, NotAProcess, Pid, RegisterError,
+    Selector, Signal, Spawn, Subject, Undelivered,
 };
 use tokio::{sync::Notify, task::yield_now};
 
@@ -55,6 +56,29 @@ async fn a_monitor_is_for_processes_of_the_same_node() {
         assert_eq!(prepared.monitor().err(), Some(NotAProcess));
     });
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_spawns_is_linked_with_and_not_who_has_said_how() {
+    let (here, there) = (Node::new(), Node::new());
+    let spawn = here.run(async { Spawn::new().label("said elsewhere") }).await.unwrap();
+    let placed = here.run(async { Spawn::new() }).await.unwrap().on(&there);
+    // The first on its node, as was the one that has said how.
+    let stranger = Spawn::new().on(&there).prepare(|_: Subject<()>| pending::<()>()).unwrap();
+    let stranger = stranger.start();
+    let spawning = there.run(async move {
+        process::trap_exits(true).unwrap();
+        let caller = process::current();
+        assert_ne!(caller, Some(stranger));
+        for spawn in [spawn, placed] {
+            assert_eq!(spawn.link(), caller);
+            let child = spawn.spawn(async { Err::<(), _>("boom") }).unwrap();
+            let mut exits = Selector::new().select_trapped_exits(|exit| exit.pid);
+            assert_eq!(exits.receive_forever().await, Ok(child));
+        }
+    });
+    spawning.await.unwrap();
+    assert!(there.is_alive(stranger));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use std::{
 use erlang_process::{
     self as process, ExitReason, Node, Pid, ReceiveError, Reply, Spawn, Subject, SystemEvent, SystemMonitor,
 };
+use tokio::sync::Notify;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -173,6 +174,60 @@ async fn each_monitor_has_its_limits_until_it_is_stopped() {
         take(100).await;
         assert_eq!(next(&low).await, SystemEvent::ShortMessageQueue { pid, len: 0 });
         none(&stopped).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_limit_that_another_has_heard_of_long_before_is_told_when_it_is_passed() {
+    in_a_process(async {
+        let (pid, numbers, _orders) = taker().await;
+        let low = watch(SystemMonitor::new().long_message_queue(1, 0));
+        let limits = [64, 70, 100];
+        let higher = limits.map(|high| watch(SystemMonitor::new().long_message_queue(high, 0)));
+        for _ in 0..=100 {
+            numbers.send(1);
+        }
+        assert_eq!(next(&low).await, SystemEvent::LongMessageQueue { pid, len: 2 });
+        for (high, events) in limits.into_iter().zip(&higher) {
+            assert_eq!(next(events).await, SystemEvent::LongMessageQueue { pid, len: high + 1 });
+            none(events).await;
+        }
+        none(&low).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_begins_to_watch_hears_of_a_queue_that_has_long_been_long() {
+    in_a_process(async {
+        // Not polled while it waits for anything but mail: its queue is looked at when a message comes.
+        let begin = Arc::new(Notify::new());
+        let begun = begin.clone();
+        let numbers = process::spawn_subject(|numbers: Subject<u32>| async move {
+            begun.notified().await;
+            while numbers.receive_forever().await.is_ok() {}
+        });
+        let pid = numbers.pid().unwrap();
+        let limits = SystemMonitor::new().long_message_queue(5, 2);
+        let first = Subject::new().unwrap();
+        let watching = Node::current().system_monitor(limits, &first).unwrap();
+        (0..6).for_each(|_| numbers.send(1));
+        assert_eq!(next(&first).await, SystemEvent::LongMessageQueue { pid, len: 6 });
+        // One beside him, and one when he has stopped.
+        let second = watch(limits);
+        numbers.send(1);
+        assert_eq!(next(&second).await, SystemEvent::LongMessageQueue { pid, len: 7 });
+        assert!(watching.stop());
+        let third = watch(limits);
+        numbers.send(1);
+        assert_eq!(next(&third).await, SystemEvent::LongMessageQueue { pid, len: 8 });
+        begin.notify_one();
+        for events in [second, third] {
+            assert_eq!(next(&events).await, SystemEvent::ShortMessageQueue { pid, len: 0 });
+            none(&events).await;
+        }
+        none(&first).await;
     })
     .await;
 }

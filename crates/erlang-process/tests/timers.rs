@@ -4,15 +4,15 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use erlang_process::{
-    self as process, Cancelled, ExitReason, MissedTicks, Name, Node, ReceiveError, Signal, Spawn, Subject,
-    exit_after,
+    self as process, Cancelled, ExitReason, MissedTicks, Name, Node, Pid, ReceiveError, Selector, Signal,
+    Spawn, Subject, Timer, exit_after,
 };
 use tokio::time::{Instant, advance, sleep};
 
@@ -122,9 +122,14 @@ async fn a_timer_for_a_name_reaches_whoever_holds_it_then() {
         Spawn::new().named(name).spawn(body).unwrap();
         assert_eq!(heard.await, Ok(Ok(7)));
         assert_eq!(timer.remaining(), None);
-        // Nobody holds it now: the message is dropped.
-        name.subject().send_after(SECOND, 8);
+        // Nobody holds it now: the message is dropped, and whoever holds it next does not get it.
+        let dropped = Arc::new(AtomicU32::new(0));
+        let nobodys = Name::<Counted>::new("nobody's");
+        nobodys.subject().send_after(SECOND, Counted(dropped.clone()));
         sleep(2 * SECOND).await;
+        assert_eq!(dropped.load(Ordering::SeqCst), 1);
+        process::register(process::current().unwrap(), nobodys).unwrap();
+        assert!(matches!(nobodys.subject().receive(SECOND).await, Err(ReceiveError::Timeout)));
     })
     .await;
 }
@@ -146,6 +151,36 @@ async fn an_exit_comes_later_unless_it_is_cancelled() {
         );
         sleep(2 * SECOND).await;
         assert!(process::is_alive(spared));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_comes_later_is_not_the_callers_own() {
+    in_a_process(async {
+        let (_, alive) = process::spawn_monitor(async {
+            exit_after(process::current().unwrap(), SECOND, ExitReason::Normal);
+            sleep(2 * SECOND).await;
+            Err::<(), _>("alive")
+        })
+        .unwrap();
+        assert_eq!(alive.down().await.unwrap().reason, ExitReason::error("alive"));
+
+        process::trap_exits(true).unwrap();
+        exit_after(process::current().unwrap(), SECOND, ExitReason::Shutdown);
+        let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await.unwrap();
+        assert_eq!((exit.pid, exit.reason), (Pid::OUTSIDE, ExitReason::Shutdown));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_for_the_dead_is_not_waited_for() {
+    in_a_process(async {
+        let dead = process::spawn(async {});
+        process::join(dead).await;
+        let timer = exit_after(dead, SECOND, ExitReason::Kill);
+        assert_eq!((timer.remaining(), timer.cancel()), (None, Cancelled::TimerNotFound));
     })
     .await;
 }
@@ -188,6 +223,26 @@ async fn an_interval_delays_after_missed_ticks() {
 #[tokio::test(start_paused = true)]
 async fn an_interval_skips_missed_ticks() {
     assert_eq!(ticks(MissedTicks::Skip).await, seconds(&[2, 9, 10, 12, 14, 16]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_that_is_cancelled_while_it_makes_up_for_ticks_makes_up_for_no_more() {
+    in_a_process(async {
+        let subject = Subject::new().unwrap();
+        let interval = Arc::new(OnceLock::<Timer>::new());
+        let cancelled = Arc::new(OnceLock::new());
+        let tick = {
+            let (interval, cancelled) = (interval.clone(), cancelled.clone());
+            move || cancelled.set(interval.get().unwrap().cancel()).is_ok()
+        };
+        interval.set(subject.send_interval(SECOND, MissedTicks::Burst, tick)).unwrap();
+        // The whole runtime is busy.
+        advance(5 * SECOND).await;
+        assert_eq!(subject.receive_forever().await, Ok(true));
+        assert!(matches!(cancelled.get(), Some(Cancelled::Cancelled { .. })));
+        assert_eq!(subject.receive(100 * SECOND).await, Err(ReceiveError::Timeout));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -76,6 +76,8 @@ pub(crate) struct Rare {
     pub(crate) late: Vec<(Pid, Signal)>,
     /// Code outside any process that waits for the end.
     pub(crate) joiners: Vec<Joiner>,
+    /// What those who watch for long queues have heard of this one.
+    heard: Heard,
     /// How often the process is suspended and not yet resumed.
     suspended: usize,
     /// It does not heed that it is asked to end: for tests.
@@ -83,6 +85,15 @@ pub(crate) struct Rare {
     ignores_shutdown: bool,
     /// Wakers of receives that are not polled by the task itself but by a combinator inside it.
     waiters: Vec<Waker>,
+}
+
+/// What those who watch for long queues have heard of one, see [`observe`](crate::observe).
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heard {
+    /// How often anyone had begun to watch, on the node, when they heard it.
+    pub(crate) begun: u64,
+    /// The longest that the queue can become before any of them is to hear of it again.
+    pub(crate) up_to: u64,
 }
 
 /// One side of a link.
@@ -266,6 +277,15 @@ impl Control {
     /// How many messages are in the mailbox.
     pub(crate) fn queue_len(&self, head: &Head) -> u64 {
         self.received.saturating_sub(head.handled.load(Ordering::Relaxed))
+    }
+
+    /// What those who watch for long queues have heard of this one.
+    pub(crate) fn heard(&self) -> Heard {
+        self.rare().map(|rare| rare.heard).unwrap_or_default()
+    }
+
+    pub(crate) fn set_heard(&mut self, heard: Heard) {
+        self.rare_mut().heard = heard;
     }
 
     pub(crate) fn trapping(&self) -> bool {

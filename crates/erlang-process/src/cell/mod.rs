@@ -15,7 +15,7 @@ use std::{
 
 pub(crate) use self::{
     control::{
-        Alias, AliasEnd, Control, Delivery, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
+        Alias, AliasEnd, Control, Delivery, Heard, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
         Unsent, Wake, Watcher,
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
@@ -247,15 +247,15 @@ impl<Q: ?Sized> Cell<Q> {
     /// A message may have come. For those who watch for long queues.
     #[cold]
     fn measure_queue(&self) {
-        let len = || {
+        let look = || {
             let control = &self.shared.lock().control;
-            control.is_alive().then(|| control.queue_len(&self.head))
+            control.is_alive().then(|| (control.queue_len(&self.head), control.heard()))
         };
-        let Some(len) = len() else { return };
-        observe::queue_grew(&self.head, len, |measure| {
-            let control = &self.shared.lock().control;
+        let Some((len, heard)) = look() else { return };
+        observe::queue_grew(&self.head, len, heard, |measure| {
+            let control = &mut self.shared.lock().control;
             if control.is_alive() {
-                measure(control.queue_len(&self.head));
+                measure(control);
             }
         });
     }

@@ -7,8 +7,8 @@
 //! subscriber has the event. The lock of the scope may be held while a process's is taken, never the other way
 //! round.
 //!
-//! Under it the `Eq` of groups runs and no other code of the user's: groups are hashed before, and groups and
-//! members are cloned and dropped after, except that what is shared is counted.
+//! Under it the `Eq` and the `Borrow` of groups run and no other code of the user's: groups are hashed before, and groups
+//! and members are cloned and dropped after, except that what is shared is counted.
 
 mod aftermath;
 mod error;
@@ -114,10 +114,11 @@ where
     /// A new scope without groups, on the node of the calling process.
     ///
     /// ```
-    /// use erlang_process::Groups;
+    /// use std::sync::LazyLock;
+    /// use erlang_process::{Groups, Node};
     ///
-    /// // One scope for a whole program.
-    /// static TOPICS: std::sync::LazyLock<Groups<String, &str>> = std::sync::LazyLock::new(Groups::new);
+    /// // One scope for a whole program. Not `new`: it would be on the node of whoever is the first to use it.
+    /// static TOPICS: LazyLock<Groups<String, &str>> = LazyLock::new(|| Groups::on(&Node::global()));
     /// ```
     ///
     /// Counterpart: `pg:start/1`.

@@ -175,14 +175,20 @@ fn a_full_mailbox_ends_its_process_once() {
         let (receiver, address) = bounded(world, WhenFull::Exit, |own| async move {
             let _ = own.receive_forever().await;
         });
-        let process = address.process().unwrap();
+        let mut watcher = world.puppet::<()>();
+        let pid = address.pid().unwrap();
+        watcher.does(move || crate::monitor(pid).unwrap()).unwrap();
         address.try_send(1).unwrap();
         let sender = thread::spawn(move || address.try_send(2));
         receiver.run();
-        let _ = sender.join().unwrap();
-        world.saw(match process.exit_reason().unwrap() {
-            ExitReason::Normal => "by itself",
-            _ => "by the bound",
-        });
+        let sent = sender.join().unwrap();
+        let downs = watcher.downs();
+        let [down] = &downs[..] else { panic!("{downs:?}") };
+        match (&down.reason, sent) {
+            // Sent to one that has room again, or has ended.
+            (ExitReason::Normal, Ok(()) | Err(SendError::Dead(2))) => world.saw("by itself"),
+            (ExitReason::Error(_), Err(SendError::Dead(2))) => world.saw("by the bound"),
+            other => panic!("{other:?}"),
+        }
     });
 }

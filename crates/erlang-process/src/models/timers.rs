@@ -8,7 +8,10 @@ use super::{
     puppet::{Puppet, Task},
     thread,
 };
-use crate::{Cancelled, ExitReason, Subject, Timer, rt};
+use crate::{
+    Cancelled, ExitReason, MissedTicks, Subject, Timer, rt,
+    sync::{Arc, AtomicU64, Ordering},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -38,6 +41,44 @@ fn a_timer_fires_or_is_cancelled_and_never_both() {
             (Cancelled::TimerNotFound, [1]) => world.saw("fired"),
             other => panic!("{other:?}"),
         }
+        drop(clock);
+    });
+}
+
+#[test]
+fn an_interval_that_is_cancelled_begins_no_further_tick() {
+    explore(["before the first", "while one is made", "between two", "after the last"], |world| {
+        let mut receiver = world.puppet::<u8>();
+        let own = receiver.subject.clone();
+        let ticks = Arc::new(AtomicU64::new(0));
+        let timer = receiver.does({
+            let ticks = ticks.clone();
+            let tick = move || {
+                ticks.fetch_add(1, Ordering::AcqRel);
+                1
+            };
+            move || own.send_interval(HOUR, MissedTicks::Burst, tick)
+        });
+        let (timer, mut clock) = (timer.unwrap(), rt::spawned().unwrap());
+        rt::advance(2 * HOUR);
+        let ticking = thread::spawn(move || {
+            let _ = clock.poll();
+            clock
+        });
+        assert!(matches!(timer.cancel(), Cancelled::Cancelled { .. }));
+        let before = ticks.load(Ordering::Acquire);
+        let mut clock = ticking.join().unwrap();
+        let after = ticks.load(Ordering::Acquire);
+        match (before, after) {
+            (0, 0) => world.saw("before the first"),
+            (1, 1) => world.saw("between two"),
+            (2, 2) => world.saw("after the last"),
+            (before, after) if after == before + 1 => world.saw("while one is made"),
+            other => panic!("{other:?}"),
+        }
+        rt::advance(HOUR);
+        let _ = clock.poll();
+        assert_eq!(receiver.messages().len() as u64, after);
         drop(clock);
     });
 }

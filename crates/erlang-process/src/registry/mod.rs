@@ -7,8 +7,8 @@
 //! Registering, unregistering and looking a key up are each one step, and so is the end of a holder: from the
 //! moment at which its reason is decided it holds nothing, whether or not its entries are still here. A shard's
 //! lock may be held while a holder's index is locked, and that while a process is, never the other way round.
-//! Under these locks the `Eq` of keys runs and no other code of the user's: keys are hashed before, keys and
-//! values are cloned and dropped after, functions are called after.
+//! Under these locks the `Eq` and the `Borrow` of keys run and no other code of the user's: keys are hashed before, keys
+//! and values are cloned and dropped after, functions are called after.
 
 mod address;
 mod error;
@@ -631,7 +631,7 @@ where
     ///
     /// Counterpart: the option `:listeners` of `Registry.start_link/1` in Elixir.
     pub fn listen(&self, subject: Subject<RegistryEvent<K, V>>) {
-        self.table.listeners.add(subject);
+        let _until_its_end = self.table.listeners.add(subject);
     }
 
     /// Keeps a value with the registry itself, one of each type. Returns the one that was there.
