@@ -367,7 +367,7 @@ async fn brg_01_a_bridge_starts_ignores_or_fails() {
 
         // It runs, and ends with what it holds, for the same reason.
         let (fail, init) = thing();
-        let bridge = supervisor_bridge::start(init).await.unwrap();
+        let bridge = supervisor_bridge::new(init).start().await.unwrap();
         fail.send(boom()).unwrap();
         let exit = trapped().await;
         assert_eq!((exit.pid, exit.reason), (bridge.pid, boom()));
@@ -376,9 +376,9 @@ async fn brg_01_a_bridge_starts_ignores_or_fails() {
         // Told to end, it terminates what it holds; also while it is suspended.
         for suspended in [false, true] {
             let (_fail, init) = thing();
-            let bridge = supervisor_bridge::start(init).await.unwrap();
             // Who looks on sees what comes in, and that an exit of somebody else means nothing.
-            sys::statistics(bridge.pid, LONG, true).await.unwrap();
+            let bridge = supervisor_bridge::new(init).debug(DebugOptions::new().statistics());
+            let bridge = bridge.start().await.unwrap();
             process::join(process::spawn_unlinked(async move { process::send_exit(bridge.pid, boom()) }))
                 .await;
             assert_eq!(sys::counted(bridge.pid, LONG).await.unwrap().unwrap().messages_in, 1);
@@ -396,20 +396,19 @@ async fn brg_01_a_bridge_starts_ignores_or_fails() {
         let init = Mutex::new(Some(init));
         let child = supervision::worker(move || {
             let init = init.lock().unwrap().take().unwrap();
-            supervisor_bridge::start(init)
+            supervisor_bridge::new(init).start()
         });
         let tree = tree([child]).await;
         tree.stop().await.unwrap();
         assert_eq!(terminated.receive(Duration::ZERO).await, Ok(ExitReason::Shutdown));
         assert_eq!(drops.count(), 4);
 
-        let ignored = supervisor_bridge::start(|| async { Ok::<Option<Thing>, StartError>(None) }).await;
-        assert!(matches!(ignored, Err(StartError::Ignored)));
-        let failed = supervisor_bridge::start(|| async { Err::<Option<Thing>, _>("no") }).await;
-        assert_eq!(failed.unwrap_err().to_string(), "the initialiser failed: no");
-        let crashed =
-            supervisor_bridge::start(|| async { panic!("no") as Result<Option<Thing>, StartError> });
-        assert!(matches!(crashed.await, Err(StartError::InitExited(ExitReason::Panic(_)))));
+        let ignored = supervisor_bridge::new(|| async { Ok::<Option<Thing>, StartError>(None) });
+        assert_eq!(ignored.start().await.unwrap_err(), StartError::Ignored);
+        let failed = supervisor_bridge::new(|| async { Err::<Option<Thing>, _>("no") });
+        assert_eq!(failed.start().await.unwrap_err(), StartError::failed("no"));
+        let crashed = supervisor_bridge::new(|| async { panic!("no") as Result<Option<Thing>, StartError> });
+        assert!(matches!(crashed.start().await, Err(StartError::InitExited(ExitReason::Panic(_)))));
     })
     .await;
 }
