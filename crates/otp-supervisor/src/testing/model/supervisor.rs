@@ -43,8 +43,10 @@ impl Supervisor {
                 self.befall(deed, world);
             }
         } else {
-            let leads =
-                |member: &Member| path == member.path || path.starts_with(&format!("{}/", member.path));
+            let leads = |member: &Member| {
+                path.strip_prefix(&member.path)
+                    .is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            };
             let i = self.members.iter().position(leads)?;
             let reason = self.members[i].supervisor()?.at(path, deeds, world)?;
             self.ends(i, reason, world);
