@@ -61,8 +61,8 @@ use crate::{
 
 /// The copies of one child, each reached by the keys that are its share.
 ///
-/// Cheap to clone. There are none in it before a supervisor is [started](new) for it, and new ones after each restart. One
-/// supervisor at a time can be started for it.
+/// Cheap to clone. There are none in it before a supervisor is [started](new) for it, and new ones after each restart. As
+/// under a name, there is one supervisor at a time.
 pub struct Partitions<D>(Arc<Table<D>>);
 
 struct Table<D> {

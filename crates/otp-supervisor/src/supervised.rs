@@ -27,7 +27,8 @@ use crate::{child_spec::ChildSpec, supervision};
 /// | a [bridge](crate::supervisor_bridge) | a worker |
 /// | a [static](crate::static_supervisor), [factory](crate::factory_supervisor) or [partition](crate::partition_supervisor) supervisor | a supervisor |
 ///
-/// What cannot be cloned is made anew by a function: [`supervision::worker`](supervision::worker()). An async function needs none of this: [`supervision::process`].
+/// What cannot be cloned is made anew by a function: [`supervision::worker`](supervision::worker()). An async function needs
+/// none of this: [`supervision::process`].
 ///
 /// Counterpart: `supervised` of the builders in Gleam, `child_spec/1` of the modules in Elixir.
 pub trait Supervised {
