@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use erlang_process::{self as process, CallError, ExitReason, Name, Reply, Subject};
 use otp_actor::{self as actor, Next, agent};
+use otp_supervisor::{Strategy, Supervised, static_supervisor as supervisor};
+use otp_system::{self as sys, DebugOptions, EventKind};
 
 use crate::support::{LONG, alone, boom, dead, end_of, idle, trapped};
 
 #[tokio::test(start_paused = true)]
 async fn part_06_an_agent() {
     alone(async {
-        let agent = agent::start(|| 1).await.unwrap().data;
+        let agent = agent::new(|| 1).start().await.unwrap().data;
         assert_eq!(agent.get(LONG, |n| *n).await, Ok(1));
         agent.update(LONG, |n| *n += 1).await.unwrap();
         assert_eq!(agent.get_and_update(LONG, |n| std::mem::replace(n, 40)).await, Ok(2));
@@ -21,8 +23,32 @@ async fn part_06_an_agent() {
         assert_eq!(agent.stop(ExitReason::Normal, LONG).await, Err(CallError::NoProc));
 
         let name = Name::new("agent");
-        agent::start_named(name, || "named").await.unwrap();
+        agent::new(|| "named").named(name).start().await.unwrap();
         assert_eq!(agent::Agent::named(name).get(LONG, |text| *text).await, Ok("named"));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_an_actor_in_what_can_be_said_of_it() {
+    alone(async {
+        let agent = agent::new(|| 1).debug(DebugOptions::new().log(10)).describe(|n| format!("at {n}"));
+        let started = agent.clone().start().await.unwrap();
+        started.data.update(LONG, |n| *n += 1).await.unwrap();
+        assert_eq!(sys::logged(started.pid, LONG).await.unwrap()[0].kind, EventKind::In);
+        assert_eq!(sys::get_status(started.pid, LONG).await.unwrap().state.as_deref(), Some("at 2"));
+
+        // As a child, it begins anew.
+        let name = Name::new("agent");
+        let tree = supervisor::new(Strategy::OneForOne).add(agent.named(name).supervised());
+        tree.start().await.unwrap();
+        let agent = agent::Agent::named(name);
+        agent.update(LONG, |n| *n = 7).await.unwrap();
+        let first = agent.pid().unwrap();
+        process::kill(first);
+        process::join(first).await;
+        name.registered_after(first).await;
+        assert_eq!(agent.get(LONG, |n| *n).await, Ok(1));
     })
     .await;
 }
@@ -31,7 +57,7 @@ async fn part_06_an_agent() {
 async fn part_08_a_function_that_crashes_in_an_agent() {
     alone(async {
         process::trap_exits(true).unwrap();
-        let agent = agent::start(|| 1).await.unwrap();
+        let agent = agent::new(|| 1).start().await.unwrap();
         let got = agent.data.get(LONG, |_| -> u32 { panic!("no") }).await;
         let Err(CallError::Down(ExitReason::Panic(panic))) = got else { panic!("{got:?}") };
         assert_eq!(panic.message(), "no");

@@ -12,6 +12,7 @@ use std::{
 
 use erlang_process::{self as process, ExitReason, Node, Subject};
 use otp_supervisor::{Restart, Shutdown, SupervisorError};
+use otp_system::{self as sys, DebugOptions};
 use otp_task::{self as task, AwaitError, ElementError, Failed, StreamOnTimeout, Supervisor};
 use tokio::{sync::oneshot, time::Instant};
 
@@ -45,6 +46,16 @@ async fn tsup_02_async_crash() {
         });
         assert_eq!(caller.await, Err(boom()), "the caller is linked");
         assert!(tasks.pid().is_some_and(process::is_alive));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_supervisor_of_tasks_begins_with_debug_functions() {
+    alone(async {
+        let tasks = Supervisor::builder().debug(DebugOptions::new().log(10)).start().await.unwrap();
+        tasks.data.children().await.unwrap();
+        assert_eq!(sys::logged(tasks.pid, LONG).await.unwrap().len(), 1);
     })
     .await;
 }

@@ -13,7 +13,7 @@ use erlang_process::{
 };
 use otp_actor::{InitAck, StartError, Started, start_process};
 use otp_supervisor::{
-    Presence, Restart, SupervisorError, factory_supervisor,
+    Presence, SupervisorError, factory_supervisor,
     semantics::RulesError,
     static_supervisor, supervision,
     testing::{Answer, Body, Child, Deed, Kind, Manner, Reason, Start, Tree, simulate},
@@ -292,13 +292,10 @@ fn start_tree(world: Arc<World>, path: String, tree: Tree) -> BoxFuture<'static,
             Kind::Factory { template } => {
                 let world = world.clone();
                 let start = move |(path, child): Argument| start_child(world.clone(), path, child);
-                let builder = match template.restart {
-                    Restart::Permanent => factory_supervisor::worker(start).permanent(),
-                    Restart::Transient => factory_supervisor::worker(start),
-                    Restart::Temporary => factory_supervisor::temporary(start),
-                };
-                let builder =
-                    builder.restart_tolerance(tree.intensity, tree.period).shutdown(template.shutdown);
+                let builder = factory_supervisor::worker(start)
+                    .restart(template.restart)
+                    .restart_tolerance(tree.intensity, tree.period)
+                    .shutdown(template.shutdown);
                 let started = builder.start().await?;
                 (started.pid, Handle::Factory(started.data))
             }

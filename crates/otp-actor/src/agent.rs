@@ -6,7 +6,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let second = Duration::from_secs(1);
-//! let words = agent::start(Vec::new).await?.data;
+//! let words = agent::new(Vec::new).start().await?.data;
 //! words.update(second, |words| words.push("otp")).await?;
 //! assert_eq!(words.get(second, |words| words.len()).await?, 1);
 //! # Ok(()) }
@@ -15,17 +15,18 @@
 //! An agent is an [actor](crate) whose messages are functions. Where the questions are known, an actor with a message for each
 //! says more, and serves callers that know nothing of its state.
 //!
+//! Its [`Builder`] is that of an actor: with `otp_supervisor::Supervised` it is a child of a supervisor.
+//!
 //! Counterpart: `Agent` in Elixir.
 
-use std::{fmt, time::Duration};
+use std::{any::type_name, fmt, time::Duration};
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Subject};
 
 use crate::{
-    builder::with_initialiser,
-    init::{BoxError, Initialised},
-    next::Next,
-    start::{StartError, Started},
+    handler::Handler,
+    init::{BoxError, Init, Initialised},
+    next::{Next, Step},
     stop::stop,
 };
 
@@ -43,39 +44,20 @@ impl<S> fmt::Debug for Request<S> {
 /// Counterpart: `Agent.agent` in Elixir.
 pub struct Agent<S>(Subject<Request<S>>);
 
-/// Starts an agent, linked with the calling process if there is one. `init` makes the state, in the new process.
+/// An agent whose state is made by `init`, in the new process. It may take as long as it needs, if nothing else is said.
 ///
 /// ```
 /// use otp_actor::agent;
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let scores = agent::start(|| vec![3, 1, 2]).await?.data;
+/// let scores = agent::new(|| vec![3, 1, 2]).start().await?.data;
 /// assert_eq!(scores.get(Duration::from_secs(1), |scores| scores.len()).await?, 3);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// # Errors
-///
-/// [`StartError`], as that of an actor.
-///
-/// # Cancel safety
-///
-/// Dropping the future kills the agent, unless it was returned.
-///
-/// # Panics
-///
-/// Outside a tokio runtime.
-///
-/// Counterpart: `Agent.start_link/2`.
-pub async fn start<S: Send + 'static>(
-    init: impl FnOnce() -> S + Send + 'static,
-) -> Result<Started<Agent<S>>, StartError> {
-    start_with(init, None).await
-}
-
-/// Starts an agent under a name, by which it is [found](Agent::named) when it was restarted, too.
+/// Under a name, by which it is [found](Agent::named) when it was restarted, too:
 ///
 /// ```
 /// use erlang_process::Name;
@@ -84,7 +66,7 @@ pub async fn start<S: Send + 'static>(
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let name = Name::new("scores");
-/// agent::start_named(name, Vec::<u32>::new).await?;
+/// agent::new(Vec::<u32>::new).named(name).start().await?;
 /// // From anywhere, also after a restart.
 /// let scores = Agent::named(name);
 /// assert_eq!(scores.get(Duration::from_secs(1), |scores| scores.len()).await?, 0);
@@ -92,43 +74,53 @@ pub async fn start<S: Send + 'static>(
 /// # }
 /// ```
 ///
-/// # Errors
-///
-/// [`StartError`], as that of an actor.
-///
-/// # Cancel safety
-///
-/// As [`start`].
-///
-/// # Panics
-///
-/// Outside a tokio runtime.
-///
-/// Counterpart: `Agent.start_link/2` with `name`.
-pub async fn start_named<S: Send + 'static>(
-    name: Name<Request<S>>,
-    init: impl FnOnce() -> S + Send + 'static,
-) -> Result<Started<Agent<S>>, StartError> {
-    start_with(init, Some(name)).await
+/// Counterpart: `Agent.start_link/2`.
+pub fn new<S, F>(init: F) -> Builder<S, F>
+where
+    S: Send + 'static,
+    F: FnOnce() -> S + Send + 'static,
+{
+    Builder::new(Make(init), Duration::MAX, Run)
 }
 
-async fn start_with<S: Send + 'static>(
-    init: impl FnOnce() -> S + Send + 'static,
-    name: Option<Name<Request<S>>>,
-) -> Result<Started<Agent<S>>, StartError> {
-    let initialiser = move |own: Subject<Request<S>>| async move {
-        Ok::<_, BoxError>(Initialised::new(init()).returning(Agent(own)))
-    };
-    let builder = with_initialiser(Duration::MAX, initialiser).on_message(handle);
-    match name {
-        Some(name) => builder.named(name).start().await,
-        None => builder.start().await,
+/// An agent to be started: whatever can be said of an actor can be said of it.
+pub type Builder<S, F> = crate::Builder<Make<F>, S, Request<S>, Run>;
+
+/// How an agent comes by its state, see [`new`].
+#[derive(Clone)]
+pub struct Make<F>(F);
+
+impl<F> fmt::Debug for Make<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Make")
     }
 }
 
-fn handle<S>(state: &mut S, Request(function): Request<S>) -> Next {
-    function(state);
-    Next::Continue
+impl<S, F> Init<S, Request<S>> for Make<F>
+where
+    S: Send + 'static,
+    F: FnOnce() -> S + Send + 'static,
+{
+    type Data = Agent<S>;
+
+    async fn init(self, own: Subject<Request<S>>) -> Result<Initialised<S, Request<S>, Agent<S>>, BoxError> {
+        Ok(Initialised::new((self.0)()).returning(Agent(own)))
+    }
+}
+
+/// What an agent does with a function: it runs it.
+#[derive(Clone, Debug)]
+pub struct Run;
+
+impl<S: Send + 'static> Handler<S, Request<S>> for Run {
+    async fn handle(&mut self, state: &mut S, Request(function): Request<S>) -> Step<Request<S>> {
+        function(state);
+        Next::Continue.into()
+    }
+
+    fn name() -> &'static str {
+        type_name::<Agent<S>>()
+    }
 }
 
 impl<S: Send + 'static> Agent<S> {
@@ -162,7 +154,7 @@ impl<S: Send + 'static> Agent<S> {
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let words = agent::start(|| vec!["otp", "rust"]).await?.data;
+    /// let words = agent::new(|| vec!["otp", "rust"]).start().await?.data;
     /// let longest = words.get(Duration::from_secs(1), |words| words.iter().map(|word| word.len()).max());
     /// assert_eq!(longest.await?, Some(4));
     /// # Ok(())
@@ -194,7 +186,7 @@ impl<S: Send + 'static> Agent<S> {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let second = Duration::from_secs(1);
-    /// let words = agent::start(Vec::new).await?.data;
+    /// let words = agent::new(Vec::new).start().await?.data;
     /// words.update(second, |words| words.push("otp")).await?;
     /// assert_eq!(words.get(second, |words| words.clone()).await?, ["otp"]);
     /// # Ok(())
@@ -225,7 +217,7 @@ impl<S: Send + 'static> Agent<S> {
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let stack = agent::start(|| vec![1, 2]).await?.data;
+    /// let stack = agent::new(|| vec![1, 2]).start().await?.data;
     /// let top = stack.get_and_update(Duration::from_secs(1), |stack| stack.pop()).await?;
     /// assert_eq!(top, Some(2));
     /// # Ok(())
@@ -256,7 +248,7 @@ impl<S: Send + 'static> Agent<S> {
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let count = agent::start(|| 0).await?.data;
+    /// let count = agent::new(|| 0).start().await?.data;
     /// count.cast(|count| *count += 1);
     /// assert_eq!(count.get(Duration::from_secs(1), |count| *count).await?, 1);
     /// # Ok(())
@@ -276,7 +268,7 @@ impl<S: Send + 'static> Agent<S> {
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let count = agent::start(|| 0).await?.data;
+    /// let count = agent::new(|| 0).start().await?.data;
     /// count.stop(ExitReason::Normal, Duration::from_secs(1)).await?;
     /// assert_eq!(count.pid().map(erlang_process::is_alive), Some(false));
     /// # Ok(())

@@ -23,6 +23,8 @@ pub struct Started<D> {
 /// Why something did not start. In each case but [`Unresponsive`](Self::Unresponsive) nothing of it is left: no process, no
 /// name, no message.
 ///
+/// Two are equal when they are of one kind and say the same: errors of an initialiser are compared as they print.
+///
 /// Counterpart: the error of `gen_server:start_link/3`, `StartError` in Gleam.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -74,6 +76,21 @@ impl fmt::Display for StartError {
         }
     }
 }
+
+impl PartialEq for StartError {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::InitTimeout, Self::InitTimeout) | (Self::Ignored, Self::Ignored) => true,
+            (Self::Unresponsive(a), Self::Unresponsive(b))
+            | (Self::AlreadyStarted(a), Self::AlreadyStarted(b)) => a == b,
+            (Self::InitFailed(a), Self::InitFailed(b)) => a.to_string() == b.to_string(),
+            (Self::InitExited(a), Self::InitExited(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for StartError {}
 
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {

@@ -49,7 +49,7 @@ fn futures_are_sent() {
     future(|| new().start_unlinked());
     future(|| new().start_monitored());
     future(|| actor::stop(pid, ExitReason::Normal, second));
-    future(|| agent::start(State::default));
+    future(|| agent::new(State::default).start());
     let targets = [("one", erlang_process::Name::<Reply<u8>>::new("target").subject())];
     future(|| multi_call(targets, second, |reply| reply));
 }

@@ -671,3 +671,18 @@ async fn the_process_of_an_actor_has_the_label_and_the_mailbox_that_its_builder_
     })
     .await;
 }
+
+#[test]
+fn errors_of_a_start_can_be_compared() {
+    let error = || StartError::failed("no");
+    assert_eq!(error(), error());
+    assert_ne!(error(), StartError::failed("yes"));
+    assert_ne!(error(), StartError::InitExited(ExitReason::error("no")));
+    assert_eq!(
+        StartError::InitExited(ExitReason::error("no")),
+        StartError::InitExited(ExitReason::error("no"))
+    );
+    assert_ne!(StartError::AlreadyStarted(Pid::OUTSIDE), StartError::Unresponsive(Pid::OUTSIDE));
+    assert_eq!(StartError::AlreadyStarted(Pid::OUTSIDE), StartError::AlreadyStarted(Pid::OUTSIDE));
+    assert_ne!(StartError::InitTimeout, StartError::Ignored);
+}

@@ -383,7 +383,7 @@ pub(crate) type Launch = Box<dyn FnMut() -> Launching + Send>;
 
 /// A start that hands its data, the first time, to who has asked for the child.
 pub(crate) fn launch<D: Send + 'static>(
-    mut start: Start<D>,
+    mut start: impl FnMut(Option<Taker<D>>) -> Launching + Send + 'static,
     mut asked: Option<oneshot::Sender<D>>,
 ) -> Launch {
     Box::new(move || {
@@ -393,7 +393,7 @@ pub(crate) fn launch<D: Send + 'static>(
 }
 
 /// A child could not be started with its supervisor, which therefore did not start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedToStartChild {
     /// Which child.
     pub id: ChildId,

@@ -15,7 +15,7 @@ use crate::{
 /// Why a request to a supervisor failed.
 ///
 /// Counterpart: the error returns of the functions of `supervisor`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SupervisorError {
     /// A child with this id runs.

@@ -26,9 +26,12 @@
 //!
 //! | | children |
 //! |---|---|
-//! | [`worker`] | are restarted after a crash, with the argument they were first started with |
+//! | [`worker`] | are restarted after a crash, with a clone of the argument they were first started with |
 //! | [`supervisor`] | the same, and get all the time they need to stop |
 //! | [`temporary`] | are never restarted, so that their argument is moved into them: a socket, say |
+//!
+//! How children are restarted can be said otherwise, of all or of one, where their argument is [`Clone`]: the methods for that
+//! are there for no others.
 //!
 //! Counterpart: `simple_one_for_one` in Erlang, `DynamicSupervisor` in Elixir, `gleam/otp/factory_supervisor`.
 
@@ -41,7 +44,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{ChildId, ChildSpec, Launch, Start, launch, launching},
+    child_spec::{ChildId, ChildSpec, Launch, Launching, Taker, launch, launching},
     error::{SupervisorError, answered, started},
     semantics::{
         self, Backoff, ChildKey, ChildType, Counts, Effect, Event, FactoryCommand, FactoryFlags, Restart,
@@ -79,7 +82,7 @@ where
     D: Send + 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
-    Builder::new(ChildType::Worker, Restart::Transient, restartable(start))
+    Builder::new(ChildType::Worker, start).restart(Restart::Transient)
 }
 
 /// A factory of supervisors, which get all the time they need to stop their children.
@@ -91,7 +94,7 @@ where
     D: Send + 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
-    Builder::new(ChildType::Supervisor, Restart::Transient, restartable(start))
+    Builder::new(ChildType::Supervisor, start).restart(Restart::Transient)
 }
 
 /// A factory of workers that are never restarted. The argument is used once and need not be `Clone`.
@@ -120,30 +123,39 @@ where
     D: Send + 'static,
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
-    let start = Arc::new(start);
-    let make = move |argument| -> Start<D> {
-        let (start, mut argument) = (start.clone(), Some(argument));
-        Box::new(move |taker| match argument.take() {
-            Some(argument) => launching(start(argument), taker),
-            None => Box::pin(async { Err(StartError::failed("a temporary child is started once")) }),
-        })
-    };
-    Builder::new(ChildType::Worker, Restart::Temporary, Arc::new(make))
+    Builder::new(ChildType::Worker, start)
 }
 
-/// Makes the start of a child from its argument.
-type Make<A, D> = Arc<dyn Fn(A) -> Start<D> + Send + Sync>;
+/// Starts a child with its argument, and hands its data to who has asked for it.
+type Make<A, D> = Arc<dyn Fn(A, Option<Taker<D>>) -> Launching + Send + Sync>;
 
-fn restartable<A, D: 'static, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Make<A, D>
+/// When a child is started again, and how it comes by its argument then; one that never is needs no copies of it.
+type Restarts<A> = (Restart, Option<fn(&A) -> A>);
+
+fn restarts<A: Clone>(restart: Restart) -> Restarts<A> {
+    (restart, (restart != Restart::Temporary).then_some(A::clone))
+}
+
+/// The start of a child: once with its argument, or again and again with copies of it.
+fn launch_of<A, D>(
+    make: Make<A, D>,
+    argument: A,
+    copy: Option<fn(&A) -> A>,
+    asked: oneshot::Sender<D>,
+) -> Launch
 where
-    A: Clone + Send + 'static,
-    F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+    A: Send + 'static,
+    D: Send + 'static,
 {
-    let start = Arc::new(start);
-    Arc::new(move |argument: A| {
-        let start = start.clone();
-        Box::new(move |taker| launching(start(argument.clone()), taker))
-    })
+    if let Some(copy) = copy {
+        return launch(move |taker| make(copy(&argument), taker), Some(asked));
+    }
+    let mut argument = Some(argument);
+    let start = move |taker| match argument.take() {
+        Some(argument) => make(argument, taker),
+        None => Box::pin(async { Err(StartError::failed("a temporary child is started once")) }),
+    };
+    launch(start, Some(asked))
 }
 
 /// A factory supervisor to be started.
@@ -153,38 +165,31 @@ where
 pub struct Builder<A, D> {
     make: Make<A, D>,
     template: Template,
+    copy: Option<fn(&A) -> A>,
     flags: FactoryFlags,
     name: Option<Name<Message<A, D>>>,
     debug: DebugOptions,
 }
 
 impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
-    fn new(child_type: ChildType, restart: Restart, make: Make<A, D>) -> Self {
+    /// Of children that are started once.
+    fn new<F>(child_type: ChildType, start: impl Fn(A) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
+    {
         Self {
-            make,
+            make: Arc::new(move |argument, taker| launching(start(argument), taker)),
             template: Template {
-                restart,
+                restart: Restart::Temporary,
                 shutdown: child_type.default_shutdown(),
                 child_type,
                 backoff: None,
             },
+            copy: None,
             flags: FactoryFlags::default(),
             name: None,
             debug: DebugOptions::new(),
         }
-    }
-
-    /// How many restarts are tolerated in which time, all children taken together; one more and the
-    /// supervisor gives up: it stops its children and itself, with the reason `shutdown`. Without this, 1 in
-    /// 5 seconds.
-    ///
-    /// As in OTP, time is counted in whole seconds.
-    ///
-    /// Counterpart: `intensity` and `period`, `factory_supervisor.restart_tolerance` in Gleam.
-    pub fn restart_tolerance(mut self, intensity: u32, period: Duration) -> Self {
-        self.flags.intensity = intensity;
-        self.flags.period = period;
-        self
     }
 
     /// How many children there may be at once. Without this, any number.
@@ -210,27 +215,11 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
         self
     }
 
-    /// Restarts children whenever they end, for whatever reason. Temporary children stay temporary.
-    ///
-    /// Counterpart: `restart => permanent`, `factory_supervisor.restart_strategy` in Gleam.
-    pub fn permanent(mut self) -> Self {
-        if self.template.restart != Restart::Temporary {
-            self.template.restart = Restart::Permanent;
-        }
-        self
-    }
-
     /// How children are stopped, and how long each is given. Without this, 5 seconds for workers.
     ///
     /// Counterpart: `shutdown`, `factory_supervisor.timeout` in Gleam.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.template.shutdown = shutdown;
-        self
-    }
-
-    /// Puts the restarts of each child off, see [`ChildSpec::backoff`](crate::ChildSpec::backoff). OTP does not know this.
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.template.backoff = Some(backoff);
         self
     }
 
@@ -284,7 +273,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     ///
     /// Counterpart: `factory_supervisor.start` in Gleam.
     pub async fn start(self) -> Result<Started<Supervisor<A, D>>, StartError> {
-        let Self { make, template, flags, name, debug } = self;
+        let Self { make, template, copy, flags, name, debug } = self;
         let core = semantics::Factory::new(flags).map_err(StartError::failed)?;
         let spawn = match name {
             Some(name) => Spawn::new().named(name),
@@ -292,10 +281,50 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
         };
         let body = move |own: Subject<Message<A, D>>, ack: InitAck<Supervisor<A, D>>| {
             let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
-            let core = Children { core, template, make };
+            let core = Children { core, template, copy, make };
             shell::run::<Factory<A, D>>(core, [], own, debug, ack, handle)
         };
         start_process(spawn, Duration::MAX, body).await
+    }
+}
+
+/// What says how children are restarted, with clones of their arguments.
+impl<A: Clone + Send + 'static, D: Send + 'static> Builder<A, D> {
+    /// When children are started again. Without this, those of [`temporary`] never, others after a crash.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Restart, factory_supervisor};
+    ///
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.restart(Restart::Permanent);
+    /// ```
+    ///
+    /// Counterpart: `restart`, `factory_supervisor.restart_strategy` in Gleam.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        (self.template.restart, self.copy) = restarts(restart);
+        self
+    }
+
+    /// How many restarts are tolerated in which time, all children taken together; one more and the
+    /// supervisor gives up: it stops its children and itself, with the reason `shutdown`. Without this, 1 in
+    /// 5 seconds.
+    ///
+    /// As in OTP, time is counted in whole seconds.
+    ///
+    /// Counterpart: `intensity` and `period`, `factory_supervisor.restart_tolerance` in Gleam.
+    pub fn restart_tolerance(mut self, intensity: u32, period: Duration) -> Self {
+        self.flags.intensity = intensity;
+        self.flags.period = period;
+        self
+    }
+
+    /// Puts the restarts of each child off, see [`ChildSpec::backoff`](crate::ChildSpec::backoff). OTP does not know this.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.template.backoff = Some(backoff);
+        self
     }
 }
 
@@ -312,6 +341,7 @@ impl<A, D> Clone for Builder<A, D> {
         Self {
             make: self.make.clone(),
             template: self.template,
+            copy: self.copy,
             flags: self.flags,
             name: self.name,
             debug: self.debug.clone(),
@@ -382,29 +412,9 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
         self.start(argument, None).await
     }
 
-    /// Starts a child with this argument that is restarted as `restart` says, whatever is said for the others.
-    /// Temporary children stay temporary: what they were made from is used up.
-    ///
-    /// # Errors
-    ///
-    /// As [`start_child`](Self::start_child).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future does not take the request back.
-    ///
-    /// Counterpart: `DynamicSupervisor.start_child/2` with a `:restart` of the child's own.
-    pub async fn start_child_with(
-        &self,
-        argument: A,
-        restart: Restart,
-    ) -> Result<Started<D>, SupervisorError> {
-        self.start(argument, Some(restart)).await
-    }
-
-    async fn start(&self, argument: A, restart: Option<Restart>) -> Result<Started<D>, SupervisorError> {
+    async fn start(&self, argument: A, restarts: Option<Restarts<A>>) -> Result<Started<D>, SupervisorError> {
         let (asked, data) = oneshot::channel();
-        let pid = self.call(|reply| Request::StartChild(argument, restart, asked, reply)).await??;
+        let pid = self.call(|reply| Request::StartChild(argument, restarts, asked, reply)).await??;
         started(pid, data).await
     }
 
@@ -510,6 +520,27 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     }
 }
 
+impl<A: Clone + Send + 'static, D: Send + 'static> Supervisor<A, D> {
+    /// Starts a child with this argument that is restarted as `restart` says, whatever is said for the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_child`](Self::start_child).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the request back.
+    ///
+    /// Counterpart: `DynamicSupervisor.start_child/2` with a `:restart` of the child's own.
+    pub async fn start_child_with(
+        &self,
+        argument: A,
+        restart: Restart,
+    ) -> Result<Started<D>, SupervisorError> {
+        self.start(argument, Some(restarts(restart))).await
+    }
+}
+
 impl<A, D> Clone for Supervisor<A, D> {
     fn clone(&self) -> Self {
         Self { subject: self.subject.clone() }
@@ -528,7 +559,7 @@ impl<A, D> fmt::Debug for Supervisor<A, D> {
 pub struct Message<A, D>(Request<A, D>);
 
 enum Request<A, D> {
-    StartChild(A, Option<Restart>, oneshot::Sender<D>, Reply<Answered>),
+    StartChild(A, Option<Restarts<A>>, oneshot::Sender<D>, Reply<Answered>),
     TerminateChild(Pid, Reply<Answered>),
     WhichChildren(Reply<Vec<ChildInfo<ChildKey>>>),
     WhichChild(Pid, Reply<Option<ChildInfo<ChildKey>>>),
@@ -551,6 +582,7 @@ pub(crate) type FactoryCore = semantics::Factory<Pid, ExitReason, StartError>;
 pub(crate) struct Children<A, D> {
     core: FactoryCore,
     template: Template,
+    copy: Option<fn(&A) -> A>,
     make: Make<A, D>,
 }
 
@@ -591,13 +623,11 @@ impl<A: Send + 'static, D: Send + 'static> Behaviour for Factory<A, D> {
 
     async fn serve(shell: &mut Shell<Self>, Message(request): Message<A, D>) -> Option<ExitReason> {
         match request {
-            Request::StartChild(argument, restart, asked, reply) => {
-                let child: Launch = launch((shell.core.make)(argument), Some(asked));
-                let mut template = shell.core.template;
-                if let Some(restart) = restart.filter(|_| template.restart != Restart::Temporary) {
-                    template.restart = restart;
-                }
-                let command = FactoryCommand::StartChild(template);
+            Request::StartChild(argument, restarts, asked, reply) => {
+                let Children { template, copy, make, .. } = &shell.core;
+                let (restart, copy) = restarts.unwrap_or((template.restart, *copy));
+                let child = launch_of(make.clone(), argument, copy, asked);
+                let command = FactoryCommand::StartChild(Template { restart, ..*template });
                 answer(shell.command(command, [child]).await, reply)
             }
             Request::TerminateChild(pid, reply) => {

@@ -2,7 +2,7 @@
 //!
 //! Where one process is too slow for all requests, several share them: each key always goes to the same one, so that
 //! what is asked about one key keeps its order. [`Partitions`] is the address; it outlives the supervisor's restarts as a
-//! [`Name`](erlang_process::Name) outlives those of a process.
+//! [`Name`] outlives those of a process.
 //!
 //! ```
 //! use std::{num::NonZeroUsize, time::Duration};
@@ -45,8 +45,9 @@ use std::{
     },
 };
 
-use erlang_process::{CallError, Pid};
+use erlang_process::{CallError, Name, Pid};
 use otp_actor::{StartError, Started};
+use otp_system::DebugOptions;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -60,10 +61,13 @@ use crate::{
 
 /// The copies of one child, each reached by the keys that are its share.
 ///
-/// Cheap to clone. There are none in it before a supervisor is [started](new) for it, and new ones after each restart.
+/// Cheap to clone. There are none in it before a supervisor is [started](new) for it, and new ones after each restart. As
+/// under a name, there is one supervisor at a time.
 pub struct Partitions<D>(Arc<Table<D>>);
 
 struct Table<D> {
+    /// That of the supervisor: there is one at a time, and whoever asks it asks the one there is.
+    name: Name<static_supervisor::Message>,
     /// What each copy was last started with.
     children: Box<[RwLock<Option<Arc<D>>>]>,
     /// How many of them share the keys.
@@ -83,6 +87,7 @@ impl<D: Clone + Send + Sync + 'static> Partitions<D> {
     #[must_use]
     pub fn new(partitions: NonZeroUsize) -> Self {
         Self(Arc::new(Table {
+            name: Name::new("partitions"),
             children: (0..partitions.get()).map(|_| RwLock::new(None)).collect(),
             active: AtomicUsize::new(partitions.get()),
             resizing: Mutex::new(()),
@@ -176,12 +181,12 @@ where
 {
     let partitions = partitions.clone();
     let children = (0..partitions.0.children.len()).map(child).enumerate();
-    let supervisor =
-        children.fold(static_supervisor::new(Strategy::OneForOne), |supervisor, (index, child)| {
-            let table = partitions.clone();
-            let child = child.id(id(index)).map_data(move |data| table.put(index, &data));
-            supervisor.add(child)
-        });
+    let none = static_supervisor::new(Strategy::OneForOne).named(partitions.0.name);
+    let supervisor = children.fold(none, |supervisor, (index, child)| {
+        let table = partitions.clone();
+        let child = child.id(id(index)).map_data(move |data| table.put(index, &data));
+        supervisor.add(child)
+    });
     Builder { partitions, supervisor }
 }
 
@@ -205,12 +210,21 @@ impl<D: Clone + Send + Sync + 'static> Builder<D> {
         self
     }
 
+    /// Begins with these debug functions, see [`otp_system`]. They see what the supervisor takes out of its mailbox.
+    ///
+    /// Counterpart: the option `debug` of `gen_server:start_link/4`.
+    pub fn debug(mut self, options: DebugOptions) -> Self {
+        self.supervisor = self.supervisor.debug(options);
+        self
+    }
+
     /// Starts the supervisor, linked with the calling process if there is one, and the copies one after the other. All of them
     /// are active.
     ///
     /// # Errors
     ///
-    /// As [`start`](static_supervisor::Builder::start) of a static supervisor.
+    /// As [`start`](static_supervisor::Builder::start) of a static supervisor; [`StartError::AlreadyStarted`] if there is one
+    /// for these [`Partitions`].
     ///
     /// # Cancel safety
     ///
@@ -250,14 +264,14 @@ impl<D> fmt::Debug for Builder<D> {
     }
 }
 
-/// A running partition supervisor.
+/// A running partition supervisor: that of its [`Partitions`], whichever process it is.
 pub struct Supervisor<D> {
     partitions: Partitions<D>,
     children: static_supervisor::Supervisor,
 }
 
 impl<D: Clone + Send + Sync + 'static> Supervisor<D> {
-    /// The supervisor's process; `None` if nobody holds its name.
+    /// The supervisor's process, a new one after a restart; `None` if there is none.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.children.pid()
@@ -381,7 +395,7 @@ impl<D> fmt::Debug for Supervisor<D> {
 }
 
 /// Why the number of active partitions was not changed as asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResizeError {
     /// More than there were at the start.

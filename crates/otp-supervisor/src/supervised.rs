@@ -23,11 +23,12 @@ use crate::{child_spec::ChildSpec, supervision};
 ///
 /// | what is built | as a child |
 /// |---|---|
-/// | an actor, a [`GenServer`](otp_actor::GenServer) | a worker; state (or arguments) and handler are cloned for each start |
+/// | an actor, a [`GenServer`](otp_actor::GenServer), an [agent](otp_actor::agent) | a worker; state (or arguments) and handler are cloned for each start |
+/// | a [bridge](crate::supervisor_bridge) | a worker |
 /// | a [static](crate::static_supervisor), [factory](crate::factory_supervisor) or [partition](crate::partition_supervisor) supervisor | a supervisor |
 ///
-/// What cannot be cloned, and what is started by a function, as an [agent](otp_actor::agent) is, is made anew by a function:
-/// [`supervision::worker`](supervision::worker()). An async function needs none of this: [`supervision::process`].
+/// What cannot be cloned is made anew by a function: [`supervision::worker`](supervision::worker()). An async function needs
+/// none of this: [`supervision::process`].
 ///
 /// Counterpart: `supervised` of the builders in Gleam, `child_spec/1` of the modules in Elixir.
 pub trait Supervised {

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use erlang_process::ExitReason;
-//! use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+//! use otp_supervisor::{Strategy, Supervised, static_supervisor as supervisor};
 //! use otp_supervisor::supervisor_bridge::{self, Bridge};
 //! # use std::io; struct Pool; impl Pool {
 //! #     async fn connect(_: &str) -> io::Result<Self> { Ok(Self) }
@@ -26,10 +26,8 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let database = supervision::worker(|| {
-//!     supervisor_bridge::start(|| async { Ok::<_, io::Error>(Some(Database(Pool::connect("db").await?))) })
-//! });
-//! let tree = supervisor::new(Strategy::OneForOne).add(database).start().await?;
+//! let database = supervisor_bridge::new(|| async { Ok::<_, io::Error>(Some(Database(Pool::connect("db").await?))) });
+//! let tree = supervisor::new(Strategy::OneForOne).add(database.supervised()).start().await?;
 //! tree.data.stop().await?;
 //! # Ok(()) }
 //! ```
@@ -39,6 +37,7 @@
 use std::{
     convert::Infallible,
     error::Error,
+    fmt,
     future::{pending, poll_fn},
     pin::pin,
     task::Poll,
@@ -47,9 +46,9 @@ use std::{
 
 use erlang_process::{ExitMessage, ExitReason, Pid, Selector, Spawn, Subject, trap_exits};
 use otp_actor::{InitAck, StartError, Started, start_process};
-use otp_system::{After, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
+use otp_system::{After, DebugOptions, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
 
-use crate::report;
+use crate::{child_spec::ChildSpec, report, supervised::Supervised, supervision};
 
 /// Something that is no process, and has been started.
 ///
@@ -73,53 +72,107 @@ pub trait Bridge: Send + Sized + 'static {
     fn terminate(self, reason: ExitReason) -> impl Future<Output = ()> + Send;
 }
 
-/// Starts a bridge, linked with the calling process if there is one, and with it what `init` makes, in the bridge's process.
-/// `None` means that there is nothing to do, which is no failure.
+/// A bridge to what `init` makes, in the bridge's process, at each start; `None` means that there is nothing to do, which is
+/// no failure.
 ///
-/// # Errors
-///
-/// [`StartError::InitFailed`] with the error of `init`, [`StartError::Ignored`] where it returns `None`,
-/// [`StartError::InitExited`] if it panics.
-///
-/// # Cancel safety
-///
-/// Dropping the future kills the bridge, unless it was returned.
-///
-/// # Panics
-///
-/// Outside a tokio runtime.
-///
-/// Counterpart: `supervisor_bridge:start_link/2`, and its `init/1`.
-pub async fn start<B, E, F>(init: impl FnOnce() -> F + Send + 'static) -> Result<Started<()>, StartError>
+/// Counterpart: `init/1` of `supervisor_bridge`.
+pub fn new<I, F, B, E>(init: I) -> Builder<I>
 where
+    I: FnOnce() -> F + Send + 'static,
+    F: Future<Output = Result<Option<B>, E>> + Send,
     B: Bridge,
     E: Into<Box<dyn Error + Send + Sync>> + Send,
-    F: Future<Output = Result<Option<B>, E>> + Send,
 {
-    let body = |_: Subject<Infallible>, ack: InitAck<()>| async move {
-        if let Err(error) = trap_exits(true) {
-            return ExitReason::error(error);
-        }
-        let parent = ack.parent();
-        match init().await {
-            Ok(Some(bridge)) => match ack.ready(()) {
-                Ok(()) => run(bridge, parent).await,
-                Err(reason) => {
-                    bridge.terminate(reason.clone()).await;
-                    reason
+    Builder { init, debug: DebugOptions::new() }
+}
+
+/// A bridge to be started.
+#[derive(Clone)]
+#[must_use = "a bridge does nothing before it is started"]
+pub struct Builder<I> {
+    init: I,
+    debug: DebugOptions,
+}
+
+impl<I, F, B, E> Builder<I>
+where
+    I: FnOnce() -> F + Send + 'static,
+    F: Future<Output = Result<Option<B>, E>> + Send,
+    B: Bridge,
+    E: Into<Box<dyn Error + Send + Sync>> + Send,
+{
+    /// Begins with these debug functions, see [`otp_system`]. They see what the bridge takes out of its mailbox, and the end of
+    /// what is bridged.
+    ///
+    /// Counterpart: the option `debug` of `gen_server:start_link/4`.
+    pub fn debug(mut self, options: DebugOptions) -> Self {
+        self.debug = options;
+        self
+    }
+
+    /// Starts the bridge, linked with the calling process if there is one, and with it what it is a bridge to.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::InitFailed`] with the error of the function that [`new`] was given, [`StartError::Ignored`] where it
+    /// returns `None`, [`StartError::InitExited`] if it panics.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future kills the bridge, unless it was returned.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// Counterpart: `supervisor_bridge:start_link/2`.
+    pub async fn start(self) -> Result<Started<()>, StartError> {
+        let Self { init, debug } = self;
+        let body = |_: Subject<Infallible>, ack: InitAck<()>| async move {
+            if let Err(error) = trap_exits(true) {
+                return ExitReason::error(error);
+            }
+            let parent = ack.parent();
+            match init().await {
+                Ok(Some(bridge)) => match ack.ready(()) {
+                    Ok(()) => run(bridge, parent, debug).await,
+                    Err(reason) => {
+                        bridge.terminate(reason.clone()).await;
+                        reason
+                    }
+                },
+                Ok(None) => {
+                    ack.ignore();
+                    ExitReason::Normal
                 }
-            },
-            Ok(None) => {
-                ack.ignore();
-                ExitReason::Normal
+                Err(error) => {
+                    ack.failed(error);
+                    ExitReason::Normal
+                }
             }
-            Err(error) => {
-                ack.failed(error);
-                ExitReason::Normal
-            }
-        }
-    };
-    start_process(Spawn::new(), Duration::MAX, body).await
+        };
+        start_process(Spawn::new(), Duration::MAX, body).await
+    }
+}
+
+impl<I, F, B, E> Supervised for Builder<I>
+where
+    I: FnOnce() -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Option<B>, E>> + Send + 'static,
+    B: Bridge,
+    E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
+{
+    type Data = ();
+
+    fn supervised(self) -> ChildSpec {
+        supervision::worker(move || self.clone().start())
+    }
+}
+
+impl<I> fmt::Debug for Builder<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("debug", &self.debug).finish_non_exhaustive()
+    }
 }
 
 /// What a bridge meets.
@@ -130,7 +183,7 @@ enum Event {
     Unexpected(String),
 }
 
-async fn run<B: Bridge>(mut bridge: B, parent: Option<Pid>) -> ExitReason {
+async fn run<B: Bridge>(mut bridge: B, parent: Option<Pid>, debug: DebugOptions) -> ExitReason {
     let mut running = Selector::new()
         .select_trapped_exits(Event::Exit)
         .select_raw(Event::System)
@@ -139,14 +192,14 @@ async fn run<B: Bridge>(mut bridge: B, parent: Option<Pid>) -> ExitReason {
     if let Some(parent) = parent {
         suspended = suspended.select_trapped_exit_of(parent, Event::Exit);
     }
-    let mut system = System::new("supervisor_bridge", parent);
+    let mut system = System::new("supervisor_bridge", parent).debugging(debug);
     loop {
         let event = match system.mode() {
             Mode::Running => next(&mut bridge, &mut running).await,
             Mode::Suspended => received(&mut suspended).await,
         };
         if system.is_debugged() {
-            debug(&mut system, &event, &bridge);
+            tell(&mut system, &event, &bridge);
         }
         let reason = match event {
             Event::Ended(reason) => {
@@ -172,7 +225,7 @@ async fn run<B: Bridge>(mut bridge: B, parent: Option<Pid>) -> ExitReason {
 }
 
 /// Tells those who look on what has come in.
-fn debug<B: Bridge>(system: &mut System, event: &Event, bridge: &B) {
+fn tell<B: Bridge>(system: &mut System, event: &Event, bridge: &B) {
     match event {
         Event::Ended(reason) => {
             let text = format!("the end of what is bridged: {reason}");

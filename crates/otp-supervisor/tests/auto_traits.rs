@@ -4,7 +4,8 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use otp_supervisor::{
-    application::ApplicationError, factory_supervisor, partition_supervisor, semantics, static_supervisor, *,
+    application::ApplicationError, factory_supervisor, partition_supervisor, semantics, static_supervisor,
+    supervisor_bridge, *,
 };
 
 fn all<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
@@ -51,6 +52,7 @@ fn what_one_thread_uses() {
     sent::<static_supervisor::Message>();
     sent::<factory_supervisor::Message<u8, u8>>();
     sent::<partition_supervisor::Builder<u8>>();
+    sent::<supervisor_bridge::Builder<fn()>>();
 }
 
 #[test]

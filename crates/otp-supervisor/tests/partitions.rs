@@ -5,12 +5,13 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use erlang_process::{self as process, Pid, Reply, Subject};
-use otp_actor as actor;
+use otp_actor::{self as actor, StartError};
 use otp_supervisor::{
-    ChildSpec,
+    ChildSpec, Strategy, Supervised,
     partition_supervisor::{self, Partitions, ResizeError},
-    supervision,
+    static_supervisor as supervisor, supervision,
 };
+use otp_system::DebugOptions;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -76,8 +77,7 @@ async fn part_03_partitions_are_resized_down_to_none_and_back() {
         assert_eq!((active().await, partitions.active()), (8, 8));
         assert_eq!(ask(partitions.nth(7)).await.0, 7);
 
-        let error = supervisor.resize(9).await.unwrap_err();
-        assert!(matches!(error, ResizeError::TooMany { most: 8 }), "{error}");
+        assert_eq!(supervisor.resize(9).await, Err(ResizeError::TooMany { most: 8 }));
         assert_eq!(active().await, 8);
     })
     .await
@@ -101,6 +101,63 @@ async fn a_copy_that_has_ended_is_replaced_where_it_was() {
         };
         assert_ne!(second, first);
         assert_eq!(ask(partitions.nth(0)).await, (0, other));
+    })
+    .await
+    .unwrap();
+}
+
+/// In Elixir it is the name that is taken.
+#[tokio::test]
+async fn there_is_one_supervisor_at_a_time_for_the_same_partitions() {
+    process::run(async {
+        process::trap_exits(true).unwrap();
+        let partitions = partitions(2);
+        let first = partition_supervisor::new(&partitions, who).start().await.unwrap();
+        first.data.resize(1).await.unwrap();
+        let before = ask(partitions.nth(0)).await;
+
+        let second = partition_supervisor::new(&partitions, who).start().await.unwrap_err();
+        assert_eq!(second, StartError::AlreadyStarted(first.pid));
+        assert_eq!((ask(partitions.nth(0)).await, partitions.active()), (before, 1));
+
+        first.data.stop().await.unwrap();
+        assert_eq!(first.data.pid(), None);
+        let third = partition_supervisor::new(&partitions, who).start().await.unwrap();
+        assert_ne!(ask(partitions.nth(0)).await, before);
+        assert_eq!(first.data.pid(), Some(third.pid), "whoever knew the first knows it");
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn its_own_supervisor_starts_it_again() {
+    process::run(async {
+        let partitions = partitions(2);
+        let tree = supervisor::new(Strategy::OneForOne)
+            .add(partition_supervisor::new(&partitions, who).supervised());
+        let tree = tree.start().await.unwrap().data;
+        let pid = async || tree.which_children().await.unwrap()[0].pid();
+        let (first, (_, copy)) = (pid().await.unwrap(), ask(partitions.nth(0)).await);
+        process::kill(first);
+        process::join(copy).await;
+        while pid().await.is_none_or(|pid| pid == first) {
+            tokio::task::yield_now().await;
+        }
+        assert_ne!(ask(partitions.nth(0)).await.1, copy);
+        assert_eq!(ask(partitions.nth(1)).await.0, 1);
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn it_begins_with_debug_functions() {
+    process::run(async {
+        let supervisor = partition_supervisor::new(&partitions(2), who).debug(DebugOptions::new().log(10));
+        let started = supervisor.start().await.unwrap();
+        started.data.count_children().await.unwrap();
+        assert_eq!(otp_system::logged(started.pid, LONG).await.unwrap().len(), 1);
     })
     .await
     .unwrap();

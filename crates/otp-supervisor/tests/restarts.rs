@@ -173,18 +173,17 @@ async fn children_come_and_go_by_id() {
     let tree = supervisor::new(Strategy::OneForOne).start().await.unwrap().data;
     let spec = || supervision::process(std::future::pending::<()>).id("x");
     let first = tree.start_child(spec()).await.unwrap();
-    assert!(
-        matches!(tree.start_child(spec()).await, Err(SupervisorError::AlreadyStarted(pid)) if pid == first.pid)
-    );
-    assert!(matches!(tree.restart_child("x").await, Err(SupervisorError::Running)));
-    assert!(matches!(tree.delete_child("x").await, Err(SupervisorError::Running)));
+    let again = tree.start_child(spec()).await;
+    assert_eq!(again.unwrap_err(), SupervisorError::AlreadyStarted(first.pid));
+    assert_eq!(tree.restart_child("x").await, Err(SupervisorError::Running));
+    assert_eq!(tree.delete_child("x").await, Err(SupervisorError::Running));
     tree.terminate_child("x").await.unwrap();
     assert!(!process::is_alive(first.pid));
-    assert!(matches!(tree.start_child(spec()).await, Err(SupervisorError::AlreadyPresent)));
+    assert_eq!(tree.start_child(spec()).await.unwrap_err(), SupervisorError::AlreadyPresent);
     assert!(tree.restart_child("x").await.unwrap().is_some());
     tree.terminate_child("x").await.unwrap();
     tree.delete_child("x").await.unwrap();
-    assert!(matches!(tree.terminate_child("x").await, Err(SupervisorError::NotFound)));
+    assert_eq!(tree.terminate_child("x").await, Err(SupervisorError::NotFound));
     tree.stop().await.unwrap();
 }
 
@@ -214,6 +213,42 @@ async fn a_factory_restarts_with_the_argument_and_stops_all_at_once() {
     let before = tokio::time::Instant::now();
     factory.stop().await.unwrap();
     assert_eq!(before.elapsed(), Duration::from_secs(5));
+}
+
+/// What a builder is told last holds, and a child's own word before that.
+#[tokio::test(start_paused = true)]
+async fn a_factory_restarts_as_it_is_told() {
+    use Restart::{Permanent, Temporary, Transient};
+
+    let start = |name: Name<()>| async move {
+        let pid = Spawn::new().named(name).spawn(std::future::pending::<()>()).map_err(StartError::failed)?;
+        Ok(Started { pid, data: () })
+    };
+    let (worker, temporary) = (factory_supervisor::worker(start), factory_supervisor::temporary(start));
+    let cases = [
+        (worker.clone(), None, Transient),
+        (worker.clone().restart(Permanent), None, Permanent),
+        (worker.clone().restart(Temporary), None, Temporary),
+        (worker.restart(Temporary), Some(Permanent), Permanent),
+        (temporary.clone(), None, Temporary),
+        (temporary.clone(), Some(Transient), Transient),
+        (temporary.clone().restart(Permanent), None, Permanent),
+        (temporary.restart(Permanent), Some(Temporary), Temporary),
+    ];
+    for (factory, own, expected) in cases {
+        let factory = factory.start().await.unwrap().data;
+        let name = Name::new("child");
+        let child = match own {
+            None => factory.start_child(name).await,
+            Some(restart) => factory.start_child_with(name, restart).await,
+        };
+        let pid = child.unwrap().pid;
+        assert_eq!(factory.which_child(pid).await.unwrap().unwrap().rules.restart, expected);
+        process::kill(pid);
+        settle().await;
+        assert_eq!(process::whereis(name).is_some(), expected != Temporary, "{expected:?}");
+        factory.stop().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ use otp_supervisor::{
     ChildSpec, Restart, Shutdown, Supervised, SupervisorError,
     factory_supervisor::{self, Supervisor as Factory},
 };
+use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -104,6 +105,13 @@ impl SupervisorBuilder {
     /// Counterpart: the option `:name`.
     pub fn named(self, name: Name<SupervisorMessage>) -> Self {
         Self(self.0.named(name))
+    }
+
+    /// Begins with these debug functions, see [`otp_system`]. They see what the supervisor takes out of its mailbox.
+    ///
+    /// Counterpart: the option `debug` of `gen_server:start_link/4`.
+    pub fn debug(self, options: DebugOptions) -> Self {
+        Self(self.0.debug(options))
     }
 
     /// Starts the supervisor, linked with the calling process if there is one.

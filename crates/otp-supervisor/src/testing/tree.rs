@@ -34,6 +34,28 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    pub(super) fn is_factory(&self) -> bool {
+        matches!(self, Self::Factory { .. })
+    }
+
+    /// A factory restarts each child alone.
+    pub(super) fn strategy(&self) -> Strategy {
+        match self {
+            Self::Static { strategy, .. } => *strategy,
+            Self::Factory { .. } => Strategy::OneForOne,
+        }
+    }
+
+    /// A factory shuts down for nobody.
+    pub(super) fn auto_shutdown(&self) -> AutoShutdown {
+        match self {
+            Self::Static { auto_shutdown, .. } => *auto_shutdown,
+            Self::Factory { .. } => AutoShutdown::Never,
+        }
+    }
+}
+
 /// A child, written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Child {

@@ -3,16 +3,15 @@
 //! `GS-01`, `21`, `23`, `27` to `29`, `33` to `38`, `41`, `46`, `49`, `51`, `60` to `64` and `88` are in the tests of
 //! `otp-actor`.
 
+mod requests;
+mod timeouts;
+
 use std::time::Duration;
 
 use erlang_process::{
-    self as process, CallError, ExitMessage, ExitReason, Groups, Name, Node, NotRegistered, Reply, Selector,
-    Subject,
+    self as process, CallError, ExitMessage, ExitReason, Name, Node, NotRegistered, Reply, Selector, Subject,
 };
-use otp_actor::{
-    self as actor, GenServer, Initialised, Next, Requests, StartError, Started, Step, abcast, multi_call,
-    send_request,
-};
+use otp_actor::{self as actor, GenServer, Initialised, Next, StartError, Started, Step, send_request};
 use otp_system as sys;
 use tokio::time::Instant;
 
@@ -87,138 +86,6 @@ async fn gs_01_three_ways_to_start() {
         assert_eq!(links(started.pid), []);
         process::kill(started.pid);
         assert_eq!(monitor.down().await.unwrap().reason, ExitReason::Killed);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_02_an_idle_timeout_from_the_start_comes_once() {
-    alone(async {
-        let init = async |own: Subject<Note>| {
-            let ready = Initialised::new(Notes::new()).idle_timeout(100 * MS, Note::Plain("idle"));
-            Ok::<_, StartError>(ready.returning(own))
-        };
-        let started = actor::with_initialiser(LONG, init).on_message(Notes::handle).start().await.unwrap();
-        tokio::time::sleep(1000 * MS).await;
-        assert_eq!(read(&started).await, [("idle", 100)]);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_04_an_idle_timeout_of_zero_is_lost_to_a_message_that_waits() {
-    alone(async {
-        for waits in [true, false] {
-            let init = async move |own: Subject<Note>| {
-                if waits {
-                    own.send(Note::Plain("message"));
-                }
-                let ready = Initialised::new(Notes::new()).idle_timeout(Duration::ZERO, Note::Plain("idle"));
-                Ok::<_, StartError>(ready.returning(own))
-            };
-            let builder = actor::with_initialiser(LONG, init).on_message(Notes::handle);
-            let started = builder.start().await.unwrap();
-            tokio::time::sleep(1000 * MS).await;
-            assert_eq!(read(&started).await, [(if waits { "message" } else { "idle" }, 0)]);
-        }
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn system_messages_start_an_idle_timeout_anew() {
-    alone(async {
-        let started = notes().await;
-        started.data.send(Note::Idle("set", 300 * MS, "idle"));
-        for _ in 0..5 {
-            tokio::time::sleep(100 * MS).await;
-            read(&started).await;
-        }
-        tokio::time::sleep(1000 * MS).await;
-        assert_eq!(read(&started).await, [("set", 0), ("idle", 800)]);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn any_message_takes_an_idle_timeout_back() {
-    alone(async {
-        let started = notes().await;
-        started.data.send(Note::Idle("set", 300 * MS, "idle"));
-        tokio::time::sleep(100 * MS).await;
-        // Not even one that the actor understands.
-        Subject::to_pid(started.pid).unwrap().send("what?");
-        tokio::time::sleep(1000 * MS).await;
-        assert_eq!(read(&started).await, [("set", 0)]);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_07_system_messages_do_not_touch_a_timeout() {
-    alone(async {
-        let started = notes().await;
-        started.data.send(Note::Timeout("set", 300 * MS, "timeout"));
-        for _ in 0..5 {
-            tokio::time::sleep(100 * MS).await;
-            read(&started).await;
-        }
-        assert_eq!(read(&started).await, [("set", 0), ("timeout", 300)]);
-
-        // Nor does it stand still while the actor is suspended.
-        started.data.send(Note::Timeout("set", 300 * MS, "timeout"));
-        read(&started).await;
-        sys::suspend(started.pid, LONG).await.unwrap();
-        tokio::time::sleep(1000 * MS).await;
-        assert_eq!(read(&started).await.len(), 3);
-        sys::resume(started.pid, LONG).await.unwrap();
-        assert_eq!(read(&started).await[3], ("timeout", 1500));
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_08_any_other_message_takes_a_timeout_back() {
-    alone(async {
-        let started = notes().await;
-        started.data.send(Note::Timeout("set", 300 * MS, "timeout"));
-        tokio::time::sleep(100 * MS).await;
-        started.data.send(Note::Plain("cast"));
-        tokio::time::sleep(1000 * MS).await;
-        assert_eq!(read(&started).await, [("set", 0), ("cast", 100)]);
-        // One that waited when the time was over takes it back, too.
-        started.data.send(Note::Timeout("set", 300 * MS, "timeout"));
-        read(&started).await;
-        sys::suspend(started.pid, LONG).await.unwrap();
-        started.data.send(Note::Plain("waited"));
-        tokio::time::sleep(1000 * MS).await;
-        sys::resume(started.pid, LONG).await.unwrap();
-        tokio::time::sleep(1000 * MS).await;
-        assert_eq!(read(&started).await[2..], [("set", 1100), ("waited", 2100)]);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_10_an_endless_timeout_never_comes() {
-    alone(async {
-        let started = notes().await;
-        started.data.send(Note::Timeout("set", Duration::MAX, "timeout"));
-        read(&started).await;
-        started.data.send(Note::Idle("set", Duration::MAX, "idle"));
-        tokio::time::sleep(5 * LONG).await;
-        assert_eq!(read(&started).await, [("set", 0), ("set", 0)]);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timeout_of_zero_comes_before_messages_that_wait() {
-    alone(async {
-        let started = notes().await;
-        started.data.send(Note::Timeout("set", Duration::ZERO, "timeout"));
-        started.data.send(Note::Plain("waits"));
-        assert_eq!(read(&started).await, [("set", 0), ("timeout", 0), ("waits", 0)]);
     })
     .await;
 }
@@ -656,147 +523,6 @@ async fn a_crash_is_reported_when_everyone_has_been_told() {
     .await;
 }
 
-/// Answers after so long.
-async fn slow(_: &mut (), (after, reply): (Duration, Reply<Duration>)) {
-    tokio::time::sleep(after).await;
-    reply.send(after);
-}
-
-async fn slow_actor() -> Subject<(Duration, Reply<Duration>)> {
-    actor::new(()).on_message_async(slow).start().await.unwrap().data
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_74_a_request_and_its_answer() {
-    alone(async {
-        let slow = slow_actor().await;
-        let request = send_request(&slow, |reply| (MS, reply));
-        assert_eq!(request.receive(LONG).await, Ok(MS));
-        assert_eq!(send_request(&slow, |reply| (MS, reply)).await, Ok(MS));
-        assert_eq!(unread(), 0);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_75_waiting_again() {
-    alone(async {
-        let slow = slow_actor().await;
-        let request = send_request(&slow, |reply| (200 * MS, reply));
-        let request = request.wait(50 * MS).await.unwrap_err();
-        assert_eq!(request.wait(LONG).await.unwrap(), Ok(200 * MS));
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_76_an_answer_that_is_too_late_is_never_seen() {
-    alone(async {
-        let slow = slow_actor().await;
-        let request = send_request(&slow, |reply| (200 * MS, reply));
-        assert_eq!(request.receive(50 * MS).await, Err(CallError::Timeout));
-        assert_eq!(slow.call(LONG, |reply| (MS, reply)).await, Ok(MS));
-        assert_eq!(unread(), 0);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_77_a_request_to_nobody() {
-    alone(async {
-        let nobody = Name::<(Duration, Reply<Duration>)>::new("nobody").subject();
-        let request = send_request(&nobody, |reply| (MS, reply));
-        assert_eq!(request.receive(LONG).await, Err(CallError::NoProc));
-        let started = actor::new(()).on_message_async(slow).start_unlinked().await.unwrap();
-        let request = send_request(&started.data, |reply| (LONG, reply));
-        process::kill(started.pid);
-        assert_eq!(request.receive(LONG).await, Err(CallError::Down(ExitReason::Killed)));
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_78_check_before_and_after_the_answer() {
-    alone(async {
-        let slow = slow_actor().await;
-        let request = send_request(&slow, |reply| (200 * MS, reply));
-        let request = request.check().unwrap_err();
-        tokio::time::sleep(300 * MS).await;
-        assert_eq!(request.check().unwrap(), Ok(200 * MS));
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_81_an_empty_collection() {
-    alone(async {
-        let mut requests = Requests::<(), ()>::new();
-        assert!(requests.wait(LONG).await.unwrap().is_none());
-        assert!(requests.receive(LONG).await.unwrap().is_none());
-        assert!(requests.check().is_none());
-        assert!(requests.is_empty());
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn gs_82_a_collection_whose_time_is_over() {
-    alone(async {
-        let mut requests = Requests::new();
-        for ms in [300, 100, 200] {
-            let slow = slow_actor().await;
-            requests.add(ms, send_request(&slow, move |reply| (ms * MS, reply)));
-        }
-        assert!(requests.wait(50 * MS).await.is_err());
-        assert_eq!(requests.len(), 3);
-        let mut answered = Vec::new();
-        while let Ok(Some((label, answer))) = requests.wait(120 * MS).await {
-            assert_eq!(answer, Ok(label * MS));
-            answered.push(label);
-        }
-        assert_eq!(answered, [100, 200, 300]);
-
-        for ms in [100, 300] {
-            let slow = slow_actor().await;
-            requests.add(ms, send_request(&slow, move |reply| (ms * MS, reply)));
-        }
-        assert_eq!(requests.labels().copied().collect::<Vec<_>>(), [100, 300]);
-        assert_eq!(requests.receive(150 * MS).await.unwrap().unwrap().0, 100);
-        assert!(requests.receive(50 * MS).await.is_err());
-        assert!(requests.is_empty(), "all are abandoned");
-        tokio::time::sleep(1000 * MS).await;
-        assert_eq!(unread(), 0);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn multi_call_and_abcast() {
-    alone(async {
-        let group = Groups::<&str, (Duration, Reply<Duration>)>::new();
-        for _ in 0..3 {
-            group.join("slow", &slow_actor().await).unwrap();
-        }
-        let name = Name::new("nobody");
-        let targets = group.subjects("slow").into_iter().chain([name.subject()]).enumerate();
-        let (answers, failed) = multi_call(targets, LONG, |reply| (10 * MS, reply)).await;
-        assert_eq!(answers, [(0, 10 * MS), (1, 10 * MS), (2, 10 * MS)]);
-        assert_eq!(failed, [(3, CallError::NoProc)]);
-        let targets = group.subjects("slow").into_iter().enumerate();
-        let (answers, failed) = multi_call(targets, 5 * MS, |reply| (10 * MS, reply)).await;
-        assert_eq!((answers.len(), failed.len()), (0, 3));
-        assert!(failed.iter().all(|(_, error)| *error == CallError::Timeout));
-
-        let all: Vec<_> = [notes().await, notes().await].into();
-        let subjects = all.iter().map(|started| started.data.clone());
-        assert_eq!(abcast(subjects, || Note::Plain("to all")), 2);
-        for started in &all {
-            assert_eq!(read(started).await.len(), 1);
-        }
-    })
-    .await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn gs_84_any_process_may_enter_the_loop() {
     alone(async {
@@ -917,7 +643,7 @@ async fn a_trait_with_callbacks_is_the_same_actor() {
 /// It is a documentation test of `otp-supervisor`.
 #[test]
 fn the_supervised_counter_takes_at_most_25_lines() {
-    let readme = include_str!("../../crates/otp-supervisor/README.md");
+    let readme = include_str!("../../../crates/otp-supervisor/README.md");
     let section = readme.split("## A counter that survives").nth(1).unwrap();
     let program = section.split("```").nth(1).unwrap();
     let lines = program.lines().skip(1).map(str::trim);
