@@ -67,6 +67,13 @@ impl Bound {
     }
 
     /// What becomes of those that are too many.
+    ///
+    /// ```
+    /// use erlang_process::{Bound, WhenFull};
+    ///
+    /// let bound = Bound::new(1_000, WhenFull::DropOldest);
+    /// assert_eq!(bound.when_full(), WhenFull::DropOldest);
+    /// ```
     #[must_use]
     pub fn when_full(self) -> WhenFull {
         self.when_full

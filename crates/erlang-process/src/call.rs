@@ -29,6 +29,25 @@ thread_local! {
 
 /// How many replies this thread has sent. The difference around a poll is how many that sent: for those who trace what a
 /// process does.
+///
+/// ```
+/// use erlang_process::{self as process, Reply, Subject};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let server = process::spawn_subject(|requests: Subject<Reply<u32>>| async move {
+///     let reply = requests.receive_forever().await?;
+///     let before = process::replies_sent();
+///     reply.send(7);
+///     assert_eq!(process::replies_sent() - before, 1);
+///     Ok::<_, process::ReceiveError>(())
+/// });
+/// assert_eq!(server.call(Duration::from_secs(1), |reply| reply).await, Ok(7));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[must_use]
 pub fn replies_sent() -> u64 {
     SENT.try_with(Cell::get).unwrap_or_default()

@@ -269,6 +269,15 @@ pub struct RegisteredName {
 
 impl RegisteredName {
     /// The spelling of a fixed name, the prefix of a unique one.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    ///
+    /// let name = Name::<u32>::new("room").registered_name();
+    /// assert_eq!(name.text(), "room");
+    /// // As it prints it is like no other.
+    /// assert!(name.to_string().starts_with("room$"));
+    /// ```
     #[must_use]
     pub fn text(&self) -> &'static str {
         self.text
