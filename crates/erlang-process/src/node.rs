@@ -287,7 +287,7 @@ impl Node {
     /// ```
     /// use erlang_process::{ExitReason, Node, Signal, Spawn};
     ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let node = Node::new();
     /// let pid = Spawn::new().on(&node).spawn(std::future::pending::<()>())?;
     /// assert!(node.is_alive(pid));
@@ -331,7 +331,7 @@ impl Node {
     /// ```
     /// use erlang_process::{Name, Node, Spawn};
     ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
     /// let pid = Spawn::new().on(&node).spawn(std::future::pending::<()>())?;
     /// node.register(pid, name)?;
@@ -353,7 +353,7 @@ impl Node {
     /// ```
     /// use erlang_process::{Name, Node, Spawn};
     ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
     /// let pid = Spawn::new().on(&node).named(name).spawn(std::future::pending::<()>())?;
     /// node.unregister(name)?;
@@ -375,7 +375,7 @@ impl Node {
     /// ```
     /// use erlang_process::{Name, Node, Spawn};
     ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
     /// let pid = Spawn::new().on(&node).named(name).spawn(std::future::pending::<()>())?;
     /// assert_eq!(node.whereis(name), Some(pid));
@@ -773,7 +773,7 @@ impl Node {
     /// ```
     /// use erlang_process::{InjectError, Node, Spawn, Subject};
     ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let node = Node::new();
     /// let reader = Spawn::new().on(&node).prepare(|_: Subject<u32>| std::future::pending::<()>())?;
     /// let pid = reader.start();
