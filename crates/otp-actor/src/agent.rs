@@ -40,6 +40,33 @@ impl<S> fmt::Debug for Request<S> {
 
 /// A state behind a process.
 ///
+/// ```
+/// use erlang_process::CallError;
+/// use otp_actor::agent::{self, Agent};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// What others may do with the state.
+/// #[derive(Clone)]
+/// struct Scores(Agent<Vec<u32>>);
+///
+/// impl Scores {
+///     fn add(&self, score: u32) {
+///         self.0.cast(move |scores| scores.push(score));
+///     }
+///
+///     async fn best(&self) -> Result<Option<u32>, CallError> {
+///         self.0.get(Duration::from_secs(1), |scores| scores.iter().max().copied()).await
+///     }
+/// }
+///
+/// let scores = Scores(agent::start(Vec::new).await?.data);
+/// scores.add(7);
+/// assert_eq!(scores.best().await?, Some(7));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `Agent.agent` in Elixir.
 pub struct Agent<S>(Subject<Request<S>>);
 
@@ -150,6 +177,16 @@ impl<S: Send + 'static> Agent<S> {
     }
 
     /// The agent's process; `None` if nobody holds its name.
+    ///
+    /// ```
+    /// use otp_actor::agent;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let started = agent::start(|| 0).await?;
+    /// assert_eq!(started.data.pid(), Some(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.0.pid()
