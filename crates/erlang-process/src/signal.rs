@@ -106,8 +106,12 @@ impl fmt::Debug for Dest {
 /// let far = process::Pid::from_parts(node.node_id("ship@sea", 1)?, 7, 0);
 /// # struct Wire;
 /// # impl process::Carrier for Wire {
-/// #     fn deliver(&self, _: Option<process::Pid>, _: process::Dest, _: Signal) -> Result<(), process::Undelivered> { Ok(()) }
-/// #     fn poll_ready(&self, _: process::NodeId, _: &mut std::task::Context<'_>) -> std::task::Poll<()> { std::task::Poll::Ready(()) }
+/// #     fn deliver(&self, _: Option<process::Pid>, _: process::Dest, _: Signal) -> Result<(), process::Undelivered> {
+/// #         Ok(())
+/// #     }
+/// #     fn poll_ready(&self, _: process::NodeId, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+/// #         std::task::Poll::Ready(())
+/// #     }
 /// # }
 /// # node.set_carrier(Box::new(Wire)).ok();
 /// process::link(far)?;

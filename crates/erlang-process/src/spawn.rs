@@ -813,7 +813,9 @@ where
     /// #     fn deliver(&self, _: Option<Pid>, _: Dest, signal: Signal) -> Result<(), Undelivered> {
     /// #         self.0.send(signal).map_err(|error| Undelivered(error.0))
     /// #     }
-    /// #     fn poll_ready(&self, _: NodeId, _: &mut std::task::Context<'_>) -> std::task::Poll<()> { std::task::Poll::Ready(()) }
+    /// #     fn poll_ready(&self, _: NodeId, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+    /// #         std::task::Poll::Ready(())
+    /// #     }
     /// # }
     /// # let (out, mut wire) = tokio::sync::mpsc::unbounded_channel();
     /// # let node = Node::new();
