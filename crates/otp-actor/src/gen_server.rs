@@ -119,7 +119,10 @@ pub trait GenServer: Send + Sized + 'static {
 ///     type Message = Reply<String>;
 ///     type Next = ();
 ///
-///     async fn init(name: &'static str, _: Subject<Reply<String>>) -> Result<Initialised<Self, Reply<String>, ()>, BoxError> {
+///     async fn init(
+///         name: &'static str,
+///         _own: Subject<Reply<String>>,
+///     ) -> Result<Initialised<Self, Reply<String>, ()>, BoxError> {
 ///         Ok(Initialised::new(Greeter(format!("hello, {name}"))))
 ///     }
 ///

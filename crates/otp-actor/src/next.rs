@@ -338,9 +338,9 @@ impl<M> Step<M> {
     /// // A cache that goes when nobody has read it for a minute.
     /// fn handle(text: &mut &'static str, message: Message) -> Step<Message> {
     ///     match message {
-    ///         Message::Read(reply) => {
-    ///             Step::from(Next::Continue).replying(reply, *text).idle_timeout(Duration::from_secs(60), Message::GoneQuiet)
-    ///         }
+    ///         Message::Read(reply) => Step::from(Next::Continue)
+    ///             .replying(reply, *text)
+    ///             .idle_timeout(Duration::from_secs(60), Message::GoneQuiet),
     ///         Message::GoneQuiet => Next::stop().into(),
     ///     }
     /// }
