@@ -8,7 +8,7 @@ use crate::{cell::Process, subject::SendError, subject::Subject};
 /// [`Spawn::mailbox`](crate::Spawn::mailbox).
 ///
 /// ```
-/// use erlang_process::{self as process, Bound, SendError, Spawn, WhenFull};
+/// use erlang_process::{Bound, SendError, Spawn, WhenFull};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let prepared = Spawn::new().mailbox(Bound::new(2, WhenFull::Refuse)).prepare(|jobs| async move {

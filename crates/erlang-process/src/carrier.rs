@@ -21,7 +21,7 @@ use crate::{
 ///
 /// ```
 /// use erlang_process::{Carrier, Dest, Node, NodeId, Pid, Signal, Undelivered};
-/// use std::{sync::Mutex, task::{Context, Poll}};
+/// use std::task::{Context, Poll};
 /// use tokio::sync::mpsc;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -185,7 +185,7 @@ impl<M: Send + 'static> Name<M> {
     /// sent to. It stays valid when the holder dies and another process takes the name.
     ///
     /// ```
-    /// use erlang_process::{self as process, Name, Subject};
+    /// use erlang_process::{self as process, Name};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # erlang_process::run(async {

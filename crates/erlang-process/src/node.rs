@@ -729,7 +729,7 @@ impl Node {
     /// cannot come from outside.
     ///
     /// ```
-    /// use erlang_process::{Node, Reply, Subject};
+    /// use erlang_process::{Node, Subject};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// // A carrier brings texts; processes with numbers as messages take them.

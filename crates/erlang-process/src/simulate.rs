@@ -212,7 +212,6 @@ fn tell(text: &str) {
 /// It still ends by a kill, by itself, and of its links.
 ///
 /// ```
-/// use std::time::Duration;
 /// use erlang_process::{self as process, ExitReason, simulate};
 ///
 /// simulate::once(0, |_| async {

@@ -34,7 +34,7 @@ use crate::{
 /// about to end ends with it.
 ///
 /// ```
-/// use erlang_process::{self as process};
+/// use erlang_process as process;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let pid = process::spawn(async { /* a process */ });
@@ -492,7 +492,7 @@ impl Spawn {
     /// Spawns the process.
     ///
     /// ```
-    /// use erlang_process::{Name, Spawn, Subject};
+    /// use erlang_process::{Name, Spawn};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # erlang_process::run(async {
@@ -600,7 +600,7 @@ impl Spawn {
     /// and send to it. It neither runs nor ends before it is [started](Prepared::start).
     ///
     /// ```
-    /// use erlang_process::{self as process, Spawn, Subject};
+    /// use erlang_process::{Spawn, Subject};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # erlang_process::run(async {
@@ -876,7 +876,7 @@ where
     /// Lets the process run.
     ///
     /// ```
-    /// use erlang_process::{self as process, Spawn, Subject};
+    /// use erlang_process::{Spawn, Subject};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # erlang_process::run(async {

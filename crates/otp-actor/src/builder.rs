@@ -49,7 +49,7 @@ pub fn new<S: Send + 'static>(state: S) -> New<State<S>> {
 /// ```
 /// use std::time::Duration;
 /// use erlang_process::{ExitMessage, Selector, Subject};
-/// use otp_actor::{self as actor, Initialised, Next};
+/// use otp_actor::{self as actor, Initialised};
 ///
 /// enum Message { Job(String), Ended(ExitMessage) }
 ///

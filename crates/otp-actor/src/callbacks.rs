@@ -65,7 +65,8 @@ where
     Arc::new(function)
 }
 
-/// An async function that cleans up after an actor. Implemented for every `async fn(&mut S, &ExitReason)`.
+/// An async function that cleans up after an actor. Implemented for every `async fn(&mut S, &ExitReason)`, and meant for
+/// nothing else.
 ///
 /// ```
 /// use erlang_process::ExitReason;

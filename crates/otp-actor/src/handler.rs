@@ -66,8 +66,8 @@ where
 }
 
 /// An async function of a state that it borrows and a message. Implemented for every
-/// `async fn(&mut S, M) -> impl IntoNext<M>`; it exists because stable Rust cannot yet say that the future of
-/// such a function is `Send`.
+/// `async fn(&mut S, M) -> impl IntoNext<M>`, and meant for nothing else; it exists because stable Rust cannot yet say that
+/// the future of such a function is `Send`.
 ///
 /// ```
 /// use erlang_process::Reply;

@@ -242,7 +242,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     ///
     /// ```
     /// use otp_actor as actor;
-    /// use otp_supervisor::{SupervisorError, factory_supervisor};
+    /// use otp_supervisor::factory_supervisor;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let one = factory_supervisor::worker(|from: u32| {

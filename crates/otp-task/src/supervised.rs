@@ -271,7 +271,6 @@ impl Supervisor {
     /// Runs a future in a task under the supervisor that is linked with the calling process as well, and is awaited by it.
     ///
     /// ```
-    /// use erlang_process as process;
     /// use otp_task::Supervisor;
     /// use std::time::Duration;
     ///

@@ -19,7 +19,7 @@ use crate::{
 /// Dropping it ends nothing; [`Groups::demonitor`](super::Groups::demonitor) does.
 ///
 /// ```
-/// use erlang_process::{self as process, GroupEvent, Groups, Selector, Subject};
+/// use erlang_process::{self as process, Groups, Selector, Subject};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// # process::run(async {
