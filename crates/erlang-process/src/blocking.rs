@@ -355,6 +355,31 @@ impl<M: Send + 'static> Subject<M> {
 impl<T: 'static> Selector<T> {
     /// As [`receive`](Self::receive), for a process with a [thread of its own](crate::spawn_blocking).
     ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason, Selector, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let writer = process::spawn_unlinked(std::future::pending::<()>());
+    /// let printer = process::spawn_blocking(move |lines: Subject<&str>| {
+    ///     let monitor = process::monitor(writer)?;
+    ///     let mut inbox = Selector::new().select(&lines, Some).select_monitor(monitor, |_| None);
+    ///     while let Some(line) = inbox.receive_blocking(Duration::from_secs(60))? {
+    ///         println!("{line}");
+    ///     }
+    ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// });
+    /// let ended = process::monitor(printer.pid().unwrap())?;
+    /// printer.send("hello");
+    /// // The printer goes with the writer.
+    /// process::kill(writer);
+    /// assert_eq!(ended.down().await?.reason, ExitReason::Normal);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`receive`](Self::receive).
@@ -368,6 +393,26 @@ impl<T: 'static> Selector<T> {
 
     /// As [`receive_forever`](Self::receive_forever), for a process with a
     /// [thread of its own](crate::spawn_blocking).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let texts = Subject::new()?;
+    /// let told = texts.clone();
+    /// let numbers = process::spawn_blocking(move |numbers: Subject<u32>| {
+    ///     let mut inbox = Selector::new().select(&numbers, |n| format!("number {n}"));
+    ///     while let Ok(text) = inbox.receive_forever_blocking() {
+    ///         told.send(text);
+    ///     }
+    /// });
+    /// numbers.send(7);
+    /// assert_eq!(texts.receive_forever().await?, "number 7");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use crate::{cell::Process, subject::SendError, subject::Subject};
 /// [`Spawn::mailbox`](crate::Spawn::mailbox).
 ///
 /// ```
-/// use erlang_process::{self as process, Bound, SendError, Spawn, WhenFull};
+/// use erlang_process::{Bound, SendError, Spawn, WhenFull};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let prepared = Spawn::new().mailbox(Bound::new(2, WhenFull::Refuse)).prepare(|jobs| async move {
@@ -67,6 +67,13 @@ impl Bound {
     }
 
     /// What becomes of those that are too many.
+    ///
+    /// ```
+    /// use erlang_process::{Bound, WhenFull};
+    ///
+    /// let bound = Bound::new(1_000, WhenFull::DropOldest);
+    /// assert_eq!(bound.when_full(), WhenFull::DropOldest);
+    /// ```
     #[must_use]
     pub fn when_full(self) -> WhenFull {
         self.when_full

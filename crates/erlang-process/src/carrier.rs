@@ -19,6 +19,48 @@ use crate::{
 /// What comes from afar goes in through [`Node::signal`](crate::Node::signal) and
 /// [`Node::inject`](crate::Node::inject).
 ///
+/// ```
+/// use erlang_process::{Carrier, Dest, Node, NodeId, Pid, Signal, Undelivered};
+/// use std::task::{Context, Poll};
+/// use tokio::sync::mpsc;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// A connection to one other node, for messages that are texts.
+/// struct Wire {
+///     peer: NodeId,
+///     out: mpsc::UnboundedSender<String>,
+/// }
+///
+/// impl Carrier for Wire {
+///     fn deliver(&self, _from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), Undelivered> {
+///         match signal {
+///             Signal::Message(body) if to.node() == self.peer => {
+///                 if let Ok(text) = body.downcast::<String>() {
+///                     drop(self.out.send(format!("{to}: {text}")));
+///                 }
+///                 Ok(())
+///             }
+///             signal => Err(Undelivered(signal)),
+///         }
+///     }
+///
+///     fn poll_ready(&self, _: NodeId, _: &mut Context<'_>) -> Poll<()> {
+///         Poll::Ready(())
+///     }
+/// }
+///
+/// let node = Node::new();
+/// let ship = node.node_id("ship@sea", 1)?;
+/// let (out, mut wire) = mpsc::unbounded_channel();
+/// assert!(node.set_carrier(Box::new(Wire { peer: ship, out })).is_ok());
+///
+/// let captain = Pid::from_parts(ship, 7, 0);
+/// node.signal(None, captain, Signal::Message(Box::new("ahoy".to_owned())));
+/// assert_eq!(wire.recv().await, Some("<1.7.0>: ahoy".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # When a node is lost
 ///
 /// A carrier keeps account of the relations that cross it, as its own side has them, and says in place of the lost

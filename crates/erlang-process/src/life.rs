@@ -11,6 +11,28 @@ use crate::{
 
 /// Something that has happened to a process, see [`Node::life_events`].
 ///
+/// ```
+/// use erlang_process::{self as process, LifeEvent, Node, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # Node::new().run(async {
+/// let events = Subject::new()?;
+/// Node::current().life_events(&events);
+/// process::spawn_unlinked(async { Err::<(), _>("disk full") });
+///
+/// // Waits for the next that does not end well.
+/// let crash = loop {
+///     match events.receive_forever().await? {
+///         LifeEvent::Exited { pid, reason } if !reason.is_orderly() => break format!("{pid}: {reason}"),
+///         _ => {}
+///     }
+/// };
+/// assert_eq!(crash, "<0.2.0>: disk full");
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: the trace messages `spawned`, `register`, `unregister` and `exit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,6 +71,20 @@ pub enum LifeEvent {
 
 impl LifeEvent {
     /// The process that it happened to.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # Node::new().run(async {
+    /// let events = Subject::new()?;
+    /// Node::current().life_events(&events);
+    /// let child = process::spawn(async {});
+    /// assert_eq!(events.receive_forever().await?.pid(), child);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Pid {
         match self {

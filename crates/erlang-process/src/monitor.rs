@@ -62,6 +62,28 @@ pub enum MonitorAlias {
 /// Monitors, and makes the monitor's [reference](Monitor::reference) an [alias](crate::alias()) of the calling
 /// process: whoever is to answer sends to it, and what comes too late is dropped.
 ///
+/// ```
+/// use erlang_process::{self as process, Dest, MonitorAlias, Node, Reference, Selector, Signal, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// // What a call is made of: a server that answers to a reference, and a caller that hears of its end.
+/// let server = process::spawn_subject(|requests: Subject<Reference>| async move {
+///     let caller = Dest::Alias(requests.receive_forever().await?);
+///     Node::current().signal(process::current(), caller, Signal::Message(Box::new(42_u32)));
+///     Ok::<_, process::ReceiveError>(())
+/// });
+/// let monitor = process::monitor_with_alias(server.pid().unwrap(), MonitorAlias::ReplyDemonitor)?;
+/// server.send(monitor.reference());
+/// let mut answer = Selector::new()
+///     .select_alias(monitor.reference(), |answer: u32| Ok(answer))
+///     .select_monitor(monitor, |down| Err(down.reason));
+/// assert_eq!(answer.receive_forever().await?, Ok(42));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`NotAProcess`] outside any process.
@@ -156,6 +178,23 @@ pub fn demonitor_flush(monitor: Monitor) -> bool {
 
 /// A monitor that the calling process has on another.
 ///
+/// ```
+/// use erlang_process as process;
+/// use std::collections::HashMap;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// // Which order has failed? A monitor is a key.
+/// let mut orders = HashMap::new();
+/// let (_, monitor) = process::spawn_monitor(async { Err::<(), _>("no card") })?;
+/// orders.insert(monitor, "order 4711");
+/// let down = monitor.down().await?;
+/// assert_eq!(orders.remove(&down.monitor), Some("order 4711"));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: the reference that `monitor/2` returns, `Monitor` in Gleam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Monitor {
@@ -168,6 +207,20 @@ impl Monitor {
     }
 
     /// What makes the monitor unique.
+    ///
+    /// ```
+    /// use erlang_process as process;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let own = process::current().unwrap();
+    /// // Two monitors of one process are two.
+    /// let (one, other) = (process::monitor(own)?, process::monitor(own)?);
+    /// assert_ne!(one.reference(), other.reference());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn reference(self) -> Reference {
         self.reference
@@ -204,6 +257,22 @@ impl Monitor {
 /// Received with [`Selector::select_monitor`](crate::Selector::select_monitor),
 /// [`Selector::select_monitors`](crate::Selector::select_monitors) or [`Monitor::down`].
 ///
+/// ```
+/// use erlang_process::{self as process, ExitReason, Name};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let nobody = Name::<()>::fixed("nobody");
+/// let monitor = process::monitor(nobody)?;
+/// let down = monitor.down().await?;
+/// assert_eq!(down.monitor, monitor);
+/// assert_eq!(down.target, nobody.into());
+/// assert_eq!(down.reason, ExitReason::NoProc);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `{'DOWN', Ref, process, Object, Reason}` in Erlang, `Down` in Gleam.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Down {
@@ -217,6 +286,18 @@ pub struct Down {
 
 impl Down {
     /// The pid of the process, if it was monitored by pid.
+    ///
+    /// ```
+    /// use erlang_process as process;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (pid, monitor) = process::spawn_monitor(async {})?;
+    /// assert_eq!(monitor.down().await?.pid(), Some(pid));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         match self.target {

@@ -185,7 +185,7 @@ impl<M: Send + 'static> Name<M> {
     /// sent to. It stays valid when the holder dies and another process takes the name.
     ///
     /// ```
-    /// use erlang_process::{self as process, Name, Subject};
+    /// use erlang_process::{self as process, Name};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # erlang_process::run(async {
@@ -269,6 +269,15 @@ pub struct RegisteredName {
 
 impl RegisteredName {
     /// The spelling of a fixed name, the prefix of a unique one.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    ///
+    /// let name = Name::<u32>::new("room").registered_name();
+    /// assert_eq!(name.text(), "room");
+    /// // As it prints it is like no other.
+    /// assert!(name.to_string().starts_with("room$"));
+    /// ```
     #[must_use]
     pub fn text(&self) -> &'static str {
         self.text

@@ -133,6 +133,17 @@ impl Node {
     }
 
     /// The node that all share who do not make their own.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// // Outside any process, so on the global node.
+    /// let pid = process::spawn(std::future::pending::<()>());
+    /// assert!(Node::global().is_alive(pid));
+    /// assert!(!Node::new().is_alive(pid));
+    /// # }
+    /// ```
     #[must_use]
     pub fn global() -> Self {
         Self(None)
@@ -160,6 +171,14 @@ impl Node {
     }
 
     /// Whether both are the same node.
+    ///
+    /// ```
+    /// use erlang_process::Node;
+    ///
+    /// let node = Node::new();
+    /// assert!(node.is(&node.clone()));
+    /// assert!(!node.is(&Node::new()));
+    /// ```
     #[must_use]
     #[inline]
     pub fn is(&self, other: &Self) -> bool {
@@ -271,6 +290,20 @@ impl Node {
     /// Whether this process lives: false as soon as a reason for its end is decided, and for processes of
     /// other nodes.
     ///
+    /// ```
+    /// use erlang_process::{ExitReason, Node, Signal, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(std::future::pending::<()>())?;
+    /// assert!(node.is_alive(pid));
+    /// // At once, though it has yet to end.
+    /// node.signal(None, pid, Signal::Exit { reason: ExitReason::Kill, link: false });
+    /// assert!(!node.is_alive(pid));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `is_process_alive/1`.
     #[must_use]
     pub fn is_alive(&self, pid: Pid) -> bool {
@@ -301,6 +334,18 @@ impl Node {
 
     /// Gives a process of this node a name, see [`register`](crate::register).
     ///
+    /// ```
+    /// use erlang_process::{Name, Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
+    /// let pid = Spawn::new().on(&node).spawn(std::future::pending::<()>())?;
+    /// node.register(pid, name)?;
+    /// assert_eq!(node.whereis(name), Some(pid));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`register`](crate::register).
@@ -311,6 +356,19 @@ impl Node {
 
     /// Takes a name from whoever holds it, see [`unregister`](crate::unregister).
     ///
+    /// ```
+    /// use erlang_process::{Name, Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
+    /// let pid = Spawn::new().on(&node).named(name).spawn(std::future::pending::<()>())?;
+    /// node.unregister(name)?;
+    /// // It lives, without a name.
+    /// assert_eq!((node.is_alive(pid), node.whereis(name)), (true, None));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`unregister`](crate::unregister).
@@ -319,6 +377,19 @@ impl Node {
     }
 
     /// The process of this node that holds the name.
+    ///
+    /// ```
+    /// use erlang_process::{Name, Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
+    /// let pid = Spawn::new().on(&node).named(name).spawn(std::future::pending::<()>())?;
+    /// assert_eq!(node.whereis(name), Some(pid));
+    /// // Each node has names of its own.
+    /// assert_eq!(Node::global().whereis(name), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `whereis/1`, `process.named` in Gleam.
     #[must_use]
@@ -533,6 +604,25 @@ impl Node {
 
     /// Ready when the way to this node takes more. Always ready for this node itself, and for nodes that
     /// cannot be reached: what is sent to them is dropped.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Selector, Signal};
+    /// use std::future::poll_fn;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// // Before it sends much to whoever asks, a process heeds the way there. That to one of its own node takes anything.
+    /// let (node, reader) = (Node::current(), process::current().unwrap());
+    /// for page in 1..=3_u32 {
+    ///     poll_fn(|cx| node.poll_ready(reader.node(), cx)).await;
+    ///     node.signal(process::current(), reader, Signal::Message(Box::new(page)));
+    /// }
+    /// let mut pages = Selector::new().select_raw(|page: u32| page);
+    /// assert_eq!(pages.receive_forever().await?, 1);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn poll_ready(&self, node: NodeId, cx: &mut Context<'_>) -> Poll<()> {
         match self.tables().carrier.get() {
             Some(carrier) if !node.is_here() => carrier.poll_ready(node, cx),
@@ -601,6 +691,17 @@ impl Node {
 
     /// The name and the creation of a node that this one knows by number; `None` for this node itself and
     /// for numbers that it has not given.
+    ///
+    /// ```
+    /// use erlang_process::{Node, NodeId};
+    ///
+    /// let node = Node::new();
+    /// let id = node.node_id("ship@sea", 1)?;
+    /// let (name, creation) = node.node_name(id).unwrap();
+    /// assert_eq!((&*name, creation), ("ship@sea", 1));
+    /// assert_eq!(node.node_name(NodeId::HERE), None);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn node_name(&self, node: NodeId) -> Option<(Arc<str>, u32)> {
         let index = usize::try_from(node.index()).ok()?.checked_sub(1)?;
@@ -608,6 +709,23 @@ impl Node {
     }
 
     /// Tells all who [watch nodes](Self::monitor_nodes) of a node that came or went. For carriers.
+    ///
+    /// ```
+    /// use erlang_process::{Node, NodeEvent, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let node = Node::current();
+    /// let events = Subject::new()?;
+    /// node.monitor_nodes(events.clone());
+    /// let ship = node.node_id("ship@sea", 1)?;
+    /// // The connection is lost.
+    /// node.announce(NodeEvent::Down(ship));
+    /// assert_eq!(events.receive_forever().await?, NodeEvent::Down(ship));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn announce(&self, event: NodeEvent) {
         self.tables().listeners.tell(|| event);
     }
@@ -648,7 +766,7 @@ impl Node {
     /// cannot come from outside.
     ///
     /// ```
-    /// use erlang_process::{Node, Reply, Subject};
+    /// use erlang_process::{Node, Subject};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// // A carrier brings texts; processes with numbers as messages take them.
@@ -689,6 +807,22 @@ impl Node {
     /// Puts a message from another node into the mailbox of a process of this one, converted by the function
     /// with which its type is [exposed](Self::expose).
     ///
+    /// ```
+    /// use erlang_process::{InjectError, Node, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let reader = Spawn::new().on(&node).prepare(|_: Subject<u32>| std::future::pending::<()>())?;
+    /// let pid = reader.start();
+    /// assert!(matches!(node.inject(pid, Box::new(42_u32)), Err(InjectError::NotExposed)));
+    ///
+    /// node.expose::<u32>(|body| body.downcast().map(|number| *number));
+    /// assert!(node.inject(pid, Box::new(42_u32)).is_ok());
+    /// assert!(matches!(node.inject(pid, Box::new("forty-two")), Err(InjectError::Refused(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`InjectError`]: there is no such process, its message type is not exposed, or the body is not one.
@@ -706,6 +840,27 @@ impl fmt::Debug for Node {
 }
 
 /// A node came or went.
+///
+/// ```
+/// use erlang_process::{Node, NodeEvent, Subject};
+/// use std::collections::BTreeSet;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let (node, events) = (Node::current(), Subject::new()?);
+/// node.monitor_nodes(events.clone());
+/// # let ship = node.node_id("ship@sea", 1)?;
+/// # node.announce(NodeEvent::Up(ship));
+/// let mut fleet = BTreeSet::new();
+/// match events.receive_forever().await? {
+///     NodeEvent::Up(id) => fleet.insert(id),
+///     NodeEvent::Down(id) => fleet.remove(&id),
+/// };
+/// assert_eq!(fleet.len(), 1);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeEvent {
     /// The node can be reached.

@@ -345,6 +345,21 @@ impl Node {
 /// nothing.
 ///
 /// Returned by [`Node::life_events`], [`Node::system_monitor`] and [`Node::monitor_nodes`].
+///
+/// ```
+/// use erlang_process::{self as process, Node, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # Node::new().run(async {
+/// let events = Subject::new()?;
+/// // Who watches as long as he lives has no need to keep it.
+/// drop(Node::current().life_events(&events));
+/// let child = process::spawn(async {});
+/// assert_eq!(events.receive_forever().await?.pid(), child);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 pub struct Watching {
     node: Node,
     what: Watched,
@@ -363,6 +378,22 @@ impl Watching {
     }
 
     /// No more events are sent; those that are may still come. Whether it was still watching.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Node, ReceiveError, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # Node::new().run(async {
+    /// let events = Subject::new()?;
+    /// let watching = Node::current().life_events(&events).unwrap();
+    /// assert!(watching.stop());
+    /// process::join(process::spawn(async {})).await;
+    /// assert_eq!(events.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[allow(clippy::must_use_candidate)]
     pub fn stop(self) -> bool {
         match self.what {

@@ -6,6 +6,16 @@ use std::{fmt, str::FromStr};
 ///
 /// Other numbers stand for a name and a creation in the node's table, see
 /// [`Node::node_id`](crate::Node::node_id).
+///
+/// ```
+/// use erlang_process::{Node, NodeId, Pid};
+///
+/// // Wherever a pid comes from, it tells where to.
+/// let ship = Node::new().node_id("ship@sea", 1)?;
+/// let pid = Pid::from_parts(ship, 42, 0);
+/// assert_eq!((pid.node(), pid.node() == NodeId::HERE), (ship, false));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(crate) u32);
 
@@ -14,12 +24,27 @@ impl NodeId {
     pub const HERE: Self = Self(0);
 
     /// Whether this is the node that asks.
+    ///
+    /// ```
+    /// use erlang_process::Pid;
+    ///
+    /// assert!("<0.42.0>".parse::<Pid>()?.node().is_here());
+    /// assert!(!"<7.42.0>".parse::<Pid>()?.node().is_here());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn is_here(self) -> bool {
         self == Self::HERE
     }
 
     /// The number itself.
+    ///
+    /// ```
+    /// use erlang_process::Pid;
+    ///
+    /// assert_eq!("<7.42.0>".parse::<Pid>()?.node().index(), 7);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn index(self) -> u32 {
         self.0
@@ -92,18 +117,40 @@ impl Pid {
     }
 
     /// The node that the process lives on.
+    ///
+    /// ```
+    /// use erlang_process::{NodeId, Pid};
+    ///
+    /// assert_eq!("<0.42.0>".parse::<Pid>()?.node(), NodeId::HERE);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn node(self) -> NodeId {
         self.node
     }
 
     /// The lower half of the process's number on its node.
+    ///
+    /// ```
+    /// use erlang_process::Pid;
+    ///
+    /// assert_eq!("<0.42.0>".parse::<Pid>()?.id(), 42);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn id(self) -> u32 {
         self.id
     }
 
     /// The upper half of the process's number on its node.
+    ///
+    /// ```
+    /// use erlang_process::Pid;
+    ///
+    /// // The process after number 4,294,967,295, the last of serial 0.
+    /// assert_eq!("<0.0.1>".parse::<Pid>()?.serial(), 1);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn serial(self) -> u32 {
         self.serial

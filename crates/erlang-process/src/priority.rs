@@ -59,6 +59,23 @@ pub fn priority_alias(mode: AliasMode) -> Result<Reference, NotAProcess> {
 ///
 /// Received with [`Selector::select_alias`](crate::Selector::select_alias).
 ///
+/// ```
+/// use erlang_process::{self as process, AliasMode, Selector, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let orders = Subject::new()?;
+/// let urgent = process::priority_alias(AliasMode::ExplicitUnalias)?;
+/// let mut inbox = Selector::new().select(&orders, |order| order).select_alias(urgent, |order| order);
+///
+/// orders.send("two coffees");
+/// process::send_with_priority(urgent, "fire");
+/// assert_eq!(inbox.receive_forever().await?, "fire");
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `erlang:send/3` with `priority`.
 pub fn send_with_priority<M: Any + Send>(alias: Reference, message: M) {
     Node::current().signal(current(), Dest::Alias(alias), Signal::PriorityMessage(Box::new(message)));
@@ -67,6 +84,25 @@ pub fn send_with_priority<M: Any + Send>(alias: Reference, message: M) {
 /// Sends an exit signal through an alias, see [`send_exit`](crate::send_exit). Where it becomes a message of a process
 /// that traps exits, that is a priority message if the alias was made for those. Nothing happens if the alias is not
 /// active; an alias for one message stays active, as this is none.
+///
+/// ```
+/// use erlang_process::{self as process, AliasMode, ExitReason, Selector, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::trap_exits(true)?;
+/// let orders = Subject::new()?;
+/// let urgent = process::priority_alias(AliasMode::ExplicitUnalias)?;
+/// let mut inbox = Selector::new().select(&orders, Ok).select_trapped_exits(|exit| Err(exit.reason));
+///
+/// // It is to stop before it works off what it has.
+/// orders.send("two coffees");
+/// process::send_exit_with_priority(urgent, ExitReason::Shutdown);
+/// assert_eq!(inbox.receive_forever().await?, Err(ExitReason::Shutdown));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: `exit/3` with `priority`.
 pub fn send_exit_with_priority(alias: Reference, reason: ExitReason) {

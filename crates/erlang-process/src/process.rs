@@ -294,6 +294,19 @@ pub async fn run<T: Send + 'static>(
 impl Node {
     /// Runs a future as a process of this node, see [`run`].
     ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let node = Node::new();
+    /// assert_eq!(node.run(async { 42 }).await, Ok(42));
+    ///
+    /// // It does not come to its end.
+    /// let stopped: Result<u32, _> = node.run(async { process::exit(ExitReason::Shutdown) }).await;
+    /// assert_eq!(stopped, Err(ExitReason::Shutdown));
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The process's exit reason, if it ended before its future did.
@@ -434,6 +447,20 @@ pub(crate) async fn joined(process: Process) -> ExitReason {
 /// The end of another process, as a message to one that [traps exits](trap_exits).
 ///
 /// Received with [`Selector::select_trapped_exits`](crate::Selector::select_trapped_exits).
+///
+/// ```
+/// use erlang_process::{self as process, ExitMessage, ExitReason, Selector};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// process::trap_exits(true)?;
+/// let child = process::spawn(async { Err::<(), _>("no luck") });
+/// let ExitMessage { pid, reason } = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await?;
+/// assert_eq!((pid, reason), (child, ExitReason::error("no luck")));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: `{'EXIT', Pid, Reason}` in Erlang, `ExitMessage` in Gleam.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -183,6 +183,16 @@ impl Error for ExitReason {
 }
 
 /// What is known of a panic: its text and, where panics are [captured](crate::capture_panics), its place.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let reason = process::run(async { panic!("no ink") as () }).await.unwrap_err();
+/// let ExitReason::Panic(panic) = reason else { panic!("another reason") };
+/// assert!(panic.to_string().ends_with("no ink"));
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Panic(Arc<PanicInner>);
 
@@ -214,6 +224,17 @@ impl Panic {
     }
 
     /// Where it happened, as `file:line:column`.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// process::capture_panics();
+    /// let reason = process::run(async { panic!("no ink") as () }).await.unwrap_err();
+    /// let ExitReason::Panic(panic) = reason else { panic!("another reason") };
+    /// assert!(panic.location().is_some_and(|place| place.contains(".rs:")));
+    /// # }
+    /// ```
     #[must_use]
     pub fn location(&self) -> Option<&str> {
         self.0.location.as_deref()
@@ -246,6 +267,26 @@ impl fmt::Debug for Panic {
 }
 
 /// What a process may return: nothing, a reason, or a result whose error is the reason.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// // An error that leaves the process by `?` is the reason of its end.
+/// let (_, monitor) = process::spawn_monitor(async {
+///     let _port: u16 = "http".parse()?;
+///     Ok::<_, std::num::ParseIntError>(())
+/// })?;
+/// assert!(matches!(monitor.down().await?.reason, ExitReason::Error(_)));
+///
+/// // It may also say how it ends.
+/// let (_, monitor) = process::spawn_monitor(async { ExitReason::Shutdown })?;
+/// assert_eq!(monitor.down().await?.reason, ExitReason::Shutdown);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a process cannot return `{Self}`",
     note = "a process returns `()`, `erlang_process::ExitReason`, or a `Result` of one of these whose error is the reason; to tell \

@@ -15,6 +15,18 @@ const WORDS: usize = 5;
 /// A local reference remembers which process made it, so that it can double as an address
 /// ([`alias`](crate::alias())).
 ///
+/// ```
+/// use erlang_process::Node;
+/// use std::collections::HashMap;
+///
+/// // Questions that are out, each with what tells its answer from others.
+/// let mut asked = HashMap::new();
+/// let question = Node::current().reference();
+/// asked.insert(question, "how much is tea?");
+/// assert_eq!(asked.remove(&question), Some("how much is tea?"));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+///
 /// Counterpart: `reference()` in Erlang, `Reference` in Gleam.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
@@ -63,12 +75,27 @@ impl Reference {
     }
 
     /// The node that made this reference.
+    ///
+    /// ```
+    /// use erlang_process::Node;
+    ///
+    /// assert!(Node::current().reference().node().is_here());
+    /// ```
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.node
     }
 
     /// The words that make it unique on its node.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Reference};
+    ///
+    /// // A carrier writes them down and reads them again.
+    /// let reference = Node::current().reference();
+    /// let words = reference.words().to_vec();
+    /// assert_eq!(Reference::from_words(reference.node(), &words), Some(reference));
+    /// ```
     #[must_use]
     pub fn words(&self) -> &[u32] {
         &self.words[..usize::from(self.len)]

@@ -293,6 +293,22 @@ impl<T: 'static> Selector<T> {
     }
 
     /// Knows messages of type `M` through this [alias](crate::alias()). A message of another type is dropped.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, AliasMode, Dest, Node, Selector, Signal};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let alias = process::alias(AliasMode::ExplicitUnalias)?;
+    /// let mut answers = Selector::new().select_alias(alias, |answer: u32| answer);
+    /// let send = |message| Node::current().signal(None, Dest::Alias(alias), message);
+    /// send(Signal::Message(Box::new("noise")));
+    /// send(Signal::Message(Box::new(42_u32)));
+    /// assert_eq!(answers.receive_forever().await?, 42);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn select_alias<M: 'static>(
         mut self,
@@ -403,6 +419,21 @@ impl<T: 'static> Selector<T> {
 
     /// No longer knows the end of this monitored process, other than by
     /// [`select_monitors`](Self::select_monitors).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ReceiveError, Selector};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (_, monitor) = process::spawn_monitor(async {})?;
+    /// let ends = Selector::new().select_monitor(monitor, |down| down.reason);
+    /// let mut nothing = ends.deselect_monitor(monitor);
+    /// assert_eq!(nothing.receive(Duration::from_secs(1)).await, Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `process.deselect_specific_monitor` in Gleam.
     #[must_use]
@@ -637,6 +668,27 @@ impl<T> fmt::Debug for Selector<T> {
 
 /// A message that a selector has no function for, see [`Selector::select_other`], or that is not to the subject of a
 /// [`receive_any`](Subject::receive_any).
+///
+/// ```
+/// use erlang_process::{Selector, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let (numbers, forgotten) = (Subject::<u32>::new()?, Subject::new()?);
+/// forgotten.send("are you there?");
+/// let mut inbox = Selector::new().select(&numbers, |n| n.to_string()).select_other(|mut other| {
+///     // What prints tells where it came from, what is taken what it was.
+///     match other.take::<&str>() {
+///         Some(text) => format!("{other}: {text}"),
+///         None => format!("{other}"),
+///     }
+/// });
+/// let seen = inbox.receive_forever().await?;
+/// assert_eq!(seen, "a message to a subject that is not selected: are you there?");
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 pub struct Unexpected<'a> {
     key: Key,
     message: &'a mut dyn Any,
@@ -649,21 +701,77 @@ impl<'a> Unexpected<'a> {
 
     /// Takes the message, if it is an `M`: a message to a subject or a name of that type, one that was sent
     /// to the pid, an [`ExitMessage`], or a [`Down`].
+    ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// Subject::new()?.send(7_u32);
+    /// let mut numbers = Selector::new().select_other(|mut other| other.take::<u32>());
+    /// assert_eq!(numbers.receive_forever().await?, Some(7));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn take<M: 'static>(&mut self) -> Option<M> {
         take(self.message)
     }
 
     /// Takes the message, if it is an `M` that was sent to the pid itself, see [`Selector::select_raw`].
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// Subject::new()?.send(7_u32);
+    /// Subject::to_pid(process::current().unwrap()).unwrap().send(8_u32);
+    /// let mut raw = Selector::new().select_other(|mut other| other.take_raw::<u32>());
+    /// assert_eq!(raw.receive_forever().await?, None);
+    /// assert_eq!(raw.receive_forever().await?, Some(8));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn take_raw<M: 'static>(&mut self) -> Option<M> {
         if self.key == Key::Raw(TypeId::of::<M>()) { self.take() } else { None }
     }
 
     /// Takes the message, if it is an exit that the process [traps](crate::trap_exits).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason, Selector};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// process::trap_exits(true)?;
+    /// process::spawn(async {});
+    /// let mut exits = Selector::new().select_other(|mut other| other.take_exit());
+    /// let exit = exits.receive_forever().await?.unwrap();
+    /// assert_eq!(exit.reason, ExitReason::Normal);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn take_exit(&mut self) -> Option<ExitMessage> {
         if matches!(self.key, Key::Exit(_)) { self.take() } else { None }
     }
 
     /// Takes the message, if it is the end of a process that this one [monitors](crate::monitor()).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let (worker, _monitor) = process::spawn_monitor(async {})?;
+    /// let mut ends = Selector::new().select_other(|mut other| other.take_down());
+    /// assert_eq!(ends.receive_forever().await?.unwrap().pid(), Some(worker));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn take_down(&mut self) -> Option<Down> {
         if matches!(self.key, Key::Down(_)) { self.take() } else { None }
     }

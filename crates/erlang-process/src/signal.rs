@@ -32,6 +32,15 @@ pub enum Dest {
 
 impl Dest {
     /// The node that the signal has to reach.
+    ///
+    /// ```
+    /// use erlang_process::{Dest, Name, Pid};
+    ///
+    /// let far: Pid = "<7.42.0>".parse()?;
+    /// assert_eq!(Dest::from(far).node(), far.node());
+    /// assert!(Dest::from(Name::<()>::fixed("board")).node().is_here());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn node(&self) -> NodeId {
         match self {
@@ -91,6 +100,34 @@ impl fmt::Debug for Dest {
 ///
 /// Whatever their kinds, the signals of one process to another arrive in the order in which they were
 /// sent; nothing holds between different senders.
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason, Node, Selector, Signal};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// // What a carrier does for the end of a process that this one was linked with on another node.
+/// process::trap_exits(true)?;
+/// let (node, own) = (Node::current(), process::current().unwrap());
+/// let far = process::Pid::from_parts(node.node_id("ship@sea", 1)?, 7, 0);
+/// # struct Wire;
+/// # impl process::Carrier for Wire {
+/// #     fn deliver(&self, _: Option<process::Pid>, _: process::Dest, _: Signal) -> Result<(), process::Undelivered> {
+/// #         Ok(())
+/// #     }
+/// #     fn poll_ready(&self, _: process::NodeId, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+/// #         std::task::Poll::Ready(())
+/// #     }
+/// # }
+/// # node.set_carrier(Box::new(Wire)).ok();
+/// process::link(far)?;
+/// node.signal(Some(far), own, Signal::Exit { reason: ExitReason::Shutdown, link: true });
+/// let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await?;
+/// assert_eq!((exit.pid, exit.reason), (far, ExitReason::Shutdown));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[non_exhaustive]
 pub enum Signal {
     /// A message whose type only its receiver knows.

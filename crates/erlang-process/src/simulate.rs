@@ -212,7 +212,6 @@ fn tell(text: &str) {
 /// It still ends by a kill, by itself, and of its links.
 ///
 /// ```
-/// use std::time::Duration;
 /// use erlang_process::{self as process, ExitReason, simulate};
 ///
 /// simulate::once(0, |_| async {
@@ -229,6 +228,15 @@ pub fn hang_on_stop(pid: Pid) -> bool {
 }
 
 /// What is left to chance, drawn from the seed of the simulation: the same again for the same seed.
+///
+/// ```
+/// use erlang_process::simulate;
+///
+/// // What a program leaves to chance is the same again for the same seed.
+/// let toss = |seed| simulate::once(seed, |chance| async move { [chance.below(2), chance.below(2), chance.below(2)] });
+/// assert_eq!(toss(7), toss(7));
+/// assert!((0..20).any(|seed| toss(seed) != toss(7)));
+/// ```
 #[derive(Clone)]
 pub struct Chance(Arc<Mutex<Dice>>);
 

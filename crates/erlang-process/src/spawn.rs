@@ -34,7 +34,7 @@ use crate::{
 /// about to end ends with it.
 ///
 /// ```
-/// use erlang_process::{self as process};
+/// use erlang_process as process;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let pid = process::spawn(async { /* a process */ });
@@ -328,12 +328,39 @@ impl Spawn {
 
     /// A link to this process, in place of the one that spawns it. For a carrier that spawns for a parent on
     /// another node, which knows of the link already.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, ExitReason, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let parent = process::spawn_unlinked(std::future::pending::<()>());
+    /// let child = Spawn::new().linked_to(parent).spawn(std::future::pending::<()>())?;
+    /// let monitor = process::monitor(child)?;
+    /// process::kill(parent);
+    /// assert_eq!(monitor.down().await?.reason, ExitReason::Killed);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn linked_to(mut self, pid: Pid) -> Self {
         self.link = LinkWith::Process(pid);
         self
     }
 
     /// The process that it will be linked to, if the calling one spawns it.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// assert_eq!(Spawn::new().link(), process::current());
+    /// assert_eq!(Spawn::new().unlinked().link(), None);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn link(&self) -> Option<Pid> {
         let caller = |scope: &mut Scope| {
@@ -430,6 +457,21 @@ impl Spawn {
     /// [`Info::callers`](crate::Info::callers): where one process spawns what another has asked for. On another node than
     /// the caller's they are not remembered.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// // A pool spawns what a client has asked for.
+    /// let client = process::spawn(std::future::pending::<()>());
+    /// let job = Spawn::new().callers(&[client]).spawn(std::future::pending::<()>())?;
+    /// let info = Node::current().info(job).unwrap();
+    /// assert_eq!((info.parent, info.callers), (process::current(), vec![client]));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `$callers`, which Elixir's `Task` sets.
     pub fn callers(mut self, callers: &[Pid]) -> Self {
         self.callers = Some(lineage::nearest(callers));
@@ -438,6 +480,24 @@ impl Spawn {
 
     /// What the process is said to run, in its [`Info`](crate::Info) and in reports, if that is not its future itself: for
     /// those who wrap the code of others. The function names it; [`type_name`] of a function does.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Spawn};
+    /// use std::any::type_name;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// /// Counts the runs of a job.
+    /// fn counted<J: Future<Output = ()> + Send + 'static>(job: J) -> Spawn {
+    ///     Spawn::new().runs(type_name::<J>)
+    /// }
+    /// # async fn bake() { std::future::pending().await }
+    /// let pid = counted(bake()).spawn(async { bake().await })?;
+    /// assert!(Node::current().info(pid).unwrap().initial_call.ends_with("bake"));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `$initial_call` of `proc_lib`, which behaviours translate.
     pub fn runs(mut self, initial_call: fn() -> &'static str) -> Self {
@@ -448,7 +508,7 @@ impl Spawn {
     /// Spawns the process.
     ///
     /// ```
-    /// use erlang_process::{Name, Spawn, Subject};
+    /// use erlang_process::{Name, Spawn};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # erlang_process::run(async {
@@ -479,6 +539,25 @@ impl Spawn {
 
     /// Spawns a process that stays on this thread, see [`spawn_local`].
     ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Spawn};
+    /// use std::rc::Rc;
+    /// use tokio::task::LocalSet;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// LocalSet::new().run_until(async {
+    ///     let shared = Rc::new(7);
+    ///     let prints = async move {
+    ///         tokio::task::yield_now().await;
+    ///         println!("{shared}");
+    ///     };
+    ///     let pid = Spawn::new().label("prints").spawn_local(prints).unwrap();
+    ///     assert_eq!(Node::current().info(pid).unwrap().label.as_deref(), Some("prints"));
+    ///     process::join(pid).await;
+    /// }).await;
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
@@ -494,6 +573,25 @@ impl Spawn {
     }
 
     /// Spawns a process with a thread of its own, see [`spawn_blocking`].
+    ///
+    /// ```
+    /// use erlang_process::{Name, Reply, Spawn, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let name = Name::<(Vec<u64>, Reply<u64>)>::new("adder");
+    /// Spawn::new().named(name).spawn_blocking(|requests: Subject<(Vec<u64>, Reply<u64>)>| {
+    ///     while let Ok((numbers, reply)) = requests.receive_forever_blocking() {
+    ///         reply.send(numbers.iter().sum());
+    ///     }
+    /// })?;
+    /// let sum = name.subject().call(Duration::from_secs(60), |reply| (vec![1, 2, 3], reply)).await;
+    /// assert_eq!(sum, Ok(6));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -518,7 +616,7 @@ impl Spawn {
     /// and send to it. It neither runs nor ends before it is [started](Prepared::start).
     ///
     /// ```
-    /// use erlang_process::{self as process, Spawn, Subject};
+    /// use erlang_process::{Spawn, Subject};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # erlang_process::run(async {
@@ -660,21 +758,96 @@ where
     F: Future<Output: IntoExitReason> + 'static,
 {
     /// The pid of the process.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let worker = Spawn::new().prepare(|_: Subject<()>| async {})?;
+    /// // It is there before it runs.
+    /// assert!(process::is_alive(worker.pid()));
+    /// worker.start();
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn pid(&self) -> Pid {
         self.cell.head().pid
     }
 
     /// The node that it lives on.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let worker = Spawn::new().on(&node).prepare(|_: Subject<()>| async {})?;
+    /// assert!(worker.node().is(&node));
+    /// worker.start();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn node(&self) -> &Node {
         &self.cell.head().node
     }
 
     /// The process's own subject.
+    ///
+    /// ```
+    /// use erlang_process::{Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let done = Subject::new()?;
+    /// let told = done.clone();
+    /// let worker = Spawn::new().prepare(|jobs: Subject<u32>| async move {
+    ///     told.send(jobs.receive_forever().await? * 2);
+    ///     Ok::<_, erlang_process::ReceiveError>(())
+    /// })?;
+    /// worker.subject().send(21);
+    /// worker.start();
+    /// assert_eq!(done.receive_forever().await?, 42);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn subject(&self) -> Subject<M> {
         Subject::own(self.cell.clone())
     }
 
     /// Tells this process of the end by this monitor, which it knows of already.
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Node, Pid, Reference, Signal, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use erlang_process::{Carrier, Dest, NodeId, Undelivered};
+    /// # struct Wire(tokio::sync::mpsc::UnboundedSender<Signal>);
+    /// # impl Carrier for Wire {
+    /// #     fn deliver(&self, _: Option<Pid>, _: Dest, signal: Signal) -> Result<(), Undelivered> {
+    /// #         self.0.send(signal).map_err(|error| Undelivered(error.0))
+    /// #     }
+    /// #     fn poll_ready(&self, _: NodeId, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+    /// #         std::task::Poll::Ready(())
+    /// #     }
+    /// # }
+    /// # let (out, mut wire) = tokio::sync::mpsc::unbounded_channel();
+    /// # let node = Node::new();
+    /// # node.set_carrier(Box::new(Wire(out))).ok();
+    /// // A carrier is asked to spawn for a process of another node, which monitors what it gets.
+    /// let captain = Pid::from_parts(node.node_id("ship@sea", 1)?, 7, 0);
+    /// let monitor = Reference::from_words(captain.node(), &[1, 2, 3]).unwrap();
+    /// let worker = Spawn::new().on(&node).prepare(|_: Subject<()>| async {})?;
+    /// worker.monitored_by(captain, monitor);
+    /// worker.start();
+    /// // Its end goes out over the wire.
+    /// let Some(Signal::Down { reference, reason, .. }) = wire.recv().await else { panic!("another signal") };
+    /// assert_eq!((reference, reason), (monitor, ExitReason::Normal));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn monitored_by(&self, watcher: Pid, reference: Reference) {
         let target = Dest::Pid(self.pid());
         // Not by a signal: someone may have killed the process already, and the true reason is still to come.
@@ -686,6 +859,20 @@ where
 
     /// Monitors the process for the calling one, before it runs: the monitor always tells the true reason, never
     /// `noproc`.
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let worker = Spawn::new().unlinked().prepare(|_: Subject<()>| async { Err::<(), _>("no luck") })?;
+    /// let monitor = worker.monitor()?;
+    /// worker.start();
+    /// assert_eq!(monitor.down().await?.reason, ExitReason::error("no luck"));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -704,6 +891,20 @@ where
 
     /// Lets the process run.
     ///
+    /// ```
+    /// use erlang_process::{Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let worker = Spawn::new().prepare(|_: Subject<()>| async {})?;
+    /// let (expected, ended) = (worker.pid(), worker.ended());
+    /// assert_eq!(worker.start(), expected);
+    /// assert!(ended.await.is_orderly());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
@@ -718,6 +919,25 @@ where
 
     /// Lets the process run, and stay, on this thread, see [`spawn_local`].
     ///
+    /// ```
+    /// use erlang_process::{Spawn, Subject};
+    /// use std::rc::Rc;
+    /// use tokio::task::LocalSet;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// LocalSet::new().run_until(async {
+    ///     let shared = Rc::new(7);
+    ///     let worker = Spawn::new().prepare(|numbers: Subject<u32>| async move {
+    ///         assert_eq!(numbers.receive_forever().await, Ok(*shared));
+    ///     }).unwrap();
+    ///     let (numbers, ended) = (worker.subject(), worker.ended());
+    ///     worker.start_local();
+    ///     numbers.send(7);
+    ///     assert!(ended.await.is_orderly());
+    /// }).await;
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`spawn_local`].
@@ -729,6 +949,27 @@ where
 
     /// Lets the process run on a thread of its own, where its future may block, see [`spawn_blocking`]: between its
     /// awaits as well as in [`block_on`](crate::block_on).
+    ///
+    /// ```
+    /// use erlang_process::{Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let texts = Subject::new()?;
+    /// let told = texts.clone();
+    /// let reader = Spawn::new().prepare(|files: Subject<&str>| async move {
+    ///     while let Ok(file) = files.receive_forever().await {
+    ///         // Blocks its thread.
+    ///         told.send(std::fs::read_to_string(file).is_ok());
+    ///     }
+    /// })?;
+    /// reader.subject().send("no such file");
+    /// reader.start_blocking();
+    /// assert!(!texts.receive_forever().await?);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///

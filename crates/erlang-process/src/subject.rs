@@ -359,6 +359,19 @@ impl<M: Send + 'static> Subject<M> {
 
     /// The name that the subject goes by, if it is a name's.
     ///
+    /// ```
+    /// use erlang_process::{Name, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let name = Name::<u32>::new("numbers");
+    /// assert_eq!(name.subject().name(), Some(name.registered_name()));
+    /// assert_eq!(Subject::<u32>::new()?.name(), None);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `process.subject_name` in Gleam.
     #[must_use]
     pub fn name(&self) -> Option<RegisteredName> {

@@ -54,6 +54,23 @@ pub fn suspend(pid: Pid) -> Result<Suspension, SuspendError> {
 }
 
 /// A process is suspended as long as this is there, see [`suspend`].
+///
+/// ```
+/// use erlang_process::{self as process, Node, Status};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let pid = process::spawn(std::future::pending::<()>());
+/// let status = || Node::current().info(pid).unwrap().status;
+/// let (first, second) = (process::suspend(pid)?, process::suspend(pid)?);
+/// drop(first);
+/// assert_eq!(status(), Status::Suspended);
+/// drop(second);
+/// assert_ne!(status(), Status::Suspended);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[must_use = "the process is resumed when this is dropped"]
 pub struct Suspension(Process);
 
@@ -78,6 +95,18 @@ impl Suspension {
     pub fn resume(self) {}
 
     /// The process that is suspended.
+    ///
+    /// ```
+    /// use erlang_process as process;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let pid = process::spawn(std::future::pending::<()>());
+    /// assert_eq!(process::suspend(pid)?.pid(), pid);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn pid(&self) -> Pid {
         self.0.head().pid
     }

@@ -6,6 +6,14 @@ use crate::{node::Node, observe::Watching, pid::Pid, subject::Subject};
 
 /// What is to be reported of the processes of a node, see [`Node::system_monitor`].
 ///
+/// ```
+/// use erlang_process::SystemMonitor;
+/// use std::time::Duration;
+///
+/// // A start for a service: nobody keeps a thread for long, no mailbox overflows.
+/// let limits = SystemMonitor::new().long_poll(Duration::from_millis(50)).long_message_queue(10_000, 1_000);
+/// ```
+///
 /// Counterpart: the options of `erlang:system_monitor/2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "nothing is monitored before `Node::system_monitor`"]
@@ -16,6 +24,14 @@ pub struct SystemMonitor {
 
 impl SystemMonitor {
     /// Nothing yet.
+    ///
+    /// ```
+    /// use erlang_process::SystemMonitor;
+    /// use std::time::Duration;
+    ///
+    /// let polls = SystemMonitor::new().long_poll(Duration::from_millis(50));
+    /// assert_ne!(polls, SystemMonitor::new());
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
@@ -26,6 +42,23 @@ impl SystemMonitor {
     ///
     /// Processes with a [thread of their own](crate::spawn_blocking) are left out.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Subject, SystemEvent, SystemMonitor};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # Node::new().run(async {
+    /// let events = Subject::new()?;
+    /// // Each poll, as each takes some time: to see how long they are.
+    /// Node::current().system_monitor(SystemMonitor::new().long_poll(Duration::ZERO), &events);
+    /// let sums = process::spawn(async { assert_eq!((1..=1_000_u64).sum::<u64>(), 500_500) });
+    /// let event = events.receive_forever().await?;
+    /// assert!(matches!(event, SystemEvent::LongPoll { pid, took } if pid == sums && took > Duration::ZERO));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `long_schedule`.
     pub fn long_poll(mut self, limit: Duration) -> Self {
         self.long_poll = Some(limit);
@@ -35,6 +68,22 @@ impl SystemMonitor {
     /// Each message queue that grows beyond `high` messages, once, and again when it has fallen to `low`; at the end of
     /// the poll in which it did, or of the turn in which a process with a thread of its own did. `low` is `high` at most.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Node, Subject, SystemEvent, SystemMonitor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # Node::new().run(async {
+    /// let events = Subject::new()?;
+    /// Node::current().system_monitor(SystemMonitor::new().long_message_queue(2, 0), &events);
+    /// let slow = process::spawn_subject(|_: Subject<u32>| std::future::pending::<()>());
+    /// (1..=3).for_each(|job| slow.send(job));
+    /// let event = events.receive_forever().await?;
+    /// assert_eq!(event, SystemEvent::LongMessageQueue { pid: slow.pid().unwrap(), len: 3 });
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `long_message_queue`.
     pub fn long_message_queue(mut self, high: u64, low: u64) -> Self {
         self.long_queue = Some((high, low.min(high)));
@@ -43,6 +92,26 @@ impl SystemMonitor {
 }
 
 /// Something that does harm, see [`SystemMonitor`].
+///
+/// ```
+/// use erlang_process::{self as process, Node, Subject, SystemEvent, SystemMonitor};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # Node::new().run(async {
+/// let events = Subject::new()?;
+/// Node::current().system_monitor(SystemMonitor::new().long_message_queue(2, 0), &events);
+/// # let slow = process::spawn_subject(|_: Subject<u32>| std::future::pending::<()>());
+/// # (1..=3).for_each(|job| slow.send(job));
+/// let warning = match events.receive_forever().await? {
+///     SystemEvent::LongPoll { pid, took } => format!("{pid} has kept its thread for {took:?}"),
+///     SystemEvent::LongMessageQueue { pid, len } => format!("{len} messages wait for {pid}"),
+///     other => format!("{other:?}"),
+/// };
+/// assert_eq!(warning, "3 messages wait for <0.2.0>");
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: `{monitor, Pid, Event, Info}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +198,21 @@ impl Node {
 }
 
 /// The polls that were under way on a node at one moment, see [`Node::polls`].
+///
+/// ```
+/// use erlang_process::{self as process, Node};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # Node::new().run(async {
+/// let polls = Node::current().polls();
+/// tokio::task::yield_now().await;
+/// // Who asks is in a poll itself; here he is in another since.
+/// assert_eq!(polls.pids(), [process::current().unwrap()]);
+/// assert_eq!(polls.still_running(), []);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 pub struct RunningPolls {
     node: Node,
     polls: Vec<(Pid, u64)>,
@@ -136,6 +220,19 @@ pub struct RunningPolls {
 
 impl RunningPolls {
     /// The processes that were being polled then, oldest first.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # Node::new().run(async {
+    /// process::spawn(std::future::pending::<()>());
+    /// // On one thread that is who asks.
+    /// assert_eq!(Node::current().polls().pids(), [process::current().unwrap()]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn pids(&self) -> Vec<Pid> {
         self.polls.iter().map(|(pid, _)| *pid).collect()
@@ -143,6 +240,21 @@ impl RunningPolls {
 
     /// Those among them that are still in that same poll. A process with a
     /// [thread of its own](crate::spawn_blocking) is, as long as it does not wait for anything.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # Node::new().run(async {
+    /// let polls = Node::current().polls();
+    /// assert_eq!(polls.still_running(), [process::current().unwrap()]);
+    /// // An await that has to wait ends the poll.
+    /// tokio::task::yield_now().await;
+    /// assert_eq!(polls.still_running(), []);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn still_running(&self) -> Vec<Pid> {
         let running = |&(pid, number): &(Pid, u64)| {

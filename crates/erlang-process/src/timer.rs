@@ -27,6 +27,23 @@ use crate::{
 /// Times are those of tokio's clock, which tests can pause, and as fine as that is: one millisecond. Timers
 /// that are due together fire in the order in which they were set.
 ///
+/// ```
+/// use erlang_process::{Cancelled, Subject};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # erlang_process::run(async {
+/// let inbox = Subject::new()?;
+/// let late = inbox.send_after(Duration::from_secs(60), "too late");
+/// inbox.send_after(Duration::from_secs(1), "in time");
+/// // Whatever it is that comes first, the timer is no longer wanted.
+/// assert_eq!(inbox.receive_forever().await?, "in time");
+/// assert!(matches!(late.cancel(), Cancelled::Cancelled { .. }));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: the timer reference of `erlang:send_after/3`, `Timer` in Gleam.
 pub struct Timer {
     clock: Arc<Clock>,
@@ -36,6 +53,23 @@ pub struct Timer {
 }
 
 /// What became of a timer that was cancelled.
+///
+/// ```
+/// use erlang_process::{Cancelled, Subject};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # erlang_process::run(async {
+/// let timer = Subject::new()?.send_after(Duration::from_secs(60), "time is up");
+/// let bonus = match timer.cancel() {
+///     Cancelled::Cancelled { remaining } => remaining,
+///     Cancelled::TimerNotFound => Duration::ZERO,
+/// };
+/// assert!(bonus > Duration::ZERO);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// Counterpart: `Cancelled` in Gleam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,20 @@
 
 /// A place where the caller may be kept waiting: others have a turn, or some time passes, up to about a second.
 ///
+/// ```
+/// use erlang_process::trouble;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let mut stock = 1;
+/// if stock > 0 {
+///     // Is it still there when others had a turn meanwhile?
+///     trouble::may_wait("between look and take").await;
+///     stock -= 1;
+/// }
+/// assert_eq!(stock, 0);
+/// # }
+/// ```
+///
 /// # Cancel safety
 ///
 /// There is nothing that could be lost.
@@ -34,6 +48,17 @@ pub async fn may_wait(place: &'static str) {
 
 /// A place where the calling process may end, as by [`exit`](crate::exit()), with a reason that names the place. Nothing
 /// happens outside any process. Not for destructors: it leaves by unwinding.
+///
+/// ```
+/// use erlang_process::trouble;
+///
+/// let (mut from, mut to) = (100, 0);
+/// from -= 30;
+/// trouble::may_fail("the money is nowhere");
+/// to += 30;
+/// // Outside a simulation nothing has happened.
+/// assert_eq!((from, to), (70, 30));
+/// ```
 pub fn may_fail(place: &'static str) {
     #[cfg(all(feature = "testing", not(any(otp_loom, otp_shuttle))))]
     crate::simulate::fail_at(place);

@@ -27,6 +27,7 @@ use crate::{
     handler::Handler,
     init::{BoxError, Init, Initialised},
     next::{Next, Step},
+    sealed::Sealed,
     stop::stop,
 };
 
@@ -40,6 +41,33 @@ impl<S> fmt::Debug for Request<S> {
 }
 
 /// A state behind a process.
+///
+/// ```
+/// use erlang_process::CallError;
+/// use otp_actor::agent::{self, Agent};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// What others may do with the state.
+/// #[derive(Clone)]
+/// struct Scores(Agent<Vec<u32>>);
+///
+/// impl Scores {
+///     fn add(&self, score: u32) {
+///         self.0.cast(move |scores| scores.push(score));
+///     }
+///
+///     async fn best(&self) -> Result<Option<u32>, CallError> {
+///         self.0.get(Duration::from_secs(1), |scores| scores.iter().max().copied()).await
+///     }
+/// }
+///
+/// let scores = Scores(agent::start(Vec::new).await?.data);
+/// scores.add(7);
+/// assert_eq!(scores.best().await?, Some(7));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Counterpart: `Agent.agent` in Elixir.
 pub struct Agent<S>(Subject<Request<S>>);
@@ -96,6 +124,8 @@ impl<F> fmt::Debug for Make<F> {
     }
 }
 
+impl<F> Sealed for Make<F> {}
+
 impl<S, F> Init<S, Request<S>> for Make<F>
 where
     S: Send + 'static,
@@ -111,6 +141,8 @@ where
 /// What an agent does with a function: it runs it.
 #[derive(Clone, Debug)]
 pub struct Run;
+
+impl Sealed for Run {}
 
 impl<S: Send + 'static> Handler<S, Request<S>> for Run {
     async fn handle(&mut self, state: &mut S, Request(function): Request<S>) -> Step<Request<S>> {
@@ -142,6 +174,16 @@ impl<S: Send + 'static> Agent<S> {
     }
 
     /// The agent's process; `None` if nobody holds its name.
+    ///
+    /// ```
+    /// use otp_actor::agent;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let started = agent::start(|| 0).await?;
+    /// assert_eq!(started.data.pid(), Some(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.0.pid()

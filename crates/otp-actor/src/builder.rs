@@ -49,7 +49,7 @@ pub fn new<S: Send + 'static>(state: S) -> New<State<S>> {
 /// ```
 /// use std::time::Duration;
 /// use erlang_process::{ExitMessage, Selector, Subject};
-/// use otp_actor::{self as actor, Initialised, Next};
+/// use otp_actor::{self as actor, Initialised};
 ///
 /// enum Message { Job(String), Ended(ExitMessage) }
 ///
@@ -67,6 +67,18 @@ pub fn with_initialiser<F>(timeout: Duration, init: F) -> New<Initialiser<F>> {
 }
 
 /// An actor that knows how it begins and not yet what it does: give it a handler.
+///
+/// ```
+/// use otp_actor as actor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // What it is, and then what it does.
+/// let sum = actor::new(0);
+/// let sum = sum.on_message(|sum: &mut u32, n: u32| *sum += n);
+/// sum.start().await?.data.send(5);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "an actor needs a handler and a start"]
 pub struct New<I> {
@@ -148,6 +160,18 @@ impl<I> New<I> {
 }
 
 /// An actor that is ready to be started; a clone of it, where state and handler can be cloned, to be started again.
+///
+/// ```
+/// use otp_actor as actor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sum = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).label("sum");
+/// // Two of a kind.
+/// let (one, other) = (sum.clone().start().await?, sum.start().await?);
+/// assert_ne!(one.pid, other.pid);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an actor does nothing before it is started"]
 pub struct Builder<I, S, M, H> {
     init: I,
@@ -371,6 +395,18 @@ where
 
     /// Gives the actor's process this label, by which reports and its [`Info`](erlang_process::Info) tell it from others, see
     /// [`set_label`](erlang_process::set_label).
+    ///
+    /// ```
+    /// use erlang_process::Node;
+    /// use otp_actor as actor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let session = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).label("session of Joe");
+    /// let pid = session.start().await?.pid;
+    /// assert_eq!(Node::current().info(pid).unwrap().label.as_deref(), Some("session of Joe"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `proc_lib:set_label/1`, called by `init/1`.
     pub fn label(mut self, label: &str) -> Self {

@@ -65,7 +65,22 @@ where
     Arc::new(function)
 }
 
-/// An async function that cleans up after an actor. Implemented for every `async fn(&mut S, &ExitReason)`.
+/// An async function that cleans up after an actor. Implemented for every `async fn(&mut S, &ExitReason)`, and meant for
+/// nothing else.
+///
+/// ```
+/// use erlang_process::ExitReason;
+/// use otp_actor as actor;
+///
+/// // An `async fn` of this shape is one.
+/// async fn say_goodbye(names: &mut Vec<&'static str>, reason: &ExitReason) {
+///     names.drain(..).for_each(|name| println!("goodbye {name}: {reason}"));
+/// }
+///
+/// let room = actor::new(vec!["Joe"])
+///     .on_message(|names: &mut Vec<_>, name: &'static str| names.push(name))
+///     .on_terminate_async(say_goodbye);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot terminate an actor with a state `{S}`",
     note = "pass an `async fn(&mut {S}, &ExitReason)` by its path"

@@ -10,6 +10,7 @@ use crate::{
     handler::Handler,
     init::{BoxError, Init, Initialised},
     next::{IntoNext, Step},
+    sealed::Sealed,
 };
 
 /// An actor as a type with callbacks, for those who think in `gen_server`: the value is the state. It runs on the same loop as
@@ -105,6 +106,37 @@ pub trait GenServer: Send + Sized + 'static {
 /// An actor that is a [`GenServer`], to be started with these arguments. What its start returns is the subject that takes
 /// its messages. [`init`](GenServer::init) has one second, unless [`init_timeout`](Builder::init_timeout) says otherwise.
 ///
+/// ```
+/// use erlang_process::{Reply, Subject};
+/// use otp_actor::{self as actor, BoxError, GenServer, Initialised};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// struct Greeter(String);
+///
+/// impl GenServer for Greeter {
+///     type Args = &'static str;
+///     type Message = Reply<String>;
+///     type Next = ();
+///
+///     async fn init(
+///         name: &'static str,
+///         _own: Subject<Reply<String>>,
+///     ) -> Result<Initialised<Self, Reply<String>, ()>, BoxError> {
+///         Ok(Initialised::new(Greeter(format!("hello, {name}"))))
+///     }
+///
+///     async fn handle(&mut self, reply: Reply<String>) {
+///         reply.send(self.0.clone());
+///     }
+/// }
+///
+/// let greeter = actor::server::<Greeter>("Joe").start().await?.data;
+/// assert_eq!(greeter.call(Duration::from_secs(1), |reply| reply).await?, "hello, Joe");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `gen_server:start_link/3` before it starts, where `init/1` has all the time it wants.
 pub fn server<G: GenServer>(args: G::Args) -> Builder<ServerArgs<G>, G, G::Message, Server> {
     let mut builder = Builder::new(ServerArgs(args), INIT_TIMEOUT, Server(()));
@@ -130,6 +162,8 @@ impl<G: GenServer> fmt::Debug for ServerArgs<G> {
     }
 }
 
+impl<G: GenServer> Sealed for ServerArgs<G> {}
+
 impl<G: GenServer> Init<G, G::Message> for ServerArgs<G> {
     type Data = Subject<G::Message>;
 
@@ -144,6 +178,8 @@ impl<G: GenServer> Init<G, G::Message> for ServerArgs<G> {
 /// The callbacks of a [`GenServer`] as a handler.
 #[derive(Clone, Debug)]
 pub struct Server(());
+
+impl Sealed for Server {}
 
 impl<G: GenServer> Handler<G, G::Message> for Server {
     #[inline]

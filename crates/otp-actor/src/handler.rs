@@ -3,10 +3,16 @@
 
 use std::any::type_name;
 
-use crate::next::{IntoNext, Step};
+use crate::{
+    next::{IntoNext, Step},
+    sealed::Sealed,
+};
 
-/// What handles an actor's messages.
-pub trait Handler<S, M>: Send + 'static {
+/// What handles an actor's messages: a function that was given to [`on_message`](crate::New::on_message), an async one that
+/// was given to [`on_message_async`](crate::New::on_message_async), or the callbacks of a [`GenServer`](crate::GenServer).
+///
+/// It is sealed: there are these three kinds.
+pub trait Handler<S, M>: Sealed + Send + 'static {
     /// Handles one message.
     fn handle(&mut self, state: &mut S, message: M) -> impl Future<Output = Step<M>> + Send;
 
@@ -17,6 +23,8 @@ pub trait Handler<S, M>: Send + 'static {
 /// A handler that is a function.
 #[derive(Clone, Debug)]
 pub struct FnHandler<F>(pub(crate) F);
+
+impl<F> Sealed for FnHandler<F> {}
 
 impl<S, M, N, F> Handler<S, M> for FnHandler<F>
 where
@@ -39,6 +47,8 @@ where
 #[derive(Clone, Debug)]
 pub struct AsyncFnHandler<F>(pub(crate) F);
 
+impl<F> Sealed for AsyncFnHandler<F> {}
+
 impl<S, M, F> Handler<S, M> for AsyncFnHandler<F>
 where
     S: Send,
@@ -56,8 +66,27 @@ where
 }
 
 /// An async function of a state that it borrows and a message. Implemented for every
-/// `async fn(&mut S, M) -> impl IntoNext<M>`; it exists because stable Rust cannot yet say that the future of
-/// such a function is `Send`.
+/// `async fn(&mut S, M) -> impl IntoNext<M>`, and meant for nothing else; it exists because stable Rust cannot yet say that
+/// the future of such a function is `Send`.
+///
+/// ```
+/// use erlang_process::Reply;
+/// use otp_actor as actor;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // An `async fn` of this shape is one.
+/// async fn handle(served: &mut u32, reply: Reply<u32>) {
+///     tokio::task::yield_now().await;
+///     *served += 1;
+///     reply.send(*served);
+/// }
+///
+/// let counter = actor::new(0).on_message_async(handle).start().await?.data;
+/// assert_eq!(counter.call(Duration::from_secs(1), |reply| reply).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an async handler of `{M}` for a state `{S}`",
     label = "not an `async fn(&mut {S}, {M})` whose future is `Send`",

@@ -4,12 +4,38 @@ use std::{error::Error, fmt, time::Duration};
 
 use erlang_process::{Selector, Subject};
 
-use crate::next::{Action, Next, Step};
+use crate::{
+    next::{Action, Next, Step},
+    sealed::Sealed,
+};
 
 /// Any error, as `?` makes it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What an initialiser has made: the actor's state, what it takes messages by, and what its starter gets.
+///
+/// ```
+/// use erlang_process::{Reply, Subject};
+/// use otp_actor::{self as actor, Initialised, StartError};
+/// use std::{num::ParseIntError, time::Duration};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limits = |text: &'static str| {
+///     let init = async move |own: Subject<Reply<u32>>| {
+///         let limit: u32 = text.parse()?;
+///         Ok::<_, ParseIntError>(Initialised::new(limit).returning(own))
+///     };
+///     actor::with_initialiser(Duration::from_secs(1), init)
+///         .on_message(|limit: &mut u32, reply: Reply<u32>| reply.send(*limit))
+///         .start()
+/// };
+/// let started = limits("100").await?;
+/// assert_eq!(started.data.call(Duration::from_secs(1), |reply| reply).await?, 100);
+/// // Who makes none tells why.
+/// assert!(matches!(limits("many").await, Err(StartError::InitFailed(_))));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Counterpart: the result of `init/1`, `Initialised` in Gleam.
 #[must_use]
@@ -131,12 +157,64 @@ impl<S, M, D> Initialised<S, M, D> {
 
     /// Handles this message if no other comes for so long, see [`Step::idle_timeout`].
     ///
+    /// ```
+    /// use erlang_process::{ExitReason, Subject};
+    /// use otp_actor::{self as actor, Initialised, Next, StartError};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// enum Message {
+    ///     Order(u32),
+    ///     GoneQuiet,
+    /// }
+    ///
+    /// let init = async |own: Subject<Message>| {
+    ///     let session = Initialised::new(()).idle_timeout(Duration::from_secs(60), Message::GoneQuiet);
+    ///     Ok::<_, StartError>(session.returning(own))
+    /// };
+    /// let handle = |(): &mut (), message| match message {
+    ///     Message::Order(_) => Next::Continue,
+    ///     Message::GoneQuiet => Next::stop(),
+    /// };
+    /// // Nobody orders anything.
+    /// let session = actor::with_initialiser(Duration::from_secs(1), init).on_message(handle).start().await?;
+    /// assert_eq!(erlang_process::join(session.pid).await, ExitReason::Normal);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `{ok, State, Timeout}`.
     pub fn idle_timeout(self, after: Duration, message: M) -> Self {
         self.acting(|step| step.idle_timeout(after, message))
     }
 
     /// Handles this message if no other has come by then, see [`Step::timeout`].
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Subject};
+    /// use otp_actor::{self as actor, Initialised, Next, StartError};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// enum Message {
+    ///     Password(String),
+    ///     TooLate,
+    /// }
+    ///
+    /// // Whoever looks at its state meanwhile does not lengthen it.
+    /// let init = async |own: Subject<Message>| {
+    ///     let login = Initialised::new(()).timeout(Duration::from_secs(30), Message::TooLate);
+    ///     Ok::<_, StartError>(login.returning(own))
+    /// };
+    /// let handle = |(): &mut (), message| match message {
+    ///     Message::Password(_) => Next::Continue,
+    ///     Message::TooLate => Next::stop_abnormal("nobody logs in"),
+    /// };
+    /// let login = actor::with_initialiser(Duration::from_secs(1), init).on_message(handle).start().await?;
+    /// assert_eq!(erlang_process::join(login.pid).await, ExitReason::error("nobody logs in"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `{ok, State, {timeout, Time, Message}}`, since OTP 28.
     pub fn timeout(self, after: Duration, message: M) -> Self {
@@ -151,6 +229,24 @@ impl<S, M, D> Initialised<S, M, D> {
     }
 
     /// Hands this to the starter.
+    ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use otp_actor::{self as actor, Initialised};
+    /// use std::{io, net::TcpListener, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Any port will do, and whoever starts it wants to know which.
+    /// let init = async |_: Subject<()>| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let address = listener.local_addr()?;
+    ///     Ok::<_, io::Error>(Initialised::new(listener).returning(address))
+    /// };
+    /// let listener = actor::with_initialiser(Duration::from_secs(1), init).on_message(|_: &mut TcpListener, (): ()| ());
+    /// assert_ne!(listener.start().await?.data.port(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `actor.returning` in Gleam.
     pub fn returning<E>(self, data: E) -> Initialised<S, M, E> {
@@ -167,13 +263,16 @@ impl<S: fmt::Debug, M, D: fmt::Debug> fmt::Debug for Initialised<S, M, D> {
     }
 }
 
-/// How an actor comes by its state `S` for messages `M`: it is given, or made by an initialiser.
+/// How an actor comes by its state `S` for messages `M`: it is given to [`new`](crate::new), made by the initialiser of
+/// [`with_initialiser`](crate::with_initialiser), or by [`GenServer::init`](crate::GenServer::init).
+///
+/// It is sealed: whatever else there is to do first, an initialiser can.
 #[diagnostic::on_unimplemented(
     message = "this actor has no state `{S}` for messages `{M}`",
     note = "the handler's first argument is a `&mut` of the state that `new` was given, or that the initialiser returns in \
             `Initialised`; the handler's message is what the initialiser's subject and selector take"
 )]
-pub trait Init<S, M>: Send + 'static {
+pub trait Init<S, M>: Sealed + Send + 'static {
     /// What the starter gets.
     type Data: Send + 'static;
 
@@ -187,6 +286,8 @@ pub trait Init<S, M>: Send + 'static {
 /// A state that is given, see [`new`](crate::new).
 #[derive(Clone, Debug)]
 pub struct State<S>(pub(crate) S);
+
+impl<S> Sealed for State<S> {}
 
 impl<S: Send + 'static, M: Send + 'static> Init<S, M> for State<S> {
     type Data = Subject<M>;
@@ -205,6 +306,8 @@ impl<F> fmt::Debug for Initialiser<F> {
         f.write_str("Initialiser")
     }
 }
+
+impl<F> Sealed for Initialiser<F> {}
 
 impl<S, M, D, E, F, Fut> Init<S, M> for Initialiser<F>
 where

@@ -11,6 +11,7 @@ mod next;
 mod report;
 mod request;
 mod requests;
+mod sealed;
 mod server;
 mod start;
 mod stop;

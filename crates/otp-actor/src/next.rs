@@ -9,6 +9,17 @@ use erlang_process::{ExitReason, Reply, Selector};
 /// A handler may also return `()` to go on, a [`Step`] that says more, or a `Result`: an error ends the actor with that
 /// error as its reason.
 ///
+/// ```
+/// use otp_actor::Next;
+///
+/// fn handle(stock: &mut u32, sold: u32) -> Next {
+///     *stock -= sold;
+///     if *stock > 0 { Next::Continue } else { Next::stop() }
+/// }
+/// assert_eq!(handle(&mut 2, 1), Next::Continue);
+/// assert_eq!(handle(&mut 2, 2), Next::stop());
+/// ```
+///
 /// Counterpart: the return values of `gen_server` callbacks, `Next` in Gleam.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,6 +73,28 @@ impl Next {
     }
 
     /// Go on with another selector, which replaces the one before wholly.
+    ///
+    /// ```
+    /// use erlang_process::{Selector, Subject};
+    /// use otp_actor::{Next, Step};
+    ///
+    /// enum Message {
+    ///     Password(&'static str),
+    ///     Order(u32),
+    /// }
+    ///
+    /// // Orders are taken once it is open.
+    /// fn handle(orders: &mut Subject<u32>, message: Message) -> Step<Message> {
+    ///     match message {
+    ///         Message::Password("sesame") => Next::Continue.selecting(Selector::new().select(orders, Message::Order)),
+    ///         Message::Password(_) => Next::stop().into(),
+    ///         Message::Order(n) => {
+    ///             println!("{n} coming");
+    ///             Next::Continue.into()
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// Counterpart: `actor.with_selector` in Gleam.
     pub fn selecting<M>(self, selector: Selector<M>) -> Step<M> {
@@ -203,6 +236,41 @@ pub(crate) struct Rare<M> {
 impl<M> Step<M> {
     /// Go on with another selector, which replaces the one before wholly.
     ///
+    /// ```
+    /// use erlang_process::{NotAProcess, Selector, Subject};
+    /// use otp_actor::{self as actor, Initialised, Next, Step};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Listens to one side, and when that has spoken to the other.
+    /// struct Talk {
+    ///     sides: [Subject<&'static str>; 2],
+    ///     said: Vec<&'static str>,
+    /// }
+    ///
+    /// fn handle(talk: &mut Talk, word: &'static str) -> Step<&'static str> {
+    ///     talk.said.push(word);
+    ///     let other = &talk.sides[talk.said.len() % 2];
+    ///     Step::from(Next::Continue).selecting(Selector::new().select(other, |word| word))
+    /// }
+    ///
+    /// let init = async |_: Subject<&'static str>| {
+    ///     let sides = [Subject::new()?, Subject::new()?];
+    ///     let first = Selector::new().select(&sides[0], |word| word);
+    ///     let talk = Talk { sides: sides.clone(), said: Vec::new() };
+    ///     Ok::<_, NotAProcess>(Initialised::new(talk).selecting(first).returning(sides))
+    /// };
+    /// let second = Duration::from_secs(1);
+    /// let talk = actor::with_initialiser(second, init).on_message(handle).start().await?;
+    /// let [one, other] = talk.data;
+    /// one.send("ping");
+    /// other.send("pong");
+    /// let said = otp_system::get_state(talk.pid, second, |talk: &Talk| talk.said.clone()).await?;
+    /// assert_eq!(said, ["ping", "pong"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `actor.with_selector` in Gleam.
     pub fn selecting(mut self, selector: Selector<M>) -> Self {
         self.rare_mut().selector = Some(selector);
@@ -211,6 +279,39 @@ impl<M> Step<M> {
 
     /// Go on with this message, before any that waits in the mailbox: for what is to be done at once and need not keep
     /// the caller, or the starter, waiting.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_actor::{self as actor, Next, Step};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// enum Message {
+    ///     Add(u32, Reply<()>),
+    ///     Sort,
+    /// }
+    ///
+    /// // The caller need not wait until all is sorted, and nobody sees it when it is not.
+    /// fn handle(numbers: &mut Vec<u32>, message: Message) -> Step<Message> {
+    ///     match message {
+    ///         Message::Add(n, reply) => {
+    ///             numbers.push(n);
+    ///             Step::from(Next::Continue).replying(reply, ()).continue_with(Message::Sort)
+    ///         }
+    ///         Message::Sort => {
+    ///             numbers.sort_unstable();
+    ///             Next::Continue.into()
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let second = Duration::from_secs(1);
+    /// let numbers = actor::new(vec![2, 3]).on_message(handle).start().await?;
+    /// numbers.data.call(second, |reply| Message::Add(1, reply)).await?;
+    /// assert_eq!(otp_system::get_state(numbers.pid, second, Vec::<u32>::clone).await?, [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `{continue, Term}`.
     pub fn continue_with(mut self, message: M) -> Self {
@@ -222,6 +323,34 @@ impl<M> Step<M> {
     ///
     /// Any message takes the timeout back, also one that nothing was selected for. A system message starts the time
     /// anew. With a time of zero the message is handled if the mailbox is empty.
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Reply};
+    /// use otp_actor::{self as actor, Next, Step};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// enum Message {
+    ///     Read(Reply<&'static str>),
+    ///     GoneQuiet,
+    /// }
+    ///
+    /// // A cache that goes when nobody has read it for a minute.
+    /// fn handle(text: &mut &'static str, message: Message) -> Step<Message> {
+    ///     match message {
+    ///         Message::Read(reply) => Step::from(Next::Continue)
+    ///             .replying(reply, *text)
+    ///             .idle_timeout(Duration::from_secs(60), Message::GoneQuiet),
+    ///         Message::GoneQuiet => Next::stop().into(),
+    ///     }
+    /// }
+    ///
+    /// let cache = actor::new("news").on_message(handle).start().await?;
+    /// assert_eq!(cache.data.call(Duration::from_secs(1), Message::Read).await?, "news");
+    /// assert_eq!(erlang_process::join(cache.pid).await, ExitReason::Normal);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: the timeout as a number in `{noreply, State, Timeout}`.
     pub fn idle_timeout(mut self, after: Duration, message: M) -> Self {
@@ -235,6 +364,33 @@ impl<M> Step<M> {
     /// Any other message takes the timeout back, also one that nothing was selected for, and one that was in the mailbox
     /// when the time was over. With a time of zero the message is handled before all others.
     ///
+    /// ```
+    /// use erlang_process::{ExitReason, Reply};
+    /// use otp_actor::{self as actor, Next, Step};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// enum Message {
+    ///     Dial(Reply<()>),
+    ///     TooLate,
+    /// }
+    ///
+    /// fn handle(_: &mut (), message: Message) -> Step<Message> {
+    ///     match message {
+    ///         Message::Dial(reply) => {
+    ///             Step::from(Next::Continue).replying(reply, ()).timeout(Duration::from_secs(5), Message::TooLate)
+    ///         }
+    ///         Message::TooLate => Next::stop_abnormal("no connection").into(),
+    ///     }
+    /// }
+    ///
+    /// let line = actor::new(()).on_message(handle).start().await?;
+    /// line.data.call(Duration::from_secs(1), Message::Dial).await?;
+    /// assert_eq!(erlang_process::join(line.pid).await, ExitReason::error("no connection"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `{timeout, Time, Message}`, since OTP 28.
     pub fn timeout(mut self, after: Duration, message: M) -> Self {
         self.action =
@@ -244,6 +400,31 @@ impl<M> Step<M> {
 
     /// Reply when the actor has terminated, even if that fails: who gets this reply knows that all is cleaned up. If the
     /// actor goes on, it replies at once. Several callers get their replies in the order in which they are named.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_actor::{self as actor, Next, Step};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A gate that opens for two, and only once.
+    /// fn handle(first: &mut Option<Reply<&'static str>>, second: Reply<&'static str>) -> Step<Reply<&'static str>> {
+    ///     match first.take() {
+    ///         Some(first) => Step::from(Next::stop()).replying(first, "after you").replying(second, "thank you"),
+    ///         None => {
+    ///             *first = Some(second);
+    ///             Next::Continue.into()
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let gate = actor::new(None).on_message(handle).start().await?.data;
+    /// let first = actor::send_request(&gate, |reply| reply);
+    /// assert_eq!(gate.call(Duration::from_secs(1), |reply| reply).await?, "thank you");
+    /// assert_eq!(first.await?, "after you");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `{stop, Reason, Reply, State}`.
     pub fn replying<R: Send + 'static>(mut self, reply: Reply<R>, value: R) -> Self {
@@ -277,6 +458,25 @@ impl<M> fmt::Debug for Step<M> {
 }
 
 /// What a handler of messages `M` may return.
+///
+/// ```
+/// use otp_actor as actor;
+/// use std::num::ParseIntError;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// // Whoever returns nothing goes on; an error that leaves by `?` ends the actor, and is its reason.
+/// let sum = actor::new(0).on_message(|sum: &mut u32, text: &'static str| {
+///     *sum += text.parse::<u32>()?;
+///     Ok::<_, ParseIntError>(())
+/// });
+/// let (sum, monitor) = sum.start_monitored().await?;
+/// sum.data.send("many");
+/// assert!(monitor.down().await?.reason.to_string().contains("invalid digit"));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a handler of `{M}` cannot return `{Self}`",
     label = "this handler returns `{Self}`",

@@ -72,6 +72,19 @@ where
 /// It is used up by being answered, which therefore happens once. Dropping it abandons the request: the actor still does
 /// what was asked, and its answer is dropped. As a future it waits for its answer for ever.
 ///
+/// ```
+/// use erlang_process::Reply;
+/// use otp_actor as actor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let echo = actor::new(()).on_message(|(): &mut (), (n, reply): (u32, Reply<u32>)| reply.send(n)).start().await?.data;
+/// // Both are on their way before either is waited for.
+/// let (one, other) = (actor::send_request(&echo, |reply| (1, reply)), actor::send_request(&echo, |reply| (2, reply)));
+/// assert_eq!((other.await, one.await), (Ok(2), Ok(1)));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `request_id()` of `gen_server`.
 #[must_use = "the answer to a request that is dropped is dropped as well"]
 pub struct Request<R> {

@@ -10,6 +10,17 @@ use tokio::sync::oneshot;
 
 /// Something that has started: its process, and what its starter gets to use it by.
 ///
+/// ```
+/// use otp_actor::{self as actor, Started};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let Started { pid, data: sum } = actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start().await?;
+/// sum.send(5);
+/// assert_eq!(sum.pid(), Some(pid));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `{ok, Pid, Info}` in Erlang, `Started` in Gleam.
 #[derive(Clone, Debug)]
 pub struct Started<D> {
@@ -104,6 +115,25 @@ impl Error for StartError {
 
 /// How a process tells its starter that it is ready, or that it will not be.
 ///
+/// ```
+/// use erlang_process::{ExitReason, Spawn, Subject};
+/// use otp_actor::{InitAck, start_process};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// async fn ticker(ticks: Subject<()>, ack: InitAck<Subject<()>>) -> Result<(), ExitReason> {
+///     // Who starts it waits until here.
+///     ack.ready(ticks.clone())?;
+///     while ticks.receive_forever().await.is_ok() {}
+///     Ok(())
+/// }
+///
+/// let ticker = start_process(Spawn::new(), Duration::from_secs(1), ticker).await?;
+/// assert_eq!(ticker.data.pid(), Some(ticker.pid));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `proc_lib:init_ack/2` and `proc_lib:init_fail/3`.
 #[derive(Debug)]
 #[must_use = "the starter waits for it"]
@@ -114,11 +144,49 @@ pub struct InitAck<D> {
 
 impl<D> InitAck<D> {
     /// The process that starts this one, and will be linked with it.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Pid, Spawn, Subject};
+    /// use otp_actor::{InitAck, start_process};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// async fn child(_: Subject<()>, ack: InitAck<Option<Pid>>) -> Result<(), process::ExitReason> {
+    ///     let parent = ack.parent();
+    ///     ack.ready(parent)
+    /// }
+    ///
+    /// let started = start_process(Spawn::new(), Duration::from_secs(1), child).await?;
+    /// assert_eq!(started.data, process::current());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     pub fn parent(&self) -> Option<Pid> {
         self.parent
     }
 
     /// Links with the parent and tells the starter that the process is ready.
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Spawn, Subject};
+    /// use otp_actor::{InitAck, start_process};
+    /// use std::{net::{SocketAddr, TcpListener}, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// async fn listener(_: Subject<()>, ack: InitAck<SocketAddr>) -> Result<(), ExitReason> {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").map_err(ExitReason::error)?;
+    ///     ack.ready(listener.local_addr().map_err(ExitReason::error)?)?;
+    ///     // And here it would serve.
+    ///     Ok(())
+    /// }
+    ///
+    /// let started = start_process(Spawn::new(), Duration::from_secs(1), listener).await?;
+    /// assert_ne!(started.data.port(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -139,12 +207,51 @@ impl<D> InitAck<D> {
 
     /// Tells the starter that the process will not be ready; it should end now, and normally.
     ///
+    /// ```
+    /// use erlang_process::{Spawn, Subject};
+    /// use otp_actor::{InitAck, StartError, start_process};
+    /// use std::{fs::File, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// async fn reader(_: Subject<()>, ack: InitAck<File>) {
+    ///     match File::open("no such file") {
+    ///         Ok(file) => drop(ack.ready(file)),
+    ///         Err(error) => ack.failed(error),
+    ///     }
+    /// }
+    ///
+    /// let failed = start_process(Spawn::new(), Duration::from_secs(1), reader).await;
+    /// assert!(matches!(failed, Err(StartError::InitFailed(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `proc_lib:init_fail/3`.
     pub fn failed(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         drop(self.starter.send(Err(StartError::failed(error))));
     }
 
     /// Tells the starter that the process chooses not to run; it should end now, and normally.
+    ///
+    /// ```
+    /// use erlang_process::{Spawn, Subject};
+    /// use otp_actor::{InitAck, StartError, start_process};
+    /// use std::{env, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// async fn metrics(_: Subject<()>, ack: InitAck<()>) {
+    ///     match env::var("METRICS_PORT_OF_THIS_EXAMPLE") {
+    ///         Ok(_) => drop(ack.ready(())),
+    ///         // There is nothing to do on this machine, and that is fine.
+    ///         Err(_) => ack.ignore(),
+    ///     }
+    /// }
+    ///
+    /// let none = start_process(Spawn::new(), Duration::from_secs(1), metrics).await;
+    /// assert!(matches!(none, Err(StartError::Ignored)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `ignore`.
     pub fn ignore(self) {
@@ -213,6 +320,26 @@ where
 
 /// As [`start_process`], monitored by the calling process from the beginning, and not linked with it: the monitor always
 /// tells the true reason. Of a failed start it tells nothing.
+///
+/// ```
+/// use erlang_process::{ExitReason, Spawn, Subject};
+/// use otp_actor::{InitAck, start_process_monitored};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// async fn brief(_: Subject<()>, ack: InitAck<()>) -> Result<(), ExitReason> {
+///     ack.ready(())?;
+///     Err(ExitReason::error("no luck"))
+/// }
+///
+/// let (started, monitor) = start_process_monitored(Spawn::new(), Duration::from_secs(1), brief).await?;
+/// let down = monitor.down().await?;
+/// assert_eq!((down.pid(), down.reason), (Some(started.pid), ExitReason::error("no luck")));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
 ///
 /// # Errors
 ///

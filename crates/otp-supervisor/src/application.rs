@@ -77,6 +77,16 @@ where
 }
 
 /// An application to be run.
+///
+/// ```
+/// use otp_supervisor::{Strategy, application, static_supervisor as supervisor};
+///
+/// let tree = || supervisor::new(Strategy::OneForOne).start();
+/// let program = application::new(tree)
+///     .start_phase("fill the cache", async || Ok::<_, std::io::Error>(()))
+///     .start_phase("open the doors", async || Ok::<_, std::io::Error>(()));
+/// // `program.run()` starts it.
+/// ```
 #[must_use = "an application does nothing before it is run"]
 pub struct Application {
     start: Box<dyn FnOnce() -> Starting + Send>,
@@ -137,6 +147,24 @@ impl Application {
     ///
     /// Panics in processes become crash reports from here on, and are not printed: see
     /// [`capture_panics`].
+    ///
+    /// ```
+    /// use erlang_process::{CallError, ExitReason, Name};
+    /// use otp_supervisor::{Strategy, application, static_supervisor::{self as supervisor, Message, Supervisor}};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const TREE: Name<Message> = Name::fixed("tree");
+    ///
+    /// // A program that is done at once, and with success.
+    /// let done = async || {
+    ///     let root = Supervisor::named(TREE).pid().ok_or(CallError::NoProc)?;
+    ///     otp_actor::stop(root, ExitReason::Normal, Duration::MAX).await
+    /// };
+    /// application::new(|| supervisor::new(Strategy::OneForOne).named(TREE).start()).start_phase("work", done).run().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -20,6 +20,20 @@ pub struct ChildInfo<I> {
 
 impl<I> ChildInfo<I> {
     /// Its process, if it runs.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ledger = supervision::process(std::future::pending::<()>).id("ledger");
+    /// let tree = supervisor::new(Strategy::OneForOne).add(ledger).start().await?.data;
+    /// assert!(tree.which_child("ledger").await?.unwrap().pid().is_some());
+    /// // It is known without a process, too.
+    /// tree.terminate_child("ledger").await?;
+    /// assert_eq!(tree.which_child("ledger").await?.unwrap().pid(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         match self.presence {

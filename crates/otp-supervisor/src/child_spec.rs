@@ -20,6 +20,13 @@ use crate::semantics::{Backoff, ChildRules, ChildType, Restart, Shutdown};
 /// [started later](crate::static_supervisor::Supervisor::start_child), says the how-manyth of these it is. No two of these
 /// ids are equal, nor is one of them equal to a text.
 ///
+/// ```
+/// use otp_supervisor::ChildId;
+///
+/// let (ledger, worker) = (ChildId::from("ledger"), ChildId::from(format!("worker {}", 7)));
+/// assert_eq!([ledger.to_string(), worker.to_string()], ["ledger", "worker 7"]);
+/// ```
+///
 /// Counterpart: the `id` of a child specification.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChildId(Id);
@@ -293,6 +300,30 @@ impl<D: 'static> ChildSpec<D> {
     }
 
     /// The same child, with what its start returns turned into something else.
+    ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// enum Message {
+    ///     Sold(u32),
+    ///     Audit,
+    /// }
+    ///
+    /// // Whoever starts a till can sell, and nothing else.
+    /// let till = || actor::new(0).on_message(|sum: &mut u32, message| match message {
+    ///     Message::Sold(price) => *sum += price,
+    ///     Message::Audit => *sum = 0,
+    /// });
+    /// let till = supervision::worker(move || till().start()).map_data(|own| own.map(Message::Sold));
+    /// let shop = supervisor::new(Strategy::OneForOne).start().await?.data;
+    /// let sold: Subject<u32> = shop.start_child(till).await?.data;
+    /// sold.send(250);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `supervision.map_data` in Gleam.
     pub fn map_data<E: 'static>(self, map: impl Fn(D) -> E + Clone + Send + 'static) -> ChildSpec<E> {

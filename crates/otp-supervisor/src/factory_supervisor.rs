@@ -87,6 +87,24 @@ where
 
 /// A factory of supervisors, which get all the time they need to stop their children.
 ///
+/// ```
+/// use otp_actor as actor;
+/// use otp_supervisor::{Strategy, factory_supervisor, static_supervisor, supervision};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Each session has a tree of its own.
+/// let sessions = factory_supervisor::supervisor(|user: &'static str| {
+///     let inbox = supervision::worker(move || actor::new(user).on_message(|_: &mut &str, (): ()| ()).start());
+///     static_supervisor::new(Strategy::OneForAll).add(inbox.id("inbox")).start()
+/// });
+/// let sessions = sessions.start().await?.data;
+/// let joe = sessions.start_child("Joe").await?;
+/// assert!(joe.data.which_child("inbox").await?.is_some());
+/// assert_eq!(sessions.count_children().await?.supervisors, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `factory_supervisor.supervisor_child` in Gleam.
 pub fn supervisor<A, D, F>(start: impl Fn(A) -> F + Send + Sync + 'static) -> Builder<A, D>
 where
@@ -160,6 +178,21 @@ where
 
 /// A factory supervisor to be started.
 ///
+/// ```
+/// use otp_actor as actor;
+/// use otp_supervisor::{Strategy, Supervised, factory_supervisor, static_supervisor as supervisor};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let counters = factory_supervisor::worker(|from: u32| {
+///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+/// });
+/// // A factory in a tree. When it is restarted, it begins anew, without children.
+/// let tree = supervisor::new(Strategy::OneForOne).add(counters.max_children(100).supervised().id("counters"));
+/// assert_eq!(tree.start().await?.data.count_children().await?.supervisors, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `Builder` of `factory_supervisor` in Gleam.
 #[must_use = "a supervisor does nothing before it is started"]
 pub struct Builder<A, D> {
@@ -196,7 +229,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     ///
     /// ```
     /// use otp_actor as actor;
-    /// use otp_supervisor::{SupervisorError, factory_supervisor};
+    /// use otp_supervisor::factory_supervisor;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let one = factory_supervisor::worker(|from: u32| {
@@ -217,6 +250,23 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
 
     /// How children are stopped, and how long each is given. Without this, 5 seconds for workers.
     ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Shutdown, factory_supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// // They have nothing to lose.
+    /// let counters = counters.shutdown(Shutdown::BrutalKill).start().await?.data;
+    /// let counter = counters.start_child(7).await?;
+    /// let info = counters.which_child(counter.pid).await?.unwrap();
+    /// assert_eq!(info.rules.shutdown, Shutdown::BrutalKill);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `shutdown`, `factory_supervisor.timeout` in Gleam.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.template.shutdown = shutdown;
@@ -224,6 +274,23 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     }
 
     /// Begins with these debug functions, see [`otp_system`]. They see what the supervisor takes out of its mailbox.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    /// use otp_system::DebugOptions;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.debug(DebugOptions::new().log(10)).start().await?;
+    /// counters.data.start_child(7).await?;
+    /// assert_eq!(otp_system::logged(counters.pid, Duration::from_secs(1)).await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: the option `debug` of `gen_server:start_link/4`.
     pub fn debug(mut self, options: DebugOptions) -> Self {
@@ -258,6 +325,20 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     }
 
     /// Starts the supervisor, linked with the calling process if there is one, without children.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// assert_eq!(counters.count_children().await?.active, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -314,6 +395,26 @@ impl<A: Clone + Send + 'static, D: Send + 'static> Builder<A, D> {
     ///
     /// As in OTP, time is counted in whole seconds.
     ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// // Not a single crash.
+    /// let counters = counters.restart_tolerance(0, Duration::from_secs(5)).start().await?;
+    /// erlang_process::kill(counters.data.start_child(7).await?.pid);
+    /// assert_eq!(erlang_process::join(counters.pid).await, ExitReason::Shutdown);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// As in OTP, time is counted in whole seconds.
+    ///
     /// Counterpart: `intensity` and `period`, `factory_supervisor.restart_tolerance` in Gleam.
     pub fn restart_tolerance(mut self, intensity: u32, period: Duration) -> Self {
         self.flags.intensity = intensity;
@@ -322,6 +423,28 @@ impl<A: Clone + Send + 'static, D: Send + 'static> Builder<A, D> {
     }
 
     /// Puts the restarts of each child off, see [`ChildSpec::backoff`](crate::ChildSpec::backoff). OTP does not know this.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Backoff, factory_supervisor};
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clients = factory_supervisor::worker(|name: Name<u32>| {
+    ///     actor::new(0).on_message(|count: &mut u32, add: u32| *count += add).named(name).start()
+    /// });
+    /// let clients = clients.backoff(Backoff::new(Duration::from_secs(1), Duration::from_secs(30))).start().await?.data;
+    /// let name = Name::new("client");
+    /// let client = clients.start_child(name).await?;
+    /// let crashed = Instant::now();
+    /// erlang_process::kill(client.pid);
+    /// name.registered_after(client.pid).await;
+    /// assert!(crashed.elapsed() >= Duration::from_secs(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.template.backoff = Some(backoff);
         self
@@ -361,6 +484,31 @@ impl<A, D> fmt::Debug for Builder<A, D> {
 
 /// A running factory supervisor of children that are made from an `A` and used by a `D`.
 ///
+/// ```
+/// use erlang_process::Subject;
+/// use otp_actor as actor;
+/// use otp_supervisor::{SupervisorError, factory_supervisor::{self, Supervisor}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// Whoever has this can have counters.
+/// #[derive(Clone)]
+/// struct Counters(Supervisor<u32, Subject<u32>>);
+///
+/// impl Counters {
+///     async fn begin(&self, from: u32) -> Result<Subject<u32>, SupervisorError> {
+///         Ok(self.0.start_child(from).await?.data)
+///     }
+/// }
+///
+/// let counters = factory_supervisor::worker(|from: u32| {
+///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+/// });
+/// let counters = Counters(counters.start().await?.data);
+/// counters.begin(7).await?.send(1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `Supervisor` of `factory_supervisor` in Gleam.
 pub struct Supervisor<A, D> {
     subject: Subject<Message<A, D>>,
@@ -369,6 +517,17 @@ pub struct Supervisor<A, D> {
 impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     /// The supervisor that holds this name, whenever it is used.
     ///
+    /// ```
+    /// use erlang_process::{Name, Subject};
+    /// use otp_supervisor::factory_supervisor::{Message, Supervisor};
+    ///
+    /// const COUNTERS: Name<Message<u32, Subject<u32>>> = Name::fixed("counters");
+    ///
+    /// let counters = Supervisor::named(COUNTERS);
+    /// // It need not be there yet.
+    /// assert_eq!(counters.pid(), None);
+    /// ```
+    ///
     /// Counterpart: `factory_supervisor.get_by_name` in Gleam.
     #[must_use]
     pub fn named(name: Name<Message<A, D>>) -> Self {
@@ -376,6 +535,20 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     }
 
     /// The supervisor's process; `None` if nobody holds its name.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let started = counters.start().await?;
+    /// assert_eq!(started.data.pid(), Some(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.subject.pid()
@@ -452,6 +625,22 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
 
     /// All children, those that were started last first.
     ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// let (first, second) = (counters.start_child(1).await?, counters.start_child(2).await?);
+    /// let pids: Vec<_> = counters.which_children().await?.iter().filter_map(|child| child.pid()).collect();
+    /// assert_eq!(pids, [second.pid, first.pid]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`CallError`] if the supervisor is gone.
@@ -466,6 +655,22 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     }
 
     /// The child that has this process, or had it before its restart became due; `None` if there is none.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// let counter = counters.start_child(7).await?;
+    /// let info = counters.which_child(counter.pid).await?.unwrap();
+    /// assert_eq!((info.pid(), info.restarts), (Some(counter.pid), 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -482,6 +687,23 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
 
     /// How many children there are, and of which kinds.
     ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// for from in 0..10 {
+    ///     counters.start_child(from).await?;
+    /// }
+    /// assert_eq!(counters.count_children().await?.active, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`CallError`] if the supervisor is gone.
@@ -497,6 +719,23 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
 
     /// Stops the children, all at once, and then the supervisor, with the reason `shutdown`. Returns when it
     /// is gone.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::factory_supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// let counter = counters.start_child(7).await?;
+    /// counters.stop().await?;
+    /// // Nothing of it is left.
+    /// assert!(!erlang_process::is_alive(counter.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -522,6 +761,23 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
 
 impl<A: Clone + Send + 'static, D: Send + 'static> Supervisor<A, D> {
     /// Starts a child with this argument that is restarted as `restart` says, whatever is said for the others.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Restart, factory_supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counters = factory_supervisor::worker(|from: u32| {
+    ///     actor::new(from).on_message(|count: &mut u32, add: u32| *count += add).start()
+    /// });
+    /// let counters = counters.start().await?.data;
+    /// // This one need not come back.
+    /// let guest = counters.start_child_with(7, Restart::Temporary).await?;
+    /// let info = counters.which_child(guest.pid).await?.unwrap();
+    /// assert_eq!(info.rules.restart, Restart::Temporary);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

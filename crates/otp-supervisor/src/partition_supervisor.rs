@@ -63,6 +63,28 @@ use crate::{
 ///
 /// Cheap to clone. There are none in it before a supervisor is [started](new) for it, and new ones after each restart. As
 /// under a name, there is one supervisor at a time.
+///
+/// ```
+/// use erlang_process::Subject;
+/// use otp_actor as actor;
+/// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+/// use std::num::NonZeroUsize;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // What others need is there before the supervisor is.
+/// let sums = Partitions::<Subject<u32>>::new(NonZeroUsize::new(4).unwrap());
+/// let add = {
+///     let sums = sums.clone();
+///     move |user: &str, n| sums.of(user).map(|sum| sum.send(n))
+/// };
+/// assert_eq!(add("Joe", 5), None);
+///
+/// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+/// partition_supervisor::new(&sums, |_| supervision::worker(sum)).start().await?;
+/// assert_eq!(add("Joe", 5), Some(()));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Partitions<D>(Arc<Table<D>>);
 
 struct Table<D> {
@@ -84,6 +106,15 @@ impl<D> Table<D> {
 
 impl<D: Clone + Send + Sync + 'static> Partitions<D> {
     /// For this many copies.
+    ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use otp_supervisor::partition_supervisor::Partitions;
+    /// use std::num::NonZeroUsize;
+    ///
+    /// let shards = Partitions::<Subject<u32>>::new(NonZeroUsize::new(4).unwrap());
+    /// assert_eq!(shards.active(), 4);
+    /// ```
     #[must_use]
     pub fn new(partitions: NonZeroUsize) -> Self {
         Self(Arc::new(Table {
@@ -96,6 +127,14 @@ impl<D: Clone + Send + Sync + 'static> Partitions<D> {
 
     /// As many as there are threads that can run at once.
     ///
+    /// ```
+    /// use erlang_process::Subject;
+    /// use otp_supervisor::partition_supervisor::Partitions;
+    ///
+    /// let shards = Partitions::<Subject<u32>>::per_core();
+    /// assert!(shards.active() >= 1);
+    /// ```
+    ///
     /// Counterpart: the default of `partitions:` in Elixir.
     #[must_use]
     pub fn per_core() -> Self {
@@ -103,6 +142,23 @@ impl<D: Clone + Send + Sync + 'static> Partitions<D> {
     }
 
     /// How many copies share the keys: all, unless there was a [resize](Supervisor::resize).
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// let supervisor = partition_supervisor::new(&shards, |_| supervision::worker(sum)).start().await?.data;
+    /// assert_eq!(shards.active(), 4);
+    /// // Little is to be done at night.
+    /// supervisor.resize(1).await?;
+    /// assert_eq!(shards.active(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `PartitionSupervisor.partitions/1`.
     #[must_use]
@@ -114,6 +170,22 @@ impl<D: Clone + Send + Sync + 'static> Partitions<D> {
     ///
     /// A copy that has ended is still returned until its successor has started; messages to it are lost and calls fail, as
     /// with any process that has ended.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// partition_supervisor::new(&shards, |_| supervision::worker(sum)).start().await?;
+    /// // Customers 3 and 7 have the same one of four.
+    /// let (one, other) = (shards.nth(3).unwrap(), shards.nth(7).unwrap());
+    /// assert_eq!(one.pid(), other.pid());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: `{:via, PartitionSupervisor, {name, integer}}`.
     #[must_use]
@@ -174,6 +246,23 @@ impl<D> fmt::Debug for Partitions<D> {
 /// Their ids are their numbers, whatever ids the specifications have. The strategy is one for one; how many restarts are tolerated
 /// is said of the [`Builder`].
 ///
+/// ```
+/// use otp_actor as actor;
+/// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+/// use std::num::NonZeroUsize;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shards = Partitions::new(NonZeroUsize::new(2).unwrap());
+/// // Each knows which it is: to open the file with its share, say.
+/// let shard = |index| supervision::worker(move || {
+///     actor::new(format!("shard-{index}.db")).on_message(|_: &mut String, _: u32| ()).start()
+/// });
+/// let started = partition_supervisor::new(&shards, shard).start().await?;
+/// assert_eq!(started.data.count_children().await?.active, 2);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `child_spec:` and `with_arguments:` of `PartitionSupervisor`.
 pub fn new<D>(partitions: &Partitions<D>, child: impl FnMut(usize) -> ChildSpec<D>) -> Builder<D>
 where
@@ -196,6 +285,22 @@ fn id(index: usize) -> ChildId {
 }
 
 /// A partition supervisor to be started.
+///
+/// ```
+/// use otp_actor as actor;
+/// use otp_supervisor::{Strategy, Supervised, partition_supervisor::{self, Partitions}, static_supervisor, supervision};
+/// use std::num::NonZeroUsize;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+/// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+/// let sums = partition_supervisor::new(&shards, |_| supervision::worker(sum));
+/// // In a tree. Its partitions are found the same way when it was restarted.
+/// static_supervisor::new(Strategy::OneForOne).add(sums.supervised()).start().await?;
+/// assert!(shards.of("Joe").is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a supervisor does nothing before it is started"]
 pub struct Builder<D> {
     partitions: Partitions<D>,
@@ -205,6 +310,24 @@ pub struct Builder<D> {
 impl<D: Clone + Send + Sync + 'static> Builder<D> {
     /// How many restarts are tolerated in which time, see
     /// [`restart_tolerance`](static_supervisor::Builder::restart_tolerance) of a static supervisor.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::{num::NonZeroUsize, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// let sums = partition_supervisor::new(&shards, |_| supervision::worker(sum));
+    /// // Not a single crash.
+    /// let sums = sums.restart_tolerance(0, Duration::from_secs(5)).start().await?;
+    /// erlang_process::kill(shards.nth(0).unwrap().pid().unwrap());
+    /// assert_eq!(erlang_process::join(sums.pid).await, ExitReason::Shutdown);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn restart_tolerance(mut self, intensity: u32, period: std::time::Duration) -> Self {
         self.supervisor = self.supervisor.restart_tolerance(intensity, period);
         self
@@ -220,6 +343,22 @@ impl<D: Clone + Send + Sync + 'static> Builder<D> {
 
     /// Starts the supervisor, linked with the calling process if there is one, and the copies one after the other. All of them
     /// are active.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// let sums = partition_supervisor::new(&shards, |_| supervision::worker(sum));
+    /// assert!(shards.nth(0).is_none());
+    /// sums.start().await?;
+    /// assert!((0..4).all(|index| shards.nth(index).is_some()));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -265,6 +404,22 @@ impl<D> fmt::Debug for Builder<D> {
 }
 
 /// A running partition supervisor: that of its [`Partitions`], whichever process it is.
+///
+/// ```
+/// use otp_actor as actor;
+/// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+/// use std::num::NonZeroUsize;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+/// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+/// let supervisor = partition_supervisor::new(&shards, |_| supervision::worker(sum)).start().await?.data;
+/// // To work there are the partitions, to look after them this.
+/// assert_eq!(supervisor.resize(2).await?, 4);
+/// supervisor.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Supervisor<D> {
     partitions: Partitions<D>,
     children: static_supervisor::Supervisor,
@@ -272,12 +427,41 @@ pub struct Supervisor<D> {
 
 impl<D: Clone + Send + Sync + 'static> Supervisor<D> {
     /// The supervisor's process, a new one after a restart; `None` if there is none.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// let started = partition_supervisor::new(&shards, |_| supervision::worker(sum)).start().await?;
+    /// assert_eq!(started.data.pid(), Some(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.children.pid()
     }
 
     /// All copies, the last one first.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// let supervisor = partition_supervisor::new(&shards, |_| supervision::worker(sum)).start().await?.data;
+    /// let last = supervisor.which_children().await?.remove(0);
+    /// assert_eq!(last.pid(), shards.nth(3).unwrap().pid());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -294,6 +478,22 @@ impl<D: Clone + Send + Sync + 'static> Supervisor<D> {
 
     /// How many copies there are, and how many of them live.
     ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// let supervisor = partition_supervisor::new(&shards, |_| supervision::worker(sum)).start().await?.data;
+    /// supervisor.resize(3).await?;
+    /// let counts = supervisor.count_children().await?;
+    /// assert_eq!((counts.specs, counts.active), (4, 3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`CallError`] if the supervisor is gone.
@@ -309,6 +509,21 @@ impl<D: Clone + Send + Sync + 'static> Supervisor<D> {
 
     /// Stops the copies, the last one first, and then the supervisor, see
     /// [`stop`](static_supervisor::Supervisor::stop) of a static supervisor.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{partition_supervisor::{self, Partitions}, supervision};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shards = Partitions::new(NonZeroUsize::new(4).unwrap());
+    /// let sum = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).start();
+    /// let supervisor = partition_supervisor::new(&shards, |_| supervision::worker(sum)).start().await?;
+    /// supervisor.data.stop().await?;
+    /// assert!(!erlang_process::is_alive(supervisor.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

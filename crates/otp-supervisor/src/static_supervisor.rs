@@ -76,6 +76,21 @@ pub fn new(strategy: Strategy) -> Builder {
 
 /// A supervisor to be started.
 ///
+/// ```
+/// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = |id| supervision::process(std::future::pending::<()>).id(id);
+/// let tree = supervisor::new(Strategy::RestForOne)
+///     .restart_tolerance(3, Duration::from_secs(10))
+///     .add(server("ledger"))
+///     .add(server("web"));
+/// assert_eq!(tree.start().await?.data.count_children().await?.active, 2);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `Builder` of `static_supervisor` in Gleam, the result of `init/1` in Erlang.
 #[derive(Debug)]
 #[must_use = "a supervisor does nothing before it is started"]
@@ -192,6 +207,19 @@ impl Builder {
 
     /// Begins with these debug functions, see [`otp_system`]. They see what the supervisor takes out of its mailbox.
     ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor};
+    /// use otp_system::DebugOptions;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tree = supervisor::new(Strategy::OneForOne).debug(DebugOptions::new().log(10)).start().await?;
+    /// tree.data.count_children().await?;
+    /// assert_eq!(otp_system::logged(tree.pid, Duration::from_secs(1)).await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: the option `debug` of `gen_server:start_link/4`.
     pub fn debug(mut self, options: DebugOptions) -> Self {
         self.debug = options;
@@ -200,6 +228,23 @@ impl Builder {
 
     /// Starts the supervisor, linked with the calling process if there is one, and its children one after
     /// the other.
+    ///
+    /// ```
+    /// use otp_actor::StartError;
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = || supervision::process(std::future::pending::<()>);
+    /// let tree = supervisor::new(Strategy::OneForOne).add(server()).add(server()).start().await?;
+    /// assert_eq!(tree.data.count_children().await?.active, 2);
+    ///
+    /// // Where one does not start, none is left.
+    /// let broken = supervision::worker(async || Err::<otp_actor::Started<()>, _>(StartError::failed("no database")));
+    /// let failed = supervisor::new(Strategy::OneForOne).add(server()).add(broken).start().await;
+    /// assert!(matches!(failed, Err(StartError::InitFailed(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -255,6 +300,20 @@ impl Supervised for Builder {
 /// Requests wait while the supervisor starts or stops children, as long as that takes. A child that calls its
 /// own supervisor while it starts waits for ever.
 ///
+/// ```
+/// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = supervision::process(std::future::pending::<()>).id("server");
+/// let tree = supervisor::new(Strategy::OneForOne).add(server).start().await?.data;
+/// // For repairs.
+/// tree.terminate_child("server").await?;
+/// tree.restart_child("server").await?;
+/// assert_eq!(tree.count_children().await?.active, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `SupRef` in Erlang, `Supervisor` in Gleam.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
@@ -263,12 +322,33 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// The supervisor that holds this name, whenever it is used.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_supervisor::static_supervisor::{Message, Supervisor};
+    ///
+    /// const TREE: Name<Message> = Name::fixed("tree");
+    ///
+    /// let tree = Supervisor::named(TREE);
+    /// // It need not be there yet.
+    /// assert_eq!(tree.pid(), None);
+    /// ```
     #[must_use]
     pub fn named(name: Name<Message>) -> Self {
         Self { subject: name.subject() }
     }
 
     /// The supervisor's process; `None` if nobody holds its name.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let started = supervisor::new(Strategy::OneForOne).start().await?;
+    /// assert_eq!(started.data.pid(), Some(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.subject.pid()

@@ -52,6 +52,25 @@ use crate::{child_spec::ChildSpec, report, supervised::Supervised, supervision};
 
 /// Something that is no process, and has been started.
 ///
+/// ```
+/// use erlang_process::ExitReason;
+/// use otp_supervisor::supervisor_bridge::Bridge;
+/// use std::{sync::mpsc::Sender, thread::JoinHandle};
+///
+/// /// A thread that works off what it is sent, until nobody can send any more.
+/// struct Worker {
+///     jobs: Sender<u32>,
+///     thread: JoinHandle<()>,
+/// }
+///
+/// impl Bridge for Worker {
+///     async fn terminate(self, _: ExitReason) {
+///         drop(self.jobs);
+///         drop(tokio::task::spawn_blocking(|| self.thread.join()).await);
+///     }
+/// }
+/// ```
+///
 /// Counterpart: the behaviour `supervisor_bridge`.
 pub trait Bridge: Send + Sized + 'static {
     /// Waits until it has ended by itself, and says why: the bridge ends for the same reason. Without this, it never does.
@@ -111,6 +130,38 @@ where
     }
 
     /// Starts the bridge, linked with the calling process if there is one, and with it what it is a bridge to.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    /// use otp_supervisor::supervisor_bridge::{self, Bridge};
+    /// use std::{io, sync::{Arc, atomic::{AtomicBool, Ordering}}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// struct Lamp(Arc<AtomicBool>);
+    ///
+    /// impl Bridge for Lamp {
+    ///     async fn terminate(self, _: ExitReason) {
+    ///         self.0.store(false, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let shines = Arc::new(AtomicBool::new(false));
+    /// let switch = shines.clone();
+    /// let lamp = supervision::worker(move || {
+    ///     let switch = switch.clone();
+    ///     supervisor_bridge::start(async move || {
+    ///         switch.store(true, Ordering::Relaxed);
+    ///         Ok::<_, io::Error>(Some(Lamp(switch)))
+    ///     })
+    /// });
+    /// let house = supervisor::new(Strategy::OneForOne).add(lamp).start().await?.data;
+    /// assert!(shines.load(Ordering::Relaxed));
+    /// house.stop().await?;
+    /// assert!(!shines.load(Ordering::Relaxed));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

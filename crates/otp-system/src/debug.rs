@@ -42,33 +42,98 @@ enum DebugOption {
 
 impl DebugOptions {
     /// None.
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, System};
+    ///
+    /// let system = System::new("adder", None).debugging(DebugOptions::new());
+    /// assert!(!system.is_debugged());
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Traces, see [`trace`](crate::trace).
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, Event, EventKind, System};
+    ///
+    /// let mut system = System::new("adder", None).debugging(DebugOptions::new().trace());
+    /// // A tracing event of the target `otp_system::trace`.
+    /// system.event(&Event::new(EventKind::Other, "awake"), &0);
+    /// # assert!(system.is_debugged());
+    /// ```
     pub fn trace(self) -> Self {
         self.with(DebugOption::Trace)
     }
 
     /// Keeps the last `limit` events, see [`log`](crate::log).
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, Event, EventKind, System};
+    ///
+    /// let mut system = System::new("adder", None).debugging(DebugOptions::new().log(2));
+    /// for text in ["one", "two", "three"] {
+    ///     system.event(&Event::new(EventKind::Other, text), &0);
+    /// }
+    /// let texts: Vec<_> = system.logged().into_iter().map(|event| event.text).collect();
+    /// assert_eq!(texts, ["two", "three"]);
+    /// ```
     pub fn log(self, limit: usize) -> Self {
         self.with(DebugOption::Log(limit))
     }
 
     /// Writes events to a file, see [`log_to_file`](crate::log_to_file). One that cannot be opened is warned of and
     /// otherwise ignored.
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, Event, EventKind, System};
+    /// use std::{env, fs, process};
+    ///
+    /// let path = env::temp_dir().join(format!("events-{}.log", process::id()));
+    /// let mut system = System::new("adder", None).debugging(DebugOptions::new().log_to_file(&path));
+    /// system.event(&Event::new(EventKind::Other, "awake"), &0);
+    /// assert!(fs::read_to_string(&path)?.contains("other awake"));
+    /// # fs::remove_file(&path)?;
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn log_to_file(self, path: impl AsRef<Path>) -> Self {
         self.with(DebugOption::LogToFile(path.as_ref().to_owned()))
     }
 
     /// Counts, see [`statistics`](crate::statistics).
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, System};
+    ///
+    /// // It counts from the beginning; `counted` asks how many.
+    /// let system = System::new("adder", None).debugging(DebugOptions::new().statistics());
+    /// assert!(system.is_debugged());
+    /// ```
     pub fn statistics(self) -> Self {
         self.with(DebugOption::Statistics)
     }
 
     /// Calls a function with each event, see [`install`](crate::install). For a process whose state is of another type it
     /// is ignored.
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, Debugging, Event, EventKind, System};
+    /// use std::sync::mpsc;
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let options = DebugOptions::new().install("overdrawn", move |event, balance: &i64| {
+    ///     if *balance < 0 {
+    ///         drop(tell.send(format!("{event} at a balance of {balance}")));
+    ///     }
+    ///     Debugging::Continue
+    /// });
+    /// let mut account = System::new("account", None).debugging(options);
+    /// account.event(&Event::new(EventKind::In, "pay 50"), &30_i64);
+    /// account.event(&Event::new(EventKind::In, "pay 10"), &-20_i64);
+    /// assert_eq!(told.recv()?, "in pay 10 at a balance of -20");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn install<S: 'static>(
         self,
         id: impl Into<Cow<'static, str>>,

@@ -7,6 +7,14 @@ use std::{
 
 /// Something that happens in a process that is being debugged.
 ///
+/// ```
+/// use otp_system::{Event, EventKind};
+///
+/// // Whoever looks on and does not know the message's type sees the text.
+/// let event = Event::of(EventKind::In, &7_u32, Some("add 7"));
+/// assert_eq!(event.to_string(), "in add 7");
+/// ```
+///
 /// Counterpart: the system events of `sys`.
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
@@ -42,23 +50,50 @@ pub enum EventKind {
 impl<'a> Event<'a> {
     /// An event about a message: of those who look on, the ones who know its type see it whole, others `text`, which is
     /// its description or, where it has none, the name of its [type](type_name).
+    ///
+    /// ```
+    /// use otp_system::{Event, EventKind};
+    ///
+    /// assert_eq!(Event::of(EventKind::In, &7_u32, Some("add 7")).to_string(), "in add 7");
+    /// // Without a description.
+    /// assert_eq!(Event::of(EventKind::In, &7_u32, None).to_string(), "in u32");
+    /// ```
     pub fn of<M: 'static>(kind: EventKind, message: &'a M, text: Option<&'a str>) -> Self {
         Self { kind, message: Some(message), text: text.unwrap_or(type_name::<M>()) }
     }
 
     /// An event that a text says everything about, which may be none.
+    ///
+    /// ```
+    /// use otp_system::{Event, EventKind};
+    ///
+    /// assert_eq!(Event::new(EventKind::Other, "awake").to_string(), "other awake");
+    /// ```
     #[must_use]
     pub fn new(kind: EventKind, text: &'a str) -> Self {
         Self { kind, message: None, text }
     }
 
     /// What kind of event it is.
+    ///
+    /// ```
+    /// use otp_system::{Event, EventKind};
+    ///
+    /// assert_eq!(Event::new(EventKind::Other, "awake").kind(), EventKind::Other);
+    /// ```
     #[must_use]
     pub fn kind(&self) -> EventKind {
         self.kind
     }
 
     /// The message, if there is one and it is an `M`.
+    ///
+    /// ```
+    /// use otp_system::{Event, EventKind};
+    ///
+    /// let event = Event::of(EventKind::In, &7_u32, None);
+    /// assert_eq!((event.message::<u32>(), event.message::<String>()), (Some(&7), None));
+    /// ```
     #[must_use]
     pub fn message<M: 'static>(&self) -> Option<&'a M> {
         self.message?.downcast_ref()

@@ -21,6 +21,16 @@ use crate::{
 /// [`Selector::select_raw`](erlang_process::Selector::select_raw), and answered by
 /// [`System::handle`](crate::System::handle).
 ///
+/// ```
+/// use erlang_process::Reply;
+/// use otp_system::{Mode, System, SystemMessage};
+///
+/// // What `suspend` sends, and what comes of it.
+/// let mut system = System::new("adder", None);
+/// drop(system.handle(SystemMessage::Suspend(Reply::new(|()| ())), &mut 0, |_| None));
+/// assert_eq!(system.mode(), Mode::Suspended);
+/// ```
+///
 /// Counterpart: `{system, From, Request}` in Erlang, `SystemMessage` in Gleam.
 #[non_exhaustive]
 pub enum SystemMessage {
@@ -58,6 +68,26 @@ impl fmt::Debug for SystemMessage {
 /// A visit to the state of a process, by a function that is run inside it.
 ///
 /// The state needs no `Clone` and no `Debug`: what the visitor wants to know of it, it takes along.
+///
+/// ```
+/// use erlang_process::{self as process, Selector, Subject};
+/// use otp_system::SystemMessage;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// // Shows its state, and does nothing else of the protocol.
+/// let counter = process::spawn_subject(|_: Subject<()>| async move {
+///     let mut messages = Selector::new().select_raw(|message: SystemMessage| message);
+///     while let Ok(message) = messages.receive_forever().await {
+///         if let SystemMessage::State(visit) = message {
+///             visit.run(&mut 42);
+///         }
+///     }
+/// });
+/// let count = otp_system::get_state(counter.pid().unwrap(), Duration::from_secs(1), |count: &i32| *count).await;
+/// assert_eq!(count, Ok(42));
+/// # }
+/// ```
 pub struct Visit(VisitState);
 
 /// Gets the state, or none if it must not be visited now, and the name of its type for those who expect another.
@@ -81,11 +111,54 @@ impl Visit {
     }
 
     /// Shows the state.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector, Subject};
+    /// use otp_system::SystemMessage;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let counter = process::spawn_subject(|_: Subject<()>| async move {
+    ///     let mut count = 41;
+    ///     let mut messages = Selector::new().select_raw(|message: SystemMessage| message);
+    ///     while let Ok(message) = messages.receive_forever().await {
+    ///         if let SystemMessage::State(visit) = message {
+    ///             // Who visits may change it.
+    ///             visit.run(&mut count);
+    ///         }
+    ///     }
+    /// });
+    /// let (counter, second) = (counter.pid().unwrap(), Duration::from_secs(1));
+    /// assert_eq!(otp_system::replace_state(counter, second, |count: &i32| count + 1).await, Ok(()));
+    /// assert_eq!(otp_system::get_state(counter, second, |count: &i32| *count).await, Ok(42));
+    /// # }
+    /// ```
     pub fn run<S: 'static>(self, state: &mut S) {
         (self.0)(Some(state), type_name::<S>());
     }
 
     /// Tells the visitor that this can be done in a suspended process only.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Selector, Subject};
+    /// use otp_system::{SystemError, SystemMessage};
+    /// use std::{io, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let counter = process::spawn_subject(|_: Subject<()>| async move {
+    ///     let mut messages = Selector::new().select_raw(|message: SystemMessage| message);
+    ///     while let Ok(message) = messages.receive_forever().await {
+    ///         if let SystemMessage::ChangeCode(visit) = message {
+    ///             // Not while it runs.
+    ///             visit.refuse();
+    ///         }
+    ///     }
+    /// });
+    /// let keep = |count: &i32| Ok::<_, io::Error>(*count);
+    /// let changed = otp_system::change_code(counter.pid().unwrap(), Duration::from_secs(1), keep).await;
+    /// assert_eq!(changed, Err(SystemError::NotSuspended));
+    /// # }
+    /// ```
     pub fn refuse(self) {
         (self.0)(None, "");
     }

@@ -65,6 +65,18 @@ pub struct System {
 }
 
 /// What a process does when a system message is answered.
+///
+/// ```
+/// use erlang_process::{ExitReason, Reply};
+/// use otp_system::{After, System, SystemMessage};
+///
+/// let mut system = System::new("adder", None);
+/// let message = SystemMessage::Terminate(ExitReason::Shutdown, Reply::new(|()| ()));
+/// match system.handle(message, &mut 0, |_| None) {
+///     After::Continue => println!("it goes on"),
+///     After::Terminate(reason) => assert_eq!(reason, ExitReason::Shutdown),
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum After {
@@ -76,12 +88,26 @@ pub enum After {
 
 impl System {
     /// The system part of a running process in which `module` runs and that `parent` started.
+    ///
+    /// ```
+    /// use otp_system::{Mode, System};
+    ///
+    /// let system = System::new("adder", erlang_process::current());
+    /// assert_eq!((system.mode(), system.parent()), (Mode::Running, None));
+    /// ```
     #[must_use]
     pub fn new(module: &'static str, parent: Option<Pid>) -> Self {
         Self { module, parent, mode: Mode::Running, debug: None }
     }
 
     /// With these debug functions from the beginning.
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, System};
+    ///
+    /// let system = System::new("adder", None).debugging(DebugOptions::new().log(10));
+    /// assert!(system.is_debugged());
+    /// ```
     ///
     /// Counterpart: `sys:debug_options/1`.
     #[must_use]
@@ -91,12 +117,36 @@ impl System {
     }
 
     /// Who started the process.
+    ///
+    /// ```
+    /// use erlang_process as process;
+    /// use otp_system::System;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// // A process that traps exits ends with the one that has started it.
+    /// let system = System::new("adder", process::current());
+    /// assert_eq!(system.parent(), process::current());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn parent(&self) -> Option<Pid> {
         self.parent
     }
 
     /// Whether the process should take messages.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_system::{Mode, System, SystemMessage};
+    ///
+    /// let mut system = System::new("adder", None);
+    /// assert_eq!(system.mode(), Mode::Running);
+    /// drop(system.handle(SystemMessage::Suspend(Reply::new(|()| ())), &mut 0, |_| None));
+    /// assert_eq!(system.mode(), Mode::Suspended);
+    /// ```
     #[must_use]
     #[inline]
     pub fn mode(&self) -> Mode {
@@ -104,6 +154,16 @@ impl System {
     }
 
     /// Whether anything is done with events: without, there is no need to make any.
+    ///
+    /// ```
+    /// use otp_system::{Event, EventKind, System};
+    ///
+    /// let mut system = System::new("adder", None);
+    /// // What is made for nobody need not be made.
+    /// if system.is_debugged() {
+    ///     system.event(&Event::new(EventKind::Other, &format!("{:?}", vec![0; 1_000])), &0);
+    /// }
+    /// ```
     #[must_use]
     #[inline]
     pub fn is_debugged(&self) -> bool {
@@ -112,12 +172,29 @@ impl System {
 
     /// Tells of an event, to everything that was switched on or installed.
     ///
+    /// ```
+    /// use otp_system::{DebugOptions, Event, EventKind, System};
+    ///
+    /// let mut system = System::new("adder", None).debugging(DebugOptions::new().log(10));
+    /// let (number, sum) = (7_u32, 35_u32);
+    /// system.event(&Event::of(EventKind::In, &number, Some("add 7")), &sum);
+    /// assert_eq!(system.logged()[0].to_string(), "in add 7");
+    /// ```
+    ///
     /// Counterpart: `sys:handle_debug/4`.
     pub fn event<S: 'static>(&mut self, event: &Event<'_>, state: &S) {
         self.with_debug(|debug| debug.event(event, state));
     }
 
     /// The events that are kept, the oldest first.
+    ///
+    /// ```
+    /// use otp_system::{DebugOptions, Event, EventKind, System};
+    ///
+    /// let mut system = System::new("adder", None).debugging(DebugOptions::new().log(10));
+    /// system.event(&Event::new(EventKind::Other, "awake"), &0);
+    /// assert_eq!(system.logged()[0].text, "awake");
+    /// ```
     ///
     /// Counterpart: `sys:get_log/1`.
     #[must_use]
@@ -128,6 +205,16 @@ impl System {
     /// Answers a system message. `describe` tells the state to whoever asks for the status.
     ///
     /// Suspending what is suspended and resuming what runs changes nothing; it is not counted.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    /// use otp_system::{After, StatusInfo, System, SystemMessage};
+    ///
+    /// let (mut system, mut sum) = (System::new("adder", None), 42);
+    /// let told = |status: StatusInfo| assert_eq!((status.module, status.state.as_deref()), ("adder", Some("42")));
+    /// let message = SystemMessage::GetStatus(Reply::new(told));
+    /// assert_eq!(system.handle(message, &mut sum, |sum| Some(sum.to_string())), After::Continue);
+    /// ```
     pub fn handle<S: 'static>(
         &mut self,
         message: SystemMessage,

@@ -166,12 +166,33 @@ await_several! {
 await_several! {
     /// Waits for the values of three tasks of different types. `timeout` is for all together.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), task::AwaitAllError> {
+    /// let (name, age, here) = (task::spawn(async { "Lucy" }), task::spawn(async { 42 }), task::spawn(async { true }));
+    /// assert_eq!(task::await3(name, age, here, Duration::from_secs(1)).await?, ("Lucy", 42, true));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// Counterpart: `task.await3` of the former task module in Gleam.
     await3: a: A 0, b: B 1, c: C 2
 }
 
 await_several! {
     /// Waits for the values of four tasks of different types. `timeout` is for all together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), task::AwaitAllError> {
+    /// let (name, age) = (task::spawn(async { "Lucy" }), task::spawn(async { 42 }));
+    /// let (here, grade) = (task::spawn(async { true }), task::spawn(async { 'A' }));
+    /// assert_eq!(task::await4(name, age, here, grade, Duration::from_secs(1)).await?, ("Lucy", 42, true, 'A'));
+    /// # Ok(()) }
+    /// ```
     ///
     /// Counterpart: `task.await4` of the former task module in Gleam.
     await4: a: A 0, b: B 1, c: C 2, d: D 3

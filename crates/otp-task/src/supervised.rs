@@ -88,6 +88,22 @@ impl SupervisorBuilder {
     /// How many restarts are tolerated in which time; one more and the supervisor gives up. Only tasks started by
     /// [`start_child_with`](Supervisor::start_child_with) are restarted. Without this, 3 in 5 seconds.
     ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_supervisor::Restart;
+    /// use otp_task::Supervisor;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Not a single crash of a task that is restarted.
+    /// let tasks = Supervisor::builder().restart_tolerance(0, Duration::from_secs(5)).start().await?;
+    /// let task = tasks.data.start_child_with(Restart::Permanent, std::future::pending::<()>).await?;
+    /// erlang_process::kill(task);
+    /// assert_eq!(erlang_process::join(tasks.pid).await, ExitReason::Shutdown);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: the options `:max_restarts` and `:max_seconds`.
     pub fn restart_tolerance(self, intensity: u32, period: Duration) -> Self {
         Self(self.0.restart_tolerance(intensity, period))
@@ -95,12 +111,41 @@ impl SupervisorBuilder {
 
     /// How tasks are stopped, and how long each is given. Without this, 5 seconds.
     ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_supervisor::Shutdown;
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // They have nothing to lose.
+    /// let tasks = Supervisor::builder().shutdown(Shutdown::BrutalKill).start().await?.data;
+    /// let ended = tokio::spawn(erlang_process::join(tasks.start_child(std::future::pending::<()>()).await?));
+    /// # tokio::task::yield_now().await;
+    /// tasks.stop().await?;
+    /// assert_eq!(ended.await?, ExitReason::Killed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: the option `:shutdown` of the functions that start tasks.
     pub fn shutdown(self, shutdown: Shutdown) -> Self {
         Self(self.0.shutdown(shutdown))
     }
 
     /// Registers the supervisor under this name, see [`Supervisor::named`].
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_task::{Supervisor, SupervisorMessage};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const TASKS: Name<SupervisorMessage> = Name::fixed("tasks");
+    ///
+    /// let started = Supervisor::builder().named(TASKS).start().await?;
+    /// assert_eq!(Supervisor::named(TASKS).pid(), Some(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Counterpart: the option `:name`.
     pub fn named(self, name: Name<SupervisorMessage>) -> Self {
@@ -115,6 +160,16 @@ impl SupervisorBuilder {
     }
 
     /// Starts the supervisor, linked with the calling process if there is one.
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// assert_eq!(tasks.children().await?, []);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -158,24 +213,69 @@ impl Supervised for SupervisorBuilder {
 /// All are linked with the supervisor, which stops them, all at once, when it is stopped; that none of them outlives the
 /// program's shutdown is what it is for.
 ///
+/// ```
+/// use otp_task::{AwaitError, Supervisor};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = Supervisor::builder().start().await?.data;
+/// let task = tasks.spawn_unlinked(std::future::pending::<()>()).await?;
+/// // Nothing outlives it.
+/// tasks.stop().await?;
+/// assert!(matches!(task.await_timeout(Duration::from_secs(1)).await, Err(AwaitError::Exited(_))));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Counterpart: `Task.Supervisor` in Elixir.
 #[derive(Clone, Debug)]
 pub struct Supervisor(Factory<Job, Node>);
 
 impl Supervisor {
     /// A supervisor of tasks to be started.
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Supervisor::builder().max_children(100);
+    /// assert!(builder.start().await?.data.pid().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> SupervisorBuilder {
         let builder = factory_supervisor::worker(|job: Job| async move { job.start() });
         SupervisorBuilder(builder.restart_tolerance(3, Duration::from_secs(5)))
     }
 
     /// The supervisor that holds this name, whenever it is used.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_task::{Supervisor, SupervisorMessage};
+    ///
+    /// const TASKS: Name<SupervisorMessage> = Name::fixed("tasks");
+    ///
+    /// let tasks = Supervisor::named(TASKS);
+    /// // It need not be there yet.
+    /// assert_eq!(tasks.pid(), None);
+    /// ```
     #[must_use]
     pub fn named(name: Name<SupervisorMessage>) -> Self {
         Self(Factory::named(name))
     }
 
     /// The supervisor's process; `None` if nobody holds its name.
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let started = Supervisor::builder().start().await?;
+    /// assert_eq!(started.data.pid(), Some(started.pid));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.0.pid()
@@ -185,7 +285,6 @@ impl Supervisor {
     /// process of another node than the supervisor's is code outside of any process for it.
     ///
     /// ```
-    /// use erlang_process as process;
     /// use otp_task::Supervisor;
     /// use std::time::Duration;
     ///
@@ -469,6 +568,19 @@ impl Supervisor {
 
     /// As [`async_stream_from`](crate::async_stream_from), with tasks under the supervisor.
     ///
+    /// ```
+    /// use otp_task::{self as task, Supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let words = task::async_stream(["one", "three"], |word| async move { word });
+    /// let mut lengths = tasks.async_stream_from(words, |word| async move { word.map_or(0, str::len) });
+    /// assert_eq!(lengths.next().await, Some(Ok(3)));
+    /// assert_eq!(lengths.next().await, Some(Ok(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `Task.Supervisor.async_stream/4` in Elixir.
     pub fn async_stream_from<S, F, W>(&self, elements: S, work: W) -> AsyncStream<S, W, F::Output>
     where
@@ -521,6 +633,19 @@ impl Supervisor {
 
     /// Stops a task, and waits until it has ended.
     ///
+    /// ```
+    /// use otp_supervisor::SupervisorError;
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let task = tasks.start_child(std::future::pending::<()>()).await?;
+    /// tasks.terminate_child(task).await?;
+    /// assert!(matches!(tasks.terminate_child(task).await, Err(SupervisorError::NotFound)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SupervisorError::NotFound`] for a process that is not its child; [`SupervisorError::Call`] if the
@@ -540,6 +665,18 @@ impl Supervisor {
     }
 
     /// Stops the tasks, all at once, and then the supervisor, with the reason `shutdown`. Returns when it is gone.
+    ///
+    /// ```
+    /// use otp_task::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = Supervisor::builder().start().await?.data;
+    /// let task = tasks.start_child(std::future::pending::<()>()).await?;
+    /// tasks.stop().await?;
+    /// assert!(!erlang_process::is_alive(task));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

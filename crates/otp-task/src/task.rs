@@ -31,6 +31,18 @@ use crate::{error::AwaitError, slot::Slot};
 /// | [`shutdown`](Self::shutdown), [`brutal_kill`](Self::brutal_kill) | has ended | is killed |
 /// | [`ignore`](Self::ignore) | goes on by itself | |
 ///
+/// ```
+/// use otp_task as task;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// // Both run while neither is awaited.
+/// let (tea, toast) = (task::spawn(async { "tea" }), task::spawn(async { "toast" }));
+/// let second = Duration::from_secs(1);
+/// assert_eq!((tea.await_timeout(second).await, toast.await_timeout(second).await), (Ok("tea"), Ok("toast")));
+/// # }
+/// ```
+///
 /// Counterpart: `%Task{}` in Elixir, `Task` of the former task module in Gleam.
 #[must_use = "the value of a task that is not awaited is dropped"]
 pub struct Task<T> {
@@ -49,12 +61,34 @@ impl<T: Send + 'static> Task<T> {
     }
 
     /// The process that makes the value.
+    ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let stuck = task::spawn_unlinked(std::future::pending::<()>());
+    /// erlang_process::kill(stuck.pid());
+    /// assert!(stuck.await_forever().await.is_err());
+    /// # }
+    /// ```
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
     /// The process that may await the task; `None` if it was spawned outside any process of its node, and anyone may.
+    ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let task = task::spawn(async { 42 });
+    /// assert_eq!(task.owner(), erlang_process::current());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn owner(&self) -> Option<Pid> {
         self.owner

@@ -52,6 +52,20 @@ pub enum YieldOnTimeout {
 }
 
 /// How [`yield_many`] waits.
+///
+/// ```
+/// use otp_task as task;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let mut tasks = [1, 60].map(|seconds| task::spawn(tokio::time::sleep(Duration::from_secs(seconds))));
+/// let outcomes = task::yield_many(&mut tasks, Duration::from_secs(2)).outcomes().await;
+/// assert_eq!(outcomes, [Some(Ok(())), None]);
+/// // The other one can be asked again.
+/// let outcomes = task::yield_many(&mut tasks[1..], Duration::from_secs(60)).outcomes().await;
+/// assert_eq!(outcomes, [Some(Ok(()))]);
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is waited for before `outcomes`"]
 pub struct YieldMany<'a, T> {
@@ -89,6 +103,18 @@ impl<T: Send + 'static> YieldMany<'_, T> {
 
     /// What becomes of those that are not done when the time is over. Without this, nothing.
     ///
+    /// ```
+    /// use otp_task::{self as task, YieldOnTimeout};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let mut tasks = [task::spawn(std::future::pending::<()>())];
+    /// let late = task::yield_many(&mut tasks, Duration::from_secs(2)).on_timeout(YieldOnTimeout::Kill);
+    /// assert_eq!(late.outcomes().await, [None]);
+    /// assert!(!erlang_process::is_alive(tasks[0].pid()));
+    /// # }
+    /// ```
+    ///
     /// Counterpart: the option `:on_timeout`.
     pub fn on_timeout(mut self, on_timeout: YieldOnTimeout) -> Self {
         self.on_timeout = on_timeout;
@@ -97,6 +123,17 @@ impl<T: Send + 'static> YieldMany<'_, T> {
 
     /// Waits. An outcome for each task, in the order of the tasks; `None` for those that have brought none, or whose outcome
     /// was taken before.
+    ///
+    /// ```
+    /// use otp_task::{self as task, AwaitError};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut tasks = [task::spawn_unlinked(async { 7 }), task::spawn_unlinked(async { panic!("boom") })];
+    /// let outcomes = task::yield_many(&mut tasks, Duration::from_secs(1)).outcomes().await;
+    /// assert!(matches!(outcomes[..], [Some(Ok(7)), Some(Err(AwaitError::Exited(_)))]));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

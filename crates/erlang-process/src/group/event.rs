@@ -6,6 +6,30 @@ use crate::{pid::Pid, sync::Arc};
 ///
 /// It is one value for all who are told, which is why the group is shared.
 ///
+/// ```
+/// use erlang_process::{self as process, GroupEvent, Groups, Subject};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # erlang_process::run(async {
+/// let rooms = Groups::<&str, ()>::new();
+/// let (monitor, guests) = rooms.monitor("kitchen")?;
+/// rooms.join("kitchen", &Subject::new()?)?;
+/// rooms.leave("kitchen", process::current().unwrap())?;
+///
+/// // How many there are, counted by the events alone.
+/// let mut count = guests.len();
+/// for expected in [1, 0] {
+///     match monitor.events().receive_forever().await? {
+///         GroupEvent::Joined { pids, .. } => count += pids.len(),
+///         GroupEvent::Left { pids, .. } => count -= pids.len(),
+///     }
+///     assert_eq!(count, expected);
+/// }
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
 /// Counterpart: `{Ref, join | leave, Group, Pids}`. The subject that it comes to stands for the reference.
 #[derive(Debug, PartialEq, Eq)]
 pub enum GroupEvent<G> {
@@ -27,6 +51,20 @@ pub enum GroupEvent<G> {
 
 impl<G> GroupEvent<G> {
     /// The group that it happened to.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms = Groups::<&str, ()>::new();
+    /// let (monitor, _) = rooms.monitor_scope()?;
+    /// rooms.join("kitchen", &Subject::new()?)?;
+    /// assert_eq!(*monitor.events().receive_forever().await?.group(), "kitchen");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn group(&self) -> &G {
         match self {
@@ -35,6 +73,22 @@ impl<G> GroupEvent<G> {
     }
 
     /// Who has joined or left.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let workers = Groups::<&str, ()>::new();
+    /// let (monitor, _) = workers.monitor("idle")?;
+    /// workers.join_all("idle", [Subject::new()?, Subject::new()?])?;
+    /// // One event for both.
+    /// let own = process::current().unwrap();
+    /// assert_eq!(monitor.events().receive_forever().await?.pids(), [own, own]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn pids(&self) -> &[Pid] {
         match self {

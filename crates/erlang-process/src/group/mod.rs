@@ -128,6 +128,23 @@ where
     }
 
     /// A new scope without groups, on this node.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, JoinError, Node, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let node = Node::new();
+    /// let rooms = Groups::<&str, ()>::on(&node);
+    /// assert_eq!(rooms.join("kitchen", &Subject::new()?), Err(JoinError::NotLocal));
+    ///
+    /// // A process of that node can join.
+    /// let guests = rooms.clone();
+    /// node.run(async move { guests.join("kitchen", &Subject::new().unwrap()) }).await??;
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn on(node: &Node) -> Self {
         let table = Table { node: node.clone(), hasher: RandomState::new(), state: Mutex::default() };
@@ -242,6 +259,22 @@ where
 
     /// Ends memberships of many processes in a group at once: one for each time that the process is there.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let workers = Groups::new();
+    /// let worker = || process::spawn_subject(|_: Subject<u32>| std::future::pending::<()>());
+    /// workers.join_all("idle", [worker(), worker()])?;
+    /// // There is work for everyone.
+    /// workers.leave_all("idle", workers.members("idle"))?;
+    /// assert!(workers.members("idle").is_empty());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`NotJoined`] if none of them is a member.
@@ -282,6 +315,19 @@ where
     }
 
     /// The members of a group that are processes of this node: all of them.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let workers = Groups::<&str, u32>::new();
+    /// workers.join("idle", &Subject::new()?)?;
+    /// assert_eq!(workers.local_members("idle"), [process::current().unwrap()]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `pg:get_local_members/2`.
     #[must_use]
@@ -385,6 +431,19 @@ where
 
     /// The groups that have members on this node: all of them.
     ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms = Groups::<&str, ()>::new();
+    /// rooms.join("kitchen", &Subject::new()?)?;
+    /// assert_eq!(rooms.which_local_groups(), ["kitchen"]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `pg:which_local_groups/1`.
     #[must_use]
     pub fn which_local_groups(&self) -> Vec<G> {
@@ -397,6 +456,24 @@ where
     ///
     /// A subscriber that is a member gets the events of its own joining and leaving, too. A subscription ends
     /// with its process, or by [`demonitor`](Self::demonitor).
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms = Groups::<&str, ()>::new();
+    /// rooms.join("kitchen", &Subject::new()?)?;
+    /// let (monitor, guests) = rooms.monitor_scope()?;
+    /// assert_eq!(guests["kitchen"], [process::current().unwrap()]);
+    ///
+    /// // What comes after that is an event.
+    /// rooms.join("hall", &Subject::new()?)?;
+    /// assert_eq!(*monitor.events().receive_forever().await?.group(), "hall");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -446,6 +523,24 @@ where
 
     /// Ends a subscription of the calling process, and drops those of its events that are in the mailbox and not
     /// yet received. Whether there was one: subscriptions of other processes are left alone.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, ReceiveError, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms = Groups::<&str, ()>::new();
+    /// let (monitor, _) = rooms.monitor("kitchen")?;
+    /// let events = monitor.events().clone();
+    /// rooms.join("kitchen", &Subject::new()?)?;
+    /// // The event of this was in the mailbox, and no longer is.
+    /// assert!(rooms.demonitor(monitor));
+    /// assert_eq!(events.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `pg:demonitor/2`.
     pub fn demonitor(&self, monitor: GroupMonitor<G>) -> bool {

@@ -19,7 +19,7 @@ use crate::{
 /// Dropping it ends nothing; [`Groups::demonitor`](super::Groups::demonitor) does.
 ///
 /// ```
-/// use erlang_process::{self as process, GroupEvent, Groups, Selector, Subject};
+/// use erlang_process::{self as process, Groups, Selector, Subject};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// # process::run(async {
@@ -44,6 +44,21 @@ pub struct GroupMonitor<G> {
 
 impl<G> GroupMonitor<G> {
     /// Where the subscriber receives its events, alone or with a [`Selector`](crate::Selector).
+    ///
+    /// ```
+    /// use erlang_process::{GroupEvent, Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let rooms = Groups::<&str, ()>::new();
+    /// let (monitor, _) = rooms.monitor("kitchen")?;
+    /// rooms.join("kitchen", &Subject::new()?)?;
+    /// let event = monitor.events().receive_forever().await?;
+    /// assert!(matches!(event, GroupEvent::Joined { .. }));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     #[must_use]
     pub fn events(&self) -> &Subject<GroupEvent<G>> {
         &self.events

@@ -153,6 +153,22 @@ where
     }
 
     /// A new [unique](Self::unique) registry on this node.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let sessions: Registry<u64, &str> = Registry::unique_on(&node);
+    /// // Processes of that node register.
+    /// assert!(sessions.register(7, "Joe").is_err());
+    /// node.run({
+    ///     let sessions = sessions.clone();
+    ///     async move { assert_eq!(sessions.register(7, "Joe"), Ok(())) }
+    /// }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn unique_on(node: &Node) -> Self {
         Self { table: Arc::new(Table::new(node.clone())), kind: PhantomData }
@@ -188,6 +204,20 @@ where
     }
 
     /// A new [duplicate](Self::duplicate) registry on this node.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let topics = Registry::<&str, &str>::duplicate_on(&node);
+    /// node.run(async move {
+    ///     assert_eq!(topics.register("rust", "reads"), Ok(()));
+    ///     assert_eq!(topics.register("rust", "writes"), Ok(()));
+    /// }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn duplicate_on(node: &Node) -> Registry<K, V, DuplicateKeys> {
         Registry { table: Arc::new(Table::new(node.clone())), kind: PhantomData }
@@ -350,6 +380,20 @@ where
 {
     /// Registers the calling process under a key, in addition to whatever it has registered under it.
     ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let topics = Registry::<&str, &str>::duplicate();
+    /// topics.register("rust", "reads")?;
+    /// topics.register("rust", "writes")?;
+    /// assert_eq!(topics.count(), 2);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`NotAProcess`] if the caller is not a process of the registry's node, or is about to end.
@@ -367,6 +411,22 @@ where
 
     /// All who hold the key, with their values, in the order in which they registered. A process that has
     /// registered more than once is there more than once.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let topics = Registry::<&str, &str>::duplicate();
+    /// topics.register("rust", "reads")?;
+    /// topics.register("rust", "writes")?;
+    /// let own = process::current().unwrap();
+    /// assert_eq!(topics.lookup("rust"), [(own, "reads"), (own, "writes")]);
+    /// assert_eq!(topics.lookup("cobol"), []);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `Registry.lookup/2` in Elixir.
     #[must_use]
@@ -501,6 +561,25 @@ where
     /// How many entries there are. It looks at all of them; what comes or goes meanwhile may be counted or
     /// not.
     ///
+    /// ```
+    /// use erlang_process::{self as process, Registry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let sessions: Registry<u64, ()> = Registry::unique();
+    /// let guest = process::spawn({
+    ///     let sessions = sessions.clone();
+    ///     async move { sessions.register(7, ()) }
+    /// });
+    /// process::join(guest).await;
+    /// // Who has ended holds nothing.
+    /// sessions.register(8, ())?;
+    /// assert_eq!(sessions.count(), 1);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
     /// Counterpart: `Registry.count/1` in Elixir.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -536,6 +615,21 @@ where
     }
 
     /// How many of the entries under a key fit.
+    ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let seats = Registry::<&str, u32>::duplicate();
+    /// for row in [1, 1, 2] {
+    ///     seats.register("hall", row)?;
+    /// }
+    /// assert_eq!(seats.count_matching("hall", |_, row| *row == 1), 2);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `Registry.count_match/4` in Elixir.
     #[must_use]
@@ -672,6 +766,15 @@ where
     }
 
     /// Takes the value of this type away that is kept with the registry.
+    ///
+    /// ```
+    /// use erlang_process::Registry;
+    ///
+    /// let sessions: Registry<u64, ()> = Registry::unique();
+    /// sessions.put_meta("version 2");
+    /// assert_eq!(sessions.delete_meta::<&str>().as_deref(), Some(&"version 2"));
+    /// assert_eq!(sessions.meta::<&str>(), None);
+    /// ```
     ///
     /// Counterpart: `Registry.delete_meta/2` in Elixir.
     pub fn delete_meta<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {

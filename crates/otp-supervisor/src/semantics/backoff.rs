@@ -26,18 +26,45 @@ pub struct Backoff {
 impl Backoff {
     /// Puts the first restart off for `first`, and none for longer than `most`. A child that has run for as long as
     /// `most` is taken for healthy: its next restart is a first one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::Backoff;
+    ///
+    /// let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+    /// assert_eq!(backoff.delay(0), Duration::from_secs(1));
+    /// assert_eq!(backoff.delay(100), Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub const fn new(first: Duration, most: Duration) -> Self {
         Self { first, most, reset_after: most }
     }
 
     /// The same, with another time after which a child that has run for so long is taken for healthy.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::Backoff;
+    ///
+    /// // A child that has run for ten minutes is healthy, though a minute is the longest that it is put off.
+    /// let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60)).reset_after(Duration::from_secs(600));
+    /// assert_eq!(backoff.delay(100), Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub const fn reset_after(self, reset_after: Duration) -> Self {
         Self { reset_after, ..self }
     }
 
     /// For how long a restart is put off before which there were so many others in a row.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::Backoff;
+    ///
+    /// let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+    /// // The fourth in a row.
+    /// assert_eq!(backoff.delay(3), Duration::from_secs(8));
+    /// ```
     #[must_use]
     pub fn delay(self, restarts: u32) -> Duration {
         let factor = 1_u32.checked_shl(restarts).unwrap_or(u32::MAX);

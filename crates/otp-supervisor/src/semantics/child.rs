@@ -31,6 +31,13 @@ pub enum ChildType {
 
 impl ChildType {
     /// The patience Erlang has with such a child by default: five seconds with a worker, any with a supervisor.
+    ///
+    /// ```
+    /// use otp_supervisor::{ChildType, Shutdown};
+    ///
+    /// assert_eq!(ChildType::Worker.default_shutdown(), Shutdown::WORKER);
+    /// assert_eq!(ChildType::Supervisor.default_shutdown(), Shutdown::Infinity);
+    /// ```
     #[must_use]
     pub fn default_shutdown(self) -> Shutdown {
         match self {
@@ -61,36 +68,79 @@ pub struct ChildRules<I> {
 
 impl<I> ChildRules<I> {
     /// Erlang's defaults for a worker: permanent, not significant, five seconds to end.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, Shutdown, semantics::ChildRules};
+    ///
+    /// let rules = ChildRules::worker("ledger");
+    /// assert_eq!((rules.restart, rules.shutdown), (Restart::Permanent, Shutdown::WORKER));
+    /// ```
     #[must_use]
     pub fn worker(id: I) -> Self {
         Self::new(id, ChildType::Worker)
     }
 
     /// Erlang's defaults for a supervisor: permanent, not significant, any time to end.
+    ///
+    /// ```
+    /// use otp_supervisor::{ChildType, Shutdown, semantics::ChildRules};
+    ///
+    /// let rules = ChildRules::supervisor("orders");
+    /// assert_eq!((rules.child_type, rules.shutdown), (ChildType::Supervisor, Shutdown::Infinity));
+    /// ```
     #[must_use]
     pub fn supervisor(id: I) -> Self {
         Self::new(id, ChildType::Supervisor)
     }
 
     /// These rules with another restart type.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, semantics::ChildRules};
+    ///
+    /// let rules = ChildRules::worker("import").restart(Restart::Transient);
+    /// assert_eq!(rules.restart, Restart::Transient);
+    /// ```
     #[must_use]
     pub fn restart(self, restart: Restart) -> Self {
         Self { restart, ..self }
     }
 
     /// These rules for a significant child, or for one that is not.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, semantics::ChildRules};
+    ///
+    /// let rules = ChildRules::worker("import").restart(Restart::Transient).significant(true);
+    /// assert!(rules.significant);
+    /// ```
     #[must_use]
     pub fn significant(self, significant: bool) -> Self {
         Self { significant, ..self }
     }
 
     /// These rules with another way to stop.
+    ///
+    /// ```
+    /// use otp_supervisor::{Shutdown, semantics::ChildRules};
+    ///
+    /// let rules = ChildRules::worker("cache").shutdown(Shutdown::BrutalKill);
+    /// assert_eq!(rules.shutdown, Shutdown::BrutalKill);
+    /// ```
     #[must_use]
     pub fn shutdown(self, shutdown: Shutdown) -> Self {
         Self { shutdown, ..self }
     }
 
     /// These rules with restarts that are put off.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::{Backoff, semantics::ChildRules};
+    ///
+    /// let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+    /// assert_eq!(ChildRules::worker("client").backoff(backoff).backoff, Some(backoff));
+    /// ```
     #[must_use]
     pub fn backoff(self, backoff: Backoff) -> Self {
         Self { backoff: Some(backoff), ..self }
@@ -110,6 +160,16 @@ impl<I> ChildRules<I> {
 
 impl<I: Clone> ChildRules<I> {
     /// Checks that the rules make sense, under that automatic shutdown if one is given.
+    ///
+    /// ```
+    /// use otp_supervisor::{AutoShutdown, Restart, semantics::{ChildRules, RulesError}};
+    ///
+    /// // As a permanent child it would never end for good.
+    /// let rules = ChildRules::worker("import").significant(true);
+    /// let automatic = Some(AutoShutdown::AnySignificant);
+    /// assert_eq!(rules.check(automatic), Err(RulesError::SignificantPermanent("import")));
+    /// assert_eq!(rules.restart(Restart::Transient).check(automatic), Ok(()));
+    /// ```
     ///
     /// # Errors
     ///

@@ -20,6 +20,25 @@ pub type FactoryEffect<P, R, F> = Effect<ChildKey, P, R, F>;
 /// It boots empty. A child that is not started again is forgotten; none is remembered without a process, except
 /// while its restart is due. When the supervisor ends, all are stopped at once.
 ///
+/// ```
+/// use std::time::Duration;
+/// use otp_supervisor::semantics::{Effect, Event, Factory, FactoryCommand, FactoryFlags, ReasonKind, Template};
+///
+/// // Processes are numbers, and a failing start says something in words.
+/// let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+/// let noon = Duration::from_secs(12 * 60 * 60);
+/// assert_eq!(rooms.handle(noon, Event::Boot)?, [Effect::Ready]);
+///
+/// let start = FactoryCommand::StartChild(Template::default());
+/// let [Effect::Start { key }] = rooms.handle(noon, Event::Command(start))?[..] else { panic!("it is not started") };
+/// rooms.handle(noon, Event::Started { key, pid: 1 })?;
+///
+/// // A crash: the same child is started again.
+/// let effects = rooms.handle(noon, Event::Exited { pid: 1, reason: ReasonKind::Other })?;
+/// assert_eq!(effects.last(), Some(&Effect::Start { key }));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+///
 /// Counterpart: Erlang's `supervisor` with `simple_one_for_one`, `factory_supervisor` in Gleam,
 /// `DynamicSupervisor` in Elixir.
 #[derive(Clone, Debug)]
@@ -36,6 +55,15 @@ where
 {
     /// A factory without children.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{Factory, FactoryFlags, FlagsError, ReasonKind};
+    ///
+    /// let flags = FactoryFlags { period: Duration::ZERO, ..FactoryFlags::default() };
+    /// let refused = Factory::<u32, ReasonKind, &str>::new(flags);
+    /// assert!(matches!(refused, Err(FlagsError::InvalidPeriod)));
+    /// ```
+    ///
     /// # Errors
     ///
     /// The period must not be zero.
@@ -51,6 +79,20 @@ where
     ///
     /// `now` is the time since an arbitrary but constant instant. It matters only to the restart intensity.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{Effect, Event, Factory, FactoryCommand, FactoryFlags, ReasonKind, Template};
+    ///
+    /// let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+    /// rooms.handle(Duration::ZERO, Event::Boot)?;
+    /// let start = FactoryCommand::StartChild(Template::default());
+    /// let effects = rooms.handle(Duration::ZERO, Event::Command(start))?;
+    /// assert!(matches!(effects[..], [Effect::Start { .. }]));
+    /// // That has to be answered first.
+    /// assert!(rooms.handle(Duration::ZERO, Event::Command(start)).is_err());
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OutOfTurn`](super::OutOfTurn) if this event cannot be now, see [`awaiting`](Self::awaiting). Nothing has changed then.
@@ -65,6 +107,19 @@ where
     }
 
     /// As [`handle`](Self::handle), with the effects put at the end of a list that the shell uses again and again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{Effect, Event, Factory, FactoryFlags, ReasonKind};
+    ///
+    /// let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+    /// let mut effects = Vec::new();
+    /// rooms.handle_into(Duration::ZERO, Event::Boot, &mut effects)?;
+    /// for effect in effects.drain(..) {
+    ///     assert_eq!(effect, Effect::Ready);
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -97,6 +152,14 @@ where
     }
 
     /// What holds for the factory as a whole.
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::{Factory, FactoryFlags, ReasonKind};
+    ///
+    /// let flags = FactoryFlags { max_children: Some(100), ..FactoryFlags::default() };
+    /// assert_eq!(Factory::<u32, ReasonKind, &str>::new(flags)?.flags(), flags);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn flags(&self) -> FactoryFlags {
         let Flags { intensity, period, .. } = self.machine.flags();
@@ -104,12 +167,40 @@ where
     }
 
     /// What the machine can be told next.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{Awaiting, Event, Factory, FactoryFlags, ReasonKind};
+    ///
+    /// let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+    /// assert_eq!(rooms.awaiting(), Awaiting::Boot);
+    /// rooms.handle(Duration::ZERO, Event::Boot)?;
+    /// assert_eq!(rooms.awaiting(), Awaiting::Message);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn awaiting(&self) -> Awaiting {
         self.machine.awaiting()
     }
 
     /// The children, the newest first. Erlang and Elixir promise no order here.
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::{Event, Factory, FactoryCommand, FactoryFlags, Presence, ReasonKind, Template};
+    /// # use std::time::Duration;
+    /// # let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+    /// # rooms.handle(Duration::ZERO, Event::Boot)?;
+    /// # for pid in [1, 2] {
+    /// #     rooms.handle(Duration::ZERO, Event::Command(FactoryCommand::StartChild(Template::default())))?;
+    /// #     let otp_supervisor::semantics::Awaiting::Start(key) = rooms.awaiting() else { panic!("it is not started") };
+    /// #     rooms.handle(Duration::ZERO, Event::Started { key, pid })?;
+    /// # }
+    ///
+    /// // Processes 1 and 2 were started.
+    /// let children: Vec<_> = rooms.which_children().map(|child| child.presence).collect();
+    /// assert_eq!(children, [Presence::Running(2), Presence::Running(1)]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     ///
     /// Counterpart: `which_children/1`; the id that it shows as `undefined` is the key here.
     pub fn which_children(&self) -> impl DoubleEndedIterator<Item = &Child<ChildKey, P>> {
@@ -118,6 +209,21 @@ where
 
     /// The child that has this process, or had it before its restart became due.
     ///
+    /// ```
+    /// use otp_supervisor::semantics::{Event, Factory, FactoryCommand, FactoryFlags, ReasonKind, Restart, Template};
+    /// # use std::time::Duration;
+    /// # let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+    /// # rooms.handle(Duration::ZERO, Event::Boot)?;
+    /// # rooms.handle(Duration::ZERO, Event::Command(FactoryCommand::StartChild(Template::default())))?;
+    /// # let otp_supervisor::semantics::Awaiting::Start(key) = rooms.awaiting() else { panic!("it is not started") };
+    /// # rooms.handle(Duration::ZERO, Event::Started { key, pid: 1 })?;
+    ///
+    /// // Process 1 was started.
+    /// assert_eq!(rooms.which_child(1).unwrap().rules.restart, Restart::Transient);
+    /// assert_eq!(rooms.which_child(2), None);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    ///
     /// Counterpart: `get_childspec/2` by pid.
     #[must_use]
     pub fn which_child(&self, pid: P) -> Option<&Child<ChildKey, P>> {
@@ -125,6 +231,21 @@ where
     }
 
     /// One child, by its key.
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::{Event, Factory, FactoryCommand, FactoryFlags, Presence, ReasonKind, Template};
+    /// # use std::time::Duration;
+    /// # let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+    /// # rooms.handle(Duration::ZERO, Event::Boot)?;
+    /// # rooms.handle(Duration::ZERO, Event::Command(FactoryCommand::StartChild(Template::default())))?;
+    /// # let otp_supervisor::semantics::Awaiting::Start(key) = rooms.awaiting() else { panic!("it is not started") };
+    ///
+    /// // The child of this key is being started.
+    /// assert_eq!(rooms.child(key).unwrap().presence, Presence::Undefined);
+    /// rooms.handle(Duration::ZERO, Event::Started { key, pid: 1 })?;
+    /// assert_eq!(rooms.child(key).unwrap().presence, Presence::Running(1));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn child(&self, key: ChildKey) -> Option<&Child<ChildKey, P>> {
         self.machine.roster.get(key)
@@ -132,6 +253,21 @@ where
 
     /// How many children there are, counted as Erlang does: one specification, and every process not known to be
     /// dead is active. Elixir counts the children as the specifications.
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::{Event, Factory, FactoryCommand, FactoryFlags, ReasonKind, Template};
+    /// # use std::time::Duration;
+    /// # let mut rooms = Factory::<u32, ReasonKind, &str>::new(FactoryFlags::default())?;
+    /// # rooms.handle(Duration::ZERO, Event::Boot)?;
+    /// # rooms.handle(Duration::ZERO, Event::Command(FactoryCommand::StartChild(Template::default())))?;
+    /// # let otp_supervisor::semantics::Awaiting::Start(key) = rooms.awaiting() else { panic!("it is not started") };
+    /// # rooms.handle(Duration::ZERO, Event::Started { key, pid: 1 })?;
+    ///
+    /// // Process 1 was started.
+    /// let counts = rooms.count_children();
+    /// assert_eq!((counts.specs, counts.active, counts.workers), (1, 1, 1));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     ///
     /// Counterpart: `count_children/1`.
     #[must_use]

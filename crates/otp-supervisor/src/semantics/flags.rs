@@ -42,6 +42,14 @@ impl AutoShutdown {
     /// A child that is waiting for its restart is there, and so is one that is dead but whose exit has not been
     /// handled; one that was terminated through the API is not.
     ///
+    /// ```
+    /// use otp_supervisor::AutoShutdown;
+    ///
+    /// // One has ended, another is there.
+    /// assert!(AutoShutdown::AnySignificant.fires(1));
+    /// assert!(!AutoShutdown::AllSignificant.fires(1));
+    /// ```
+    ///
     /// Counterpart: `do_auto_shutdown`.
     #[must_use]
     pub fn fires(self, left: usize) -> bool {

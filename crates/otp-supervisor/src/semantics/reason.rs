@@ -5,6 +5,28 @@
 /// The machine carries the shell's reasons around unopened and asks only this. Equality serves one purpose:
 /// a factory that stops its children at once reports each distinct reason once.
 ///
+/// ```
+/// use otp_supervisor::semantics::{Reason, ReasonKind};
+///
+/// /// How a program of the operating system has ended.
+/// #[derive(PartialEq)]
+/// enum Ended {
+///     With(i32),
+///     Killed,
+/// }
+///
+/// impl Reason for Ended {
+///     fn kind(&self) -> ReasonKind {
+///         match self {
+///             Self::With(0) => ReasonKind::Normal,
+///             Self::With(_) => ReasonKind::Other,
+///             Self::Killed => ReasonKind::Killed,
+///         }
+///     }
+/// }
+/// assert!(Ended::With(0).kind().is_orderly());
+/// ```
+///
 /// Counterpart: the clause heads of `do_restart` and `shutdown` in Erlang's `supervisor.erl`.
 pub trait Reason: PartialEq {
     /// Which row of the tables this reason falls into.
@@ -30,6 +52,14 @@ pub enum ReasonKind {
 
 impl ReasonKind {
     /// Whether a child that ended so ended as it should: `normal`, `shutdown` or `{shutdown, _}`.
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::ReasonKind;
+    ///
+    /// assert!(ReasonKind::Shutdown.is_orderly());
+    /// // For whoever was killed it was no orderly end.
+    /// assert!(!ReasonKind::Killed.is_orderly());
+    /// ```
     #[must_use]
     pub fn is_orderly(self) -> bool {
         match self {

@@ -41,6 +41,16 @@ impl Shutdown {
     ///
     /// A patient stop that ran into its limit ends with `killed`, and is therefore reported.
     ///
+    /// ```
+    /// use otp_supervisor::{Restart, Shutdown, semantics::ReasonKind};
+    ///
+    /// // Asked to end, it has ended normally: a transient child may, a permanent one has no business to.
+    /// assert!(Shutdown::WORKER.accepts(Restart::Transient, ReasonKind::Normal));
+    /// assert!(!Shutdown::WORKER.accepts(Restart::Permanent, ReasonKind::Normal));
+    /// // Its time was over.
+    /// assert!(!Shutdown::WORKER.accepts(Restart::Transient, ReasonKind::Killed));
+    /// ```
+    ///
     /// Counterpart: `shutdown/1` in `supervisor.erl`.
     #[must_use]
     pub fn accepts(self, restart: Restart, kind: ReasonKind) -> bool {

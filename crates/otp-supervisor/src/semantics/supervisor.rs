@@ -17,6 +17,28 @@ pub type SupervisorEvent<I, P, R, F> = Event<Command<I>, P, R, F>;
 /// `I` names a child, `P` is a process, `R` an exit reason, `F` what a failing start says. All are the shell's;
 /// the machine only copies and compares them.
 ///
+/// ```
+/// use std::time::Duration;
+/// use otp_supervisor::semantics::{ChildRules, Effect, Event, Flags, ReasonKind, Supervisor};
+///
+/// // Would this tree survive two crashes at once?
+/// let children = [ChildRules::worker("ledger"), ChildRules::worker("mailer")];
+/// let mut tree = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), children)?;
+/// let (noon, mut next) = (Duration::from_secs(12 * 60 * 60), 1..);
+/// let mut todo = tree.handle(noon, Event::Boot)?;
+/// while let Some(&Effect::Start { key }) = todo.last() {
+///     todo = tree.handle(noon, Event::Started { key, pid: next.next().unwrap() })?;
+/// }
+///
+/// let effects = tree.handle(noon, Event::Exited { pid: 1, reason: ReasonKind::Other })?;
+/// let Some(&Effect::Start { key }) = effects.last() else { panic!("it is not restarted") };
+/// tree.handle(noon, Event::Started { key, pid: 3 })?;
+/// let effects = tree.handle(noon, Event::Exited { pid: 2, reason: ReasonKind::Other })?;
+/// // It would not: that is one restart too many, and the rest is stopped.
+/// assert!(matches!(effects.last(), Some(Effect::Stop(stop)) if stop.pid == 3));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+///
 /// Counterpart: Erlang's `supervisor` with any strategy but `simple_one_for_one`, `static_supervisor` in Gleam.
 #[derive(Clone, Debug)]
 pub struct Supervisor<I, P, R, F> {
@@ -31,6 +53,14 @@ where
     F: Clone,
 {
     /// A supervisor of these children, in start order. Nothing is started before [`Event::Boot`].
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::{ChildRules, Flags, ReasonKind, RulesError, SetupError, Supervisor};
+    ///
+    /// let twice = [ChildRules::worker("ledger"), ChildRules::worker("ledger")];
+    /// let refused = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), twice);
+    /// assert!(matches!(refused, Err(SetupError::Rules(RulesError::Duplicate("ledger")))));
+    /// ```
     ///
     /// # Errors
     ///
@@ -57,6 +87,20 @@ where
     ///
     /// `now` is the time since an arbitrary but constant instant. It matters only to the restart intensity.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{Awaiting, ChildRules, Effect, Event, Flags, ReasonKind, Supervisor};
+    ///
+    /// let mut tree = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), [ChildRules::worker("ledger")])?;
+    /// let [Effect::Start { key }] = tree.handle(Duration::ZERO, Event::Boot)?[..] else { panic!("it does not boot") };
+    /// // An exit that comes meanwhile stays in the mailbox.
+    /// let early = tree.handle(Duration::ZERO, Event::Exited { pid: 7, reason: ReasonKind::Normal }).unwrap_err();
+    /// assert_eq!(early.awaiting, Awaiting::Start(key));
+    /// let effects = tree.handle(Duration::ZERO, Event::Started { key, pid: 1 })?;
+    /// assert_eq!(effects.last(), Some(&Effect::Ready));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OutOfTurn`](super::OutOfTurn) if this event cannot be now, see [`awaiting`](Self::awaiting). Nothing has changed then.
@@ -71,6 +115,19 @@ where
     }
 
     /// As [`handle`](Self::handle), with the effects put at the end of a list that the shell uses again and again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{ChildRules, Effect, Event, Flags, ReasonKind, Supervisor};
+    ///
+    /// let mut tree = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), [ChildRules::worker("ledger")])?;
+    /// let mut effects = Vec::new();
+    /// tree.handle_into(Duration::ZERO, Event::Boot, &mut effects)?;
+    /// for effect in effects.drain(..) {
+    ///     assert!(matches!(effect, Effect::Start { .. }));
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -108,18 +165,46 @@ where
     }
 
     /// What holds for the supervisor as a whole.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, semantics::{Flags, ReasonKind, Supervisor}};
+    ///
+    /// let flags = Flags { strategy: Strategy::RestForOne, ..Flags::default() };
+    /// assert_eq!(Supervisor::<&str, u32, ReasonKind, &str>::new(flags, [])?.flags(), flags);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn flags(&self) -> Flags {
         self.machine.flags()
     }
 
     /// What the machine can be told next.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{Awaiting, Event, Flags, ReasonKind, Supervisor};
+    ///
+    /// let mut empty = Supervisor::<&str, u32, ReasonKind, &str>::new(Flags::default(), [])?;
+    /// assert_eq!(empty.awaiting(), Awaiting::Boot);
+    /// empty.handle(Duration::ZERO, Event::Boot)?;
+    /// assert_eq!(empty.awaiting(), Awaiting::Message);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn awaiting(&self) -> Awaiting {
         self.machine.awaiting()
     }
 
     /// The children, the newest first; reversed, it is the start order.
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::{ChildRules, Flags, ReasonKind, Supervisor};
+    ///
+    /// let children = ["ledger", "mailer"].map(ChildRules::worker);
+    /// let tree = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), children)?;
+    /// assert!(tree.which_children().map(|child| child.rules.id).eq(["mailer", "ledger"]));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     ///
     /// Counterpart: `which_children/1`. As there, ask between two messages: in the midst of a restart the answer
     /// is true but of little use.
@@ -129,6 +214,16 @@ where
 
     /// One child, with its rules.
     ///
+    /// ```
+    /// use otp_supervisor::semantics::{ChildRules, Flags, Presence, ReasonKind, Supervisor};
+    ///
+    /// let children = ["ledger", "mailer"].map(ChildRules::worker);
+    /// let tree = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), children)?;
+    /// assert_eq!(tree.which_child(&"mailer").unwrap().presence, Presence::Undefined);
+    /// assert_eq!(tree.which_child(&"nobody"), None);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    ///
     /// Counterpart: `which_child/2` and `get_childspec/2`, where `None` is `not_found`.
     #[must_use]
     pub fn which_child(&self, id: &I) -> Option<&Child<I, P>> {
@@ -136,6 +231,18 @@ where
     }
 
     /// One child, by its key.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::{ChildRules, Effect, Event, Flags, ReasonKind, Supervisor};
+    ///
+    /// let children = ["ledger", "mailer"].map(ChildRules::worker);
+    /// let mut tree = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), children)?;
+    /// // Which is the first to be started?
+    /// let [Effect::Start { key }] = tree.handle(Duration::ZERO, Event::Boot)?[..] else { panic!("it does not boot") };
+    /// assert_eq!(tree.child(key).unwrap().rules.id, "ledger");
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn child(&self, key: ChildKey) -> Option<&Child<I, P>> {
         self.machine.roster.get(key)
@@ -143,6 +250,17 @@ where
 
     /// How many children there are. Whether a process is alive only the shell can tell: one may have died without
     /// the supervisor having heard of it.
+    ///
+    /// ```
+    /// use otp_supervisor::semantics::{ChildRules, Flags, ReasonKind, Supervisor};
+    ///
+    /// let children = [ChildRules::worker("ledger"), ChildRules::supervisor("orders")];
+    /// let tree = Supervisor::<_, u32, ReasonKind, &str>::new(Flags::default(), children)?;
+    /// let counts = tree.count_children(|_pid| true);
+    /// // None has been started yet.
+    /// assert_eq!((counts.specs, counts.active, counts.supervisors), (2, 0, 1));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     ///
     /// Counterpart: `count_children/1`.
     #[must_use]

@@ -32,18 +32,48 @@ pub struct Window {
 
 impl Window {
     /// An empty window that tolerates `intensity` restarts within one `period`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::Window;
+    ///
+    /// // Zero: the first one is too many.
+    /// let mut strict = Window::new(0, Duration::from_secs(5));
+    /// assert!(!strict.admit(Duration::from_secs(10)));
+    /// ```
     #[must_use]
     pub fn new(intensity: u32, period: Duration) -> Self {
         Self { intensity, period, restarts: VecDeque::new() }
     }
 
     /// How many restarts are tolerated, and within which period.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::Window;
+    ///
+    /// let window = Window::new(3, Duration::from_secs(5));
+    /// assert_eq!(window.limits(), (3, Duration::from_secs(5)));
+    /// ```
     #[must_use]
     pub fn limits(&self) -> (u32, Duration) {
         (self.intensity, self.period)
     }
 
     /// The same restarts, with other limits from here on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::Window;
+    ///
+    /// let now = Duration::from_secs(10);
+    /// let mut window = Window::new(1, Duration::from_secs(5));
+    /// assert!(window.admit(now));
+    /// // One has been, so that there is room for one more.
+    /// window.change(2, Duration::from_secs(5));
+    /// assert!(window.admit(now));
+    /// assert!(!window.admit(now));
+    /// ```
     pub fn change(&mut self, intensity: u32, period: Duration) {
         self.intensity = intensity;
         self.period = period;
@@ -53,6 +83,15 @@ impl Window {
     ///
     /// `now` is the time since an arbitrary but constant instant. A clock that steps back
     /// forgets nothing early.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::semantics::Window;
+    ///
+    /// let mut window = Window::new(2, Duration::from_secs(60));
+    /// let admitted = [0, 1, 2, 61, 62].map(|second| window.admit(Duration::from_secs(second)));
+    /// assert_eq!(admitted, [true, true, false, true, true]);
+    /// ```
     #[must_use]
     pub fn admit(&mut self, now: Duration) -> bool {
         let period = self.period;

@@ -3,6 +3,15 @@
 use super::{Child, Reason};
 
 /// What is done to one child. Children go by their path: the ids from the root to the child, with `/` between.
+///
+/// ```
+/// use otp_supervisor::{Strategy, testing::{Answer, Child, Deed, Model, Reason, Tree}};
+///
+/// let tree = Tree::new(Strategy::OneForOne).child(Child::worker("ledger"));
+/// let mut model = Model::new(tree);
+/// assert_eq!(model.act(&Deed::Exit("ledger".into(), Reason::Crash)), None);
+/// assert_eq!(model.act(&Deed::Terminate("ledger".into())), Some(Answer::Done));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Its process ends by itself for this reason, or is killed. A supervisor that is not killed stops its children
@@ -23,6 +32,13 @@ pub enum Deed {
 
 impl Deed {
     /// Whether somebody asks for it, and is answered.
+    ///
+    /// ```
+    /// use otp_supervisor::testing::{Deed, Reason};
+    ///
+    /// assert!(Deed::Terminate("ledger".into()).is_request());
+    /// assert!(!Deed::Exit("ledger".into(), Reason::Crash).is_request());
+    /// ```
     #[must_use]
     pub fn is_request(&self) -> bool {
         match self {
@@ -32,6 +48,12 @@ impl Deed {
     }
 
     /// The child it is done to.
+    ///
+    /// ```
+    /// use otp_supervisor::testing::Deed;
+    ///
+    /// assert_eq!(Deed::Restart("orders/ledger".into()).path(), "orders/ledger");
+    /// ```
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -73,6 +95,19 @@ pub enum Answer {
 }
 
 /// Something that happened in a tree, to the child at a path, as seen by its supervisor.
+///
+/// ```
+/// use otp_supervisor::{Strategy, testing::{Child, Deed, Happening, Model, Reason, Report, Tree}};
+///
+/// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(Child::worker("ledger")));
+/// assert_eq!(model.story(), [Happening::Started("ledger".into(), 1)]);
+///
+/// model.act(&Deed::Exit("ledger".into(), Reason::Crash));
+/// let story = model.story();
+/// assert!(story.contains(&Happening::Ended("ledger".into(), 1, Reason::Crash)));
+/// assert!(story.contains(&Happening::Reported("ledger".into(), Report::ChildTerminated(Reason::Crash))));
+/// assert!(story.contains(&Happening::Started("ledger".into(), 2)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// Its start function was called, for the how-manyth time.
@@ -89,6 +124,12 @@ pub enum Happening {
 
 impl Happening {
     /// The child it happened to.
+    ///
+    /// ```
+    /// use otp_supervisor::testing::Happening;
+    ///
+    /// assert_eq!(Happening::Started("orders/ledger".into(), 2).path(), "orders/ledger");
+    /// ```
     #[must_use]
     pub fn path(&self) -> &str {
         match self {

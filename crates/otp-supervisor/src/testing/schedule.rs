@@ -40,12 +40,34 @@ enum What {
 impl Faults {
     /// Processes end with an error, as after a panic. Those that trap exits cannot be made to, and are killed instead, and
     /// so are supervisors.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::{Check, Faults}};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .faults(Faults::crashes())
+    ///     .sometimes("it is started again", |world| world.restarts() > 0)
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn crashes() -> Self {
         Self::new(What::Ends(Reason::Crash))
     }
 
     /// Processes are killed, supervisors too.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, Supervised, static_supervisor as supervisor, supervision};
+    /// use otp_supervisor::testing::{Check, Faults};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// let orders = move || supervisor::new(Strategy::OneForOne).add(ledger()).supervised().id("orders");
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(orders()).start())
+    ///     .faults(Faults::kills().of(["orders"]))
+    ///     .sometimes("it is new, and who was below it", |world| world.restarts() == 2)
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn kills() -> Self {
         Self::new(What::Ends(Reason::Killed))
@@ -53,6 +75,18 @@ impl Faults {
 
     /// Processes end with `shutdown`, as if they were done. Workers that trap exits cannot be made to, and are killed
     /// instead; supervisors stop their children first.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, Strategy, static_supervisor as supervisor, supervision};
+    /// use otp_supervisor::testing::{Check, Faults};
+    ///
+    /// let import = || supervision::process(std::future::pending::<()>).id("import").restart(Restart::Transient);
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(import()).start())
+    ///     .faults(Faults::shutdowns())
+    ///     .always("who is done stays so", |world| world.restarts() == 0)
+    ///     .sometimes("it is done", |world| world.process("import").is_none())
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn shutdowns() -> Self {
         Self::new(What::Ends(Reason::Shutdown))
@@ -61,6 +95,18 @@ impl Faults {
     /// Workers hang when they are asked to end, and are killed when their time is over. Those that have any time are spared,
     /// and so are supervisors. Until they are asked, nothing is seen of it: together with faults that make a supervisor
     /// stop somebody.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::{Check, Faults}};
+    ///
+    /// let child = |id| supervision::process(std::future::pending::<()>).id(id);
+    /// // When the ledger crashes, the mailer is to be stopped; and will not.
+    /// Check::tree(move || supervisor::new(Strategy::OneForAll).add(child("ledger")).add(child("mailer")).start())
+    ///     .faults(Faults::crashes().of(["ledger"]) + Faults::hangs_on_stop().of(["mailer"]))
+    ///     .cases(20)
+    ///     .follows_otp()
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn hangs_on_stop() -> Self {
         Self::new(What::HangsOnStop)
@@ -68,6 +114,18 @@ impl Faults {
 
     /// Only of these children. A child goes by its path: the ids from the root to the child, with `/` between. Those of a
     /// factory are numbered from 0 on.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, testing::{Child, Faults, Model, Tree, days}};
+    /// use proptest::prelude::*;
+    ///
+    /// let tree = Tree::new(Strategy::OneForOne).child(Child::worker("ledger")).child(Child::worker("mailer"));
+    /// proptest!(|(day in days(&tree, &Faults::crashes().of(["mailer"]), 1))| {
+    ///     let mut model = Model::new(tree.clone());
+    ///     day.iter().for_each(|moment| model.play(moment));
+    ///     prop_assert!(model.process("ledger") == Some(1) || model.ended().is_some(), "it is the first still");
+    /// });
+    /// ```
     #[must_use]
     pub fn of(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
@@ -93,6 +151,19 @@ impl Add for Faults {
 }
 
 /// One moment of a day.
+///
+/// ```
+/// use std::time::Duration;
+/// use otp_supervisor::{Strategy, testing::{Child, Deed, Model, Moment, Reason, Tree}};
+///
+/// // A day, written out by hand.
+/// let crash = || Moment::Deeds(vec![Deed::Exit("ledger".into(), Reason::Crash)]);
+/// let day = [crash(), Moment::Wait(Duration::from_secs(60)), crash()];
+///
+/// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(Child::worker("ledger")));
+/// day.iter().for_each(|moment| model.play(moment));
+/// assert_eq!(model.process("ledger"), Some(3));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Nothing happens for so long.
@@ -103,6 +174,15 @@ pub enum Moment {
 
 impl Model {
     /// Plays one moment of a day.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::{Strategy, testing::{Child, Model, Moment, Tree}};
+    ///
+    /// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(Child::worker("ledger")));
+    /// model.play(&Moment::Wait(Duration::from_secs(60)));
+    /// assert_eq!(model.now(), Duration::from_secs(60));
+    /// ```
     pub fn play(&mut self, moment: &Moment) {
         match moment {
             Moment::Wait(time) => self.wait(*time),

@@ -5,6 +5,18 @@ use std::time::Duration;
 use crate::{AutoShutdown, Restart, Shutdown, Strategy};
 
 /// A supervisor and all that is below it, written down.
+///
+/// ```
+/// use std::time::Duration;
+/// use otp_supervisor::{Strategy, testing::{Child, Model, Tree}};
+///
+/// let orders = Tree::new(Strategy::OneForAll).child(Child::worker("ledger")).child(Child::worker("stock"));
+/// let shop = Tree::new(Strategy::RestForOne)
+///     .restart_tolerance(3, Duration::from_secs(60))
+///     .child(Child::supervisor("orders", orders))
+///     .child(Child::worker("web"));
+/// assert_eq!(Model::new(shop).children().len(), 4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     /// Which kind of supervisor it is.
@@ -57,6 +69,15 @@ impl Kind {
 }
 
 /// A child, written down.
+///
+/// ```
+/// use otp_supervisor::{Restart, Strategy, testing::{Child, Deed, Model, Reason, Tree}};
+///
+/// let import = Child::worker("import").restart(Restart::Transient);
+/// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(import));
+/// model.act(&Deed::Exit("import".into(), Reason::Normal));
+/// assert_eq!(model.process("import"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Child {
     /// What it is called among its siblings. Must not contain a `/`.
@@ -123,6 +144,13 @@ pub enum Reason {
 impl Tree {
     /// A static supervisor without children, with the strategy and Erlang's defaults otherwise: one restart in five
     /// seconds, no automatic shutdown.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, testing::Tree};
+    ///
+    /// let tree = Tree::new(Strategy::OneForOne);
+    /// assert_eq!((tree.intensity, tree.period.as_secs()), (1, 5));
+    /// ```
     #[must_use]
     pub fn new(strategy: Strategy) -> Self {
         let kind = Kind::Static { strategy, auto_shutdown: AutoShutdown::Never };
@@ -130,18 +158,50 @@ impl Tree {
     }
 
     /// A factory of children like this one, with Erlang's defaults otherwise.
+    ///
+    /// ```
+    /// use otp_supervisor::testing::{Answer, Child, Deed, Model, Tree};
+    ///
+    /// let mut rooms = Model::new(Tree::factory(Child::worker("room")));
+    /// let start = |path: &str| Deed::Start(path.into(), Box::new(Child::worker("room")));
+    /// assert_eq!(rooms.act(&start("0")), Some(Answer::Done));
+    /// assert_eq!(rooms.process("0"), Some(1));
+    /// ```
     #[must_use]
     pub fn factory(template: Child) -> Self {
         Self { kind: Kind::Factory { template: Box::new(template) }, ..Self::new(Strategy::OneForOne) }
     }
 
     /// This tree with another tolerance.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otp_supervisor::{Strategy, testing::{Child, Deed, Model, Reason, Tree}};
+    ///
+    /// // Not a single crash.
+    /// let strict = Tree::new(Strategy::OneForOne).restart_tolerance(0, Duration::from_secs(5));
+    /// let mut model = Model::new(strict.child(Child::worker("ledger")));
+    /// model.act(&Deed::Exit("ledger".into(), Reason::Crash));
+    /// assert_eq!(model.ended(), Some(Reason::Shutdown));
+    /// ```
     #[must_use]
     pub fn restart_tolerance(self, intensity: u32, period: Duration) -> Self {
         Self { intensity, period, ..self }
     }
 
     /// This tree with another automatic shutdown. Factories have none, and stay as they are.
+    ///
+    /// ```
+    /// use otp_supervisor::{AutoShutdown, Restart, Strategy, testing::{Child, Deed, Model, Reason, Tree}};
+    ///
+    /// let done = |id: &str| Child::worker(id).restart(Restart::Transient).significant(true);
+    /// let tree = Tree::new(Strategy::OneForOne).auto_shutdown(AutoShutdown::AllSignificant);
+    /// let mut model = Model::new(tree.child(done("import")).child(done("export")));
+    /// model.act(&Deed::Exit("import".into(), Reason::Normal));
+    /// assert_eq!(model.ended(), None);
+    /// model.act(&Deed::Exit("export".into(), Reason::Normal));
+    /// assert_eq!(model.ended(), Some(Reason::Shutdown));
+    /// ```
     #[must_use]
     pub fn auto_shutdown(mut self, automatic: AutoShutdown) -> Self {
         if let Kind::Static { auto_shutdown, .. } = &mut self.kind {
@@ -151,6 +211,13 @@ impl Tree {
     }
 
     /// This tree with one more child, at the end.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, testing::{Child, Tree}};
+    ///
+    /// let tree = Tree::new(Strategy::OneForOne).child(Child::worker("ledger")).child(Child::worker("mailer"));
+    /// assert_eq!(tree.children[1].id, "mailer");
+    /// ```
     #[must_use]
     pub fn child(mut self, child: Child) -> Self {
         self.children.push(child);
@@ -160,12 +227,27 @@ impl Tree {
 
 impl Child {
     /// A permanent worker that obeys, with five seconds to end.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, Shutdown, testing::Child};
+    ///
+    /// let ledger = Child::worker("ledger");
+    /// assert_eq!((ledger.restart, ledger.shutdown), (Restart::Permanent, Shutdown::WORKER));
+    /// ```
     #[must_use]
     pub fn worker(id: impl Into<String>) -> Self {
         Self::new(id, Shutdown::WORKER, Body::Worker(Manner::Obeys))
     }
 
     /// A permanent supervisor of this tree, with all the time that it needs.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, testing::{Child, Model, Tree}};
+    ///
+    /// let orders = Tree::new(Strategy::OneForOne).child(Child::worker("ledger"));
+    /// let model = Model::new(Tree::new(Strategy::OneForOne).child(Child::supervisor("orders", orders)));
+    /// assert_eq!(model.process("orders/ledger"), Some(1));
+    /// ```
     #[must_use]
     pub fn supervisor(id: impl Into<String>, tree: Tree) -> Self {
         Self::new(id, Shutdown::Infinity, Body::Supervisor(tree))
@@ -181,30 +263,75 @@ impl Child {
     }
 
     /// This child with another restart type.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, Strategy, testing::{Child, Deed, Model, Reason, Tree}};
+    ///
+    /// let once = Child::worker("once").restart(Restart::Temporary);
+    /// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(once));
+    /// model.act(&Deed::Exit("once".into(), Reason::Crash));
+    /// assert!(model.children().is_empty());
+    /// ```
     #[must_use]
     pub fn restart(self, restart: Restart) -> Self {
         Self { restart, ..self }
     }
 
     /// This child as a significant one, or as one that is not.
+    ///
+    /// ```
+    /// use otp_supervisor::{Restart, testing::Child};
+    ///
+    /// let import = Child::worker("import").restart(Restart::Transient).significant(true);
+    /// assert!(import.significant);
+    /// ```
     #[must_use]
     pub fn significant(self, significant: bool) -> Self {
         Self { significant, ..self }
     }
 
     /// This child with another way to be stopped.
+    ///
+    /// ```
+    /// use otp_supervisor::{Shutdown, Strategy, testing::{Child, Happening, Model, Reason, Tree}};
+    ///
+    /// let cache = Child::worker("cache").shutdown(Shutdown::BrutalKill);
+    /// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(cache));
+    /// model.stop();
+    /// assert_eq!(model.story().last(), Some(&Happening::Stopped("cache".into(), 1, Reason::Killed)));
+    /// ```
     #[must_use]
     pub fn shutdown(self, shutdown: Shutdown) -> Self {
         Self { shutdown, ..self }
     }
 
     /// This child with starts that come out like this.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, testing::{Child, Deed, Model, Reason, Start, Tree}};
+    ///
+    /// // It comes up, and then not again.
+    /// let broken = Child::worker("broken").starts([Start::Up, Start::Fails]);
+    /// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(broken));
+    /// model.act(&Deed::Exit("broken".into(), Reason::Crash));
+    /// // A restart that fails is tried again, which counts.
+    /// assert_eq!(model.ended(), Some(Reason::Shutdown));
+    /// ```
     #[must_use]
     pub fn starts(self, starts: impl Into<Vec<Start>>) -> Self {
         Self { starts: starts.into(), ..self }
     }
 
     /// This worker with other manners. A supervisor's manners are known, and it stays as it is.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, testing::{Child, Happening, Manner, Model, Reason, Tree}};
+    ///
+    /// let hangs = Child::worker("hangs").manner(Manner::Hangs);
+    /// let mut model = Model::new(Tree::new(Strategy::OneForOne).child(hangs));
+    /// model.stop();
+    /// assert!(model.story().contains(&Happening::Stopped("hangs".into(), 1, Reason::Killed)));
+    /// ```
     #[must_use]
     pub fn manner(mut self, other: Manner) -> Self {
         if let Body::Worker(manner) = &mut self.body {

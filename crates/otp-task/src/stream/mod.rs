@@ -117,6 +117,28 @@ pin_project! {
     /// A value that is early waits for those before it; its task does not, and makes room for another. So a slow
     /// element does not hold back the work, only what comes out of it, and any number may wait behind it.
     ///
+    /// ```
+    /// use otp_task as task;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// // Three at a time, as they come.
+    /// let mut pages = task::async_stream(["/", "/about", "/news"], |path| async move {
+    ///     tokio::time::sleep(Duration::from_millis(10)).await;
+    ///     path.len()
+    /// })
+    /// .max_concurrency(3)
+    /// .unordered()
+    /// .timeout(Duration::from_secs(1));
+    /// let mut lengths = Vec::new();
+    /// while let Some(Ok(length)) = pages.next().await {
+    ///     lengths.push(length);
+    /// }
+    /// lengths.sort_unstable();
+    /// assert_eq!(lengths, [1, 5, 6]);
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Each item is a value or [`Failed`]. A task that fails ends the consumer it is linked with; one that traps exits,
@@ -253,6 +275,25 @@ where
     }
 
     /// Does not link the tasks with the consumer: it gets the failures as items, and lives.
+    ///
+    /// ```
+    /// use erlang_process::ExitReason;
+    /// use otp_task::{self as task, ElementError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let parse = |text: &'static str| async move {
+    ///     text.parse::<u32>().unwrap_or_else(|error| erlang_process::exit(ExitReason::error(error)))
+    /// };
+    /// let mut numbers = task::async_stream(["7", "seven", "8"], parse).unlinked();
+    /// assert_eq!(numbers.next().await, Some(Ok(7)));
+    /// // The consumer, a process, hears of the crash and lives.
+    /// assert!(matches!(numbers.next().await, Some(Err(failed)) if matches!(failed.error, ElementError::Exited(_))));
+    /// assert_eq!(numbers.next().await, Some(Ok(8)));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
     ///
     /// Counterpart: `Task.Supervisor.async_stream_nolink/4` in Elixir.
     pub fn unlinked(mut self) -> Self {

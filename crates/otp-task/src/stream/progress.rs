@@ -5,6 +5,18 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// How far a stream has come, at one moment.
+///
+/// ```
+/// use otp_task as task;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let mut squares = task::async_stream(1..=3, |n| async move { n * n });
+/// let progress = squares.progress();
+/// while squares.next().await.is_some() {}
+/// let now = progress.now();
+/// assert_eq!((now.total, now.started, now.done, now.failed), (Some(3), 3, 3, 0));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -20,6 +32,18 @@ pub struct Progress {
 
 impl Progress {
     /// How many tasks are under way.
+    ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut stuck = task::async_stream(1..=3, |_| std::future::pending::<()>()).max_concurrency(2);
+    /// let mut progress = stuck.progress();
+    /// tokio::spawn(async move { stuck.next().await });
+    /// while progress.changed().await.is_some_and(|now| now.started < 2) {}
+    /// assert_eq!(progress.now().running(), 2);
+    /// # }
+    /// ```
     #[must_use]
     pub fn running(&self) -> usize {
         self.started.saturating_sub(self.done)
@@ -28,6 +52,25 @@ impl Progress {
 
 /// Follows a stream from anywhere, while its tasks run: what a progress bar is drawn from. Made by
 /// [`AsyncStream::progress`](super::AsyncStream::progress).
+///
+/// ```
+/// use otp_task as task;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let mut squares = task::async_stream(1..=100, |n| async move { n * n });
+/// let mut progress = squares.progress();
+/// // Whoever follows it is told of the last state, not of each.
+/// let bar = tokio::spawn(async move {
+///     let mut shown = String::new();
+///     while let Some(now) = progress.changed().await {
+///         shown = format!("{} of {:?}", now.done, now.total);
+///     }
+///     shown
+/// });
+/// while squares.next().await.is_some() {}
+/// assert_eq!(bar.await.unwrap(), "100 of Some(100)");
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ProgressWatch(pub(super) watch::Receiver<Progress>);
 
@@ -40,6 +83,18 @@ impl ProgressWatch {
     }
 
     /// How far the stream has come.
+    ///
+    /// ```
+    /// use otp_task as task;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut squares = task::async_stream(1..=3, |n| async move { n * n });
+    /// let progress = squares.progress();
+    /// assert_eq!(progress.now().done, 0);
+    /// while squares.next().await.is_some() {}
+    /// assert_eq!(progress.now().done, 3);
+    /// # }
+    /// ```
     #[must_use]
     pub fn now(&self) -> Progress {
         *self.0.borrow()

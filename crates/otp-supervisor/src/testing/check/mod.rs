@@ -91,6 +91,14 @@ pub struct Check<D> {
 
 impl<D: Clone + Send + Sync + 'static> Check<D> {
     /// A check of the tree that `start` starts, with nothing but crashes, one at a time, on a hundred days.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// // A hundred days with crashes: it comes to rest after each, whatever that is.
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start()).run();
+    /// ```
     pub fn tree<F>(start: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
@@ -111,6 +119,24 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     /// Does this first with each tree: what children a factory has, what is in the books.
     ///
     /// It must not make the tree restart anything.
+    ///
+    /// ```
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{factory_supervisor, testing::Check};
+    ///
+    /// let rooms = || factory_supervisor::worker(|n: u32| {
+    ///     actor::new(n).on_message(|_: &mut u32, (): ()| ()).start()
+    /// }).start();
+    /// Check::tree(rooms)
+    ///     .with(|world| async move {
+    ///         for n in 0..3 {
+    ///             world.root().start_child(n).await.unwrap();
+    ///         }
+    ///     })
+    ///     .cases(10)
+    ///     .follows_otp()
+    ///     .run();
+    /// ```
     pub fn with<F>(mut self, prepare: impl Fn(World<D>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -120,12 +146,35 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     }
 
     /// What may go wrong. Without this, [crashes](Faults::crashes).
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::{Check, Faults}};
+    ///
+    /// let child = |id| supervision::process(std::future::pending::<()>).id(id);
+    /// Check::tree(move || supervisor::new(Strategy::OneForAll).add(child("ledger")).add(child("mailer")).start())
+    ///     .faults(Faults::kills().of(["mailer"]) + Faults::hangs_on_stop())
+    ///     .cases(10)
+    ///     .follows_otp()
+    ///     .run();
+    /// ```
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
     /// How many faults may come before the supervisor of the children looks. Without this, one.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let child = |id| supervision::process(std::future::pending::<()>).id(id);
+    /// Check::tree(move || supervisor::new(Strategy::OneForAll).add(child("ledger")).add(child("mailer")).start())
+    ///     // Both die before they are missed: that is one restart.
+    ///     .at_once(2)
+    ///     .cases(50)
+    ///     .sometimes("both were restarted", |world| world.restarts() >= 2)
+    ///     .run();
+    /// ```
     ///
     /// # Panics
     ///
@@ -137,6 +186,15 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     }
 
     /// How many days there are. Without this, a hundred.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// // A thousand days, at night.
+    /// let days = if std::env::var_os("NIGHTLY").is_some() { 1_000 } else { 20 };
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start()).cases(days).run();
+    /// ```
     pub fn cases(mut self, cases: u32) -> Self {
         self.cases = cases;
         self
@@ -147,12 +205,37 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     ///
     /// Not for trees in which something else than faults makes processes end or come: links between siblings,
     /// children that are done after some time or start others, restarts that are put off.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let child = |id| supervision::process(std::future::pending::<()>).id(id);
+    /// // A crash of the ledger restarts the mailer, one of the mailer nobody else; the second in five seconds ends it.
+    /// Check::tree(move || supervisor::new(Strategy::RestForOne).add(child("ledger")).add(child("mailer")).start())
+    ///     .cases(20)
+    ///     .follows_otp()
+    ///     .run();
+    /// ```
     pub fn follows_otp(mut self) -> Self {
         self.follows_otp = true;
         self
     }
 
     /// This holds at each rest.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Strategy, Supervised, static_supervisor as supervisor, testing::Check};
+    ///
+    /// const LEDGER: Name<u32> = Name::fixed("ledger");
+    ///
+    /// let ledger = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).named(LEDGER).supervised();
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger().id("ledger")).start())
+    ///     .cases(20)
+    ///     .always("whoever looks for the ledger finds it", |world| world.whereis(LEDGER) == world.process("ledger"))
+    ///     .run();
+    /// ```
     pub fn always(
         mut self,
         what: impl Into<String>,
@@ -163,6 +246,23 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     }
 
     /// This holds at the end of each day.
+    ///
+    /// ```
+    /// use erlang_process::{Name, Reply};
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Strategy, Supervised, static_supervisor as supervisor, testing::Check};
+    /// use std::time::Duration;
+    ///
+    /// const LEDGER: Name<Reply<u32>> = Name::fixed("ledger");
+    ///
+    /// let ledger = || actor::new(7).on_message(|sum: &mut u32, reply: Reply<u32>| reply.send(*sum)).named(LEDGER);
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger().supervised()).start())
+    ///     .cases(20)
+    ///     .finally("it answers, or the tree has given up", |world| async move {
+    ///         world.ended().is_some() || LEDGER.subject().call(Duration::from_secs(1), |reply| reply).await == Ok(7)
+    ///     })
+    ///     .run();
+    /// ```
     pub fn finally<F>(
         mut self,
         what: impl Into<String>,
@@ -176,6 +276,16 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     }
 
     /// This holds at some rest of some day: it guards against a test that tests nothing.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .sometimes("it has given up", |world| world.ended().is_some())
+    ///     .sometimes("it has come through", |world| world.restarts() > 0 && world.ended().is_none())
+    ///     .run();
+    /// ```
     pub fn sometimes(
         mut self,
         what: impl Into<String>,
@@ -188,6 +298,17 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     /// Runs the check.
     ///
     /// The environment may say `OTP_SEED`, which a failure tells: the failing day comes first then.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// let check = Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .always("nothing ever crashes", |world| world.restarts() == 0);
+    /// // It does, and the test fails: with the shortest such day, and how to repeat it.
+    /// let failed = std::thread::spawn(|| check.run()).join().unwrap_err();
+    /// assert!(failed.downcast_ref::<String>().is_some_and(|told| told.contains("broken: nothing ever crashes")));
+    /// ```
     ///
     /// # Panics
     ///
@@ -266,6 +387,20 @@ impl<D> fmt::Debug for Check<D> {
 }
 
 /// A tree at rest, as truths see it.
+///
+/// ```
+/// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::{Check, World}};
+///
+/// fn somebody_is_there(world: &World<supervisor::Supervisor>) -> bool {
+///     world.ended().is_some() || world.children().any(|path| world.process(path).is_some())
+/// }
+///
+/// let child = |id| supervision::process(std::future::pending::<()>).id(id);
+/// Check::tree(move || supervisor::new(Strategy::OneForOne).add(child("ledger")).add(child("mailer")).start())
+///     .cases(20)
+///     .always("somebody is there", somebody_is_there)
+///     .run();
+/// ```
 #[derive(Clone, Debug)]
 pub struct World<D> {
     data: D,
@@ -276,35 +411,98 @@ pub struct World<D> {
 
 impl<D> World<D> {
     /// What the start of the tree has returned: the handle of its root.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .cases(20)
+    ///     .finally("the root is known", |world| async move { world.root().pid().is_some() })
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn root(&self) -> &D {
         &self.data
     }
 
     /// The process of the child at a path; `None` if it has none, or if there is no such child.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .cases(20)
+    ///     .always("it runs or has ended", |world| world.process("ledger").is_some() || world.ended().is_some())
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn process(&self, path: &str) -> Option<Pid> {
         self.children.iter().find(|(child, _)| child == path)?.1
     }
 
     /// The paths of all children, in start order, each with those below it after it.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let child = |id| supervision::process(std::future::pending::<()>).id(id);
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(child("ledger")).add(child("mailer")).start())
+    ///     .cases(20)
+    ///     .always("nobody is forgotten", |world| world.ended().is_some() || world.children().eq(["ledger", "mailer"]))
+    ///     .run();
+    /// ```
     pub fn children(&self) -> impl Iterator<Item = &str> {
         self.children.iter().map(|(path, _)| path.as_str())
     }
 
     /// Who holds this name on the node of the tree.
+    ///
+    /// ```
+    /// use erlang_process::Name;
+    /// use otp_actor as actor;
+    /// use otp_supervisor::{Strategy, Supervised, static_supervisor as supervisor, testing::Check};
+    ///
+    /// const LEDGER: Name<u32> = Name::fixed("ledger");
+    ///
+    /// let ledger = || actor::new(0).on_message(|sum: &mut u32, n: u32| *sum += n).named(LEDGER).supervised();
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .cases(20)
+    ///     .always("it has its name", |world| world.whereis(LEDGER).is_some() || world.ended().is_some())
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn whereis(&self, name: impl Into<RegisteredName>) -> Option<Pid> {
         Node::current().whereis(name)
     }
 
     /// How often a child was seen with another process than before.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .sometimes("it is started again", |world| world.restarts() > 0)
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn restarts(&self) -> usize {
         self.restarts
     }
 
     /// How the root has ended, if it has.
+    ///
+    /// ```
+    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
+    /// use otp_supervisor::testing::{Check, Reason};
+    ///
+    /// let ledger = || supervision::process(std::future::pending::<()>).id("ledger");
+    /// Check::tree(move || supervisor::new(Strategy::OneForOne).add(ledger()).start())
+    ///     .always("if it gives up, it shuts down", |world| matches!(world.ended(), None | Some(Reason::Shutdown)))
+    ///     .run();
+    /// ```
     #[must_use]
     pub fn ended(&self) -> Option<Reason> {
         self.ended
