@@ -13,6 +13,8 @@ use erlang_process::{self as process, ExitReason, Node, Pid};
 use otp_task::{self as task, AwaitError, Task};
 use tokio::sync::oneshot;
 
+#[cfg(feature = "supervised")]
+const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(60);
 
 /// A task of a new node, and what it takes to let its owner end.
@@ -131,4 +133,43 @@ async fn a_supervisor_of_another_node_is_used_from_outside() {
     assert!(strangers.into_iter().all(|pid| Node::global().is_alive(pid)));
     supervisor.abort();
     drop((start, leave));
+}
+
+#[cfg(feature = "supervised")]
+#[tokio::test(start_paused = true)]
+async fn what_a_supervisor_of_another_node_spawns_is_nobodys_and_is_stopped_there() {
+    let tasks = otp_task::Supervisor::builder().start().await.unwrap().data;
+    let other = Node::new();
+    let running = other.run(async move {
+        let answer = tasks.spawn(async { 42 }).await.unwrap();
+        assert_eq!(answer.owner(), None);
+        assert_eq!(answer.await_timeout(SECOND).await, Ok(42));
+
+        let endless = tasks.spawn(pending::<()>()).await.unwrap();
+        let pid = endless.pid();
+        assert!(Node::global().is_alive(pid));
+        assert_eq!(endless.brutal_kill().await, None);
+        assert!(!Node::global().is_alive(pid));
+
+        let mut late = [tasks.spawn_unlinked(pending::<()>()).await.unwrap()];
+        let kill = task::YieldOnTimeout::Kill;
+        assert_eq!(task::yield_many(&mut late, SECOND).on_timeout(kill).outcomes().await, [None]);
+
+        let elements = tasks.async_stream([1, 2], |n| async move {
+            if n == 1 {
+                pending::<()>().await;
+            }
+            n
+        });
+        let mut elements = elements.timeout(SECOND).on_timeout(task::StreamOnTimeout::Kill);
+        assert!(elements.next().await.unwrap().is_err());
+        assert_eq!(elements.next().await.unwrap().unwrap(), 2);
+        assert!(elements.next().await.is_none());
+        // Who has ended is no child any more.
+        for pid in tasks.children().await.unwrap() {
+            Node::global().join(pid).await;
+        }
+        tasks.children().await
+    });
+    assert_eq!(running.await.unwrap(), Ok(vec![]));
 }

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use erlang_process::{Pid, unlink};
+use erlang_process::{Node, Pid, unlink};
 use pin_project_lite::pin_project;
 
 use super::progress::Meter;
@@ -13,8 +13,8 @@ use super::progress::Meter;
 pin_project! {
     /// Runs the future of one element, and counts its end.
     pub(super) struct Element<F> {
-        // Whom the process is linked with.
-        consumer: Option<Pid>,
+        // Whom the process is linked with, if it runs on that node.
+        consumer: Option<(Node, Pid)>,
         counted: Counted,
         #[pin]
         future: Option<F>,
@@ -22,7 +22,7 @@ pin_project! {
 }
 
 impl<F> Element<F> {
-    pub(super) fn new(future: F, consumer: Option<Pid>, meter: Meter) -> Self {
+    pub(super) fn new(future: F, consumer: Option<(Node, Pid)>, meter: Meter) -> Self {
         meter.started();
         Self { consumer, counted: Counted { meter, with_a_value: false }, future: Some(future) }
     }
@@ -39,7 +39,9 @@ impl<F: Future> Future for Element<F> {
         this.future.set(None);
         this.counted.with_a_value = true;
         // A consumer that traps exits is not told of an end that it gets the value of.
-        if let Some(consumer) = this.consumer.take() {
+        if let Some((node, consumer)) = this.consumer.take()
+            && node.is(&Node::current())
+        {
             let _ = unlink(consumer);
         }
         Poll::Ready(value)

@@ -160,7 +160,7 @@ impl<T: Send + 'static, I> Engine<T, I> {
         let index = self.next;
         self.next += 1;
         let slot = Arc::new(Slot::new());
-        let consumer = current().filter(|_| self.linked);
+        let consumer = current().filter(|_| self.linked).map(|pid| (Node::current(), pid));
         let Some(meter) = self.meter.clone() else { return };
         let element = Element::new(future, consumer, meter);
         match &self.under {
