@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyInbox, Extent, Key, Opened, Refill, Taken},
+    cell::{AnyInbox, Found, Key, Position, Refill, Taken},
     deadline::Deadline,
     process::NotAProcess,
     scope::{self, Scope},
@@ -53,7 +53,8 @@ pub(crate) trait Pattern {
     /// Whether the calling process may receive this.
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError>;
 
-    /// Whether it wants a message with this key, in a mailbox whose own messages are of type `own`.
+    /// Whether it wants a message with this key, in a mailbox whose own messages are of type `own`. May be asked under
+    /// the lock of the process: no user code may run here.
     fn wants(&self, key: Key, own: TypeId) -> bool;
 
     /// Takes the next message, where a quick look finds it to be wanted.
@@ -93,31 +94,31 @@ impl<P: Pattern + Unpin> Future for Receive<P> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.next(cx) {
-            Found::Message(output) => Poll::Ready(Ok(output)),
-            Found::Refused(error) => Poll::Ready(Err(error)),
-            Found::TurnOver | Found::Nothing => Poll::Pending,
+            Sought::Message(output) => Poll::Ready(Ok(output)),
+            Sought::Refused(error) => Poll::Ready(Err(error)),
+            Sought::TurnOver | Sought::Nothing => Poll::Pending,
         }
     }
 }
 
 impl<P: Pattern> Receive<P> {
     #[inline]
-    fn next(&mut self, cx: &mut Context<'_>) -> Found<P::Output> {
+    fn next(&mut self, cx: &mut Context<'_>) -> Sought<P::Output> {
         match self.pattern.take_next(cx.waker()) {
-            Taken::Message(output) => Found::Message(output),
-            Taken::Nothing => Found::Nothing,
+            Taken::Message(output) => Sought::Message(output),
+            Taken::Nothing => Sought::Nothing,
             Taken::Others => self.search(cx),
         }
     }
 
     #[inline(never)]
-    fn search(&mut self, cx: &mut Context<'_>) -> Found<P::Output> {
+    fn search(&mut self, cx: &mut Context<'_>) -> Sought<P::Output> {
         if let Some(search) = &mut self.search {
             return search.poll(cx, &mut self.pattern);
         }
         let mut search = Search::default();
         let found = search.poll(cx, &mut self.pattern);
-        if matches!(found, Found::Nothing | Found::TurnOver) && search.is_worth_keeping() {
+        if matches!(found, Sought::Nothing | Sought::TurnOver) && search.is_worth_keeping() {
             self.search = Some(Box::new(search));
         }
         found
@@ -138,10 +139,10 @@ impl<P: Pattern + Unpin> Future for Within<P> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { receive, timeout, deadline } = &mut *self;
         match receive.next(cx) {
-            Found::Message(output) => Poll::Ready(Ok(output)),
-            Found::Refused(error) => Poll::Ready(Err(error)),
-            Found::TurnOver => Poll::Pending,
-            Found::Nothing => {
+            Sought::Message(output) => Poll::Ready(Ok(output)),
+            Sought::Refused(error) => Poll::Ready(Err(error)),
+            Sought::TurnOver => Poll::Pending,
+            Sought::Nothing => {
                 let deadline = deadline.get_or_insert_with(|| Deadline::after(*timeout));
                 deadline.poll(cx).map(|()| Err(ReceiveError::Timeout))
             }
@@ -172,14 +173,12 @@ impl<P: Pattern> Pattern for &mut P {
 /// How far into the inbox a receive has looked, so that a message that does not fit is looked at once.
 #[derive(Default)]
 struct Search {
-    position: usize,
-    /// The inbox as it was then.
-    seen: Extent,
+    position: Position,
     /// The waker that the process keeps for this receive, where it is not that of its task.
     waker: Option<Waker>,
 }
 
-enum Found<T> {
+enum Sought<T> {
     Message(T),
     /// Nothing that fits; the next message wakes.
     Nothing,
@@ -190,27 +189,27 @@ enum Found<T> {
 
 impl Search {
     fn is_worth_keeping(&self) -> bool {
-        self.position > 0 || self.waker.is_some()
+        !self.position.is_start() || self.waker.is_some()
     }
 
-    fn poll<P: Pattern>(&mut self, cx: &mut Context<'_>, pattern: &mut P) -> Found<P::Output> {
+    fn poll<P: Pattern>(&mut self, cx: &mut Context<'_>, pattern: &mut P) -> Sought<P::Output> {
         loop {
             let mut waker_kept = false;
             let found = scope::with(|scope| {
-                pattern.check(scope).map_err(Found::Refused)?;
+                pattern.check(scope).map_err(Sought::Refused)?;
                 if scope::is_turn_over() {
-                    return Err(Found::TurnOver);
+                    return Err(Sought::TurnOver);
                 }
                 let found = self.find(scope, cx, pattern, &mut waker_kept);
-                let (index, key) = found.ok_or(Found::Nothing)?;
+                let found = found.ok_or(Sought::Nothing)?;
                 scope::spend();
-                Ok((index, key, scope.local_mut().inbox.take()))
+                Ok((found, scope.local_mut().inbox.take()))
             });
             match found {
-                None => return Found::Refused(ReceiveError::NotAProcess),
-                Some(Err(Found::TurnOver)) => {
+                None => return Sought::Refused(ReceiveError::NotAProcess),
+                Some(Err(Sought::TurnOver)) => {
                     cx.waker().wake_by_ref();
-                    return Found::TurnOver;
+                    return Sought::TurnOver;
                 }
                 Some(Err(other)) => {
                     if waker_kept {
@@ -218,11 +217,10 @@ impl Search {
                     }
                     return other;
                 }
-                // A message that proves not to fit when it is opened is dropped; the next one may. So may another
-                // that has come before it meanwhile.
-                Some(Ok((index, key, inbox))) => {
-                    if let Some(output) = inbox.and_then(|inbox| open(inbox, index, key, pattern).0) {
-                        return Found::Message(output);
+                // A message that proves not to fit when it is opened is dropped; the next one may.
+                Some(Ok((found, inbox))) => {
+                    if let Some(output) = inbox.and_then(|inbox| open(inbox, found, pattern)) {
+                        return Sought::Message(output);
                     }
                 }
             }
@@ -235,29 +233,12 @@ impl Search {
         cx: &mut Context<'_>,
         pattern: &P,
         kept: &mut bool,
-    ) -> Option<(usize, Key)> {
+    ) -> Option<Found> {
         loop {
             if let Some(inbox) = scope.local.as_mut().and_then(|local| local.inbox.as_mut()) {
-                let own = inbox.own_type();
-                let now = inbox.extent();
-                if self.seen.removals != now.removals {
-                    self.position = 0;
-                } else if self.seen.urgent < now.urgent && self.seen.urgent <= self.position {
-                    // These lie before all that it has looked at, which need not be looked at again.
-                    for index in self.seen.urgent..now.urgent {
-                        let Some(key) = inbox.key(index) else { break };
-                        if pattern.wants(key, own) {
-                            return Some((index, key));
-                        }
-                    }
-                    self.position += now.urgent - self.seen.urgent;
-                }
-                self.seen = now;
-                while let Some(key) = inbox.key(self.position) {
-                    if pattern.wants(key, own) {
-                        return Some((self.position, key));
-                    }
-                    self.position += 1;
+                let found = find(&mut **inbox, &mut self.position, pattern);
+                if found.is_some() {
+                    return found;
                 }
             }
             if let Refill::Nothing { waker_kept } = scope.refill(Some(cx.waker())) {
@@ -341,72 +322,51 @@ impl Pattern for Anything {
 
 /// Takes everything that fits and is already there.
 pub(crate) fn drain<P: Pattern>(pattern: &mut P) -> Vec<P::Output> {
-    let mut index = 0;
+    let mut position = Position::default();
     scope::with(|scope| scope.refill(None));
-    iter::from_fn(|| take_from(&mut index, pattern)).collect()
+    iter::from_fn(|| take_from(&mut position, pattern)).collect()
 }
 
 /// Takes the first that fits and is already there. What lies behind it is not looked at: who takes the ends of many out of a
 /// long mailbox, one after the other, would look at their number squared.
 pub(crate) fn first<P: Pattern>(pattern: &mut P) -> Option<P::Output> {
     scope::with(|scope| scope.refill(None));
-    take_from(&mut 0, pattern)
+    take_from(&mut Position::default(), pattern)
 }
 
-/// Takes the first that fits out of the inbox, from `index` on, and moves `index` to where it was.
-fn take_from<P: Pattern>(index: &mut usize, pattern: &mut P) -> Option<P::Output> {
+/// Takes the first that fits out of the inbox, from there on.
+fn take_from<P: Pattern>(position: &mut Position, pattern: &mut P) -> Option<P::Output> {
     loop {
-        let (key, inbox) = scope::with(|scope| next_wanted(scope, pattern, index)).flatten()?;
-        let (output, opened) = open(inbox, *index, key, pattern);
-        if output.is_some() {
-            return output;
-        }
-        if opened == Opened::Changed {
-            *index = 0;
+        let found = scope::with(|scope| {
+            let inbox = &mut scope.local_mut().inbox;
+            let found = find(&mut **inbox.as_mut()?, position, pattern)?;
+            Some((found, inbox.take()?))
+        });
+        let (found, inbox) = found.flatten()?;
+        if let Some(output) = open(inbox, found, pattern) {
+            return Some(output);
         }
     }
 }
 
-/// Takes the inbox, if it has a message from `index` on that fits, and moves `index` to it.
-fn next_wanted<P: Pattern>(
-    scope: &mut Scope,
-    pattern: &P,
-    index: &mut usize,
-) -> Option<(Key, Box<dyn AnyInbox>)> {
-    let mut inbox = scope.local_mut().inbox.take()?;
-    inbox.extent();
+fn find<P: Pattern>(inbox: &mut dyn AnyInbox, from: &mut Position, pattern: &P) -> Option<Found> {
     let own = inbox.own_type();
-    while let Some(key) = inbox.key(*index) {
-        if pattern.wants(key, own) {
-            return Some((key, inbox));
-        }
-        *index += 1;
-    }
-    scope.local_mut().inbox = Some(inbox);
-    None
+    inbox.find(from, &|key| pattern.wants(key, own))
 }
 
 /// Takes a message out of the inbox and opens it. The inbox is back in the scope before any code of the
 /// user's runs, which may receive as well.
-fn open<P: Pattern>(
-    inbox: Box<dyn AnyInbox>,
-    index: usize,
-    key: Key,
-    pattern: &mut P,
-) -> (Option<P::Output>, Opened) {
+fn open<P: Pattern>(inbox: Box<dyn AnyInbox>, found: Found, pattern: &mut P) -> Option<P::Output> {
     let own = inbox.own_type();
-    let (mut output, mut opened) = (None, Opened::Changed);
-    let put_back = &mut |inbox, outcome| {
-        opened = outcome;
+    let mut output = None;
+    let put_back = &mut |inbox| {
         scope::with(|scope| {
-            if outcome == Opened::Taken {
-                scope.cell.head().count_removal();
-            }
+            scope.cell.head().count_removal();
             scope.local_mut().inbox = Some(inbox);
         });
     };
-    inbox.open(index, put_back, &mut |message| output = pattern.take(key, own, message));
-    (output, opened)
+    inbox.open(found, put_back, &mut |message| output = pattern.take(found.key, own, message));
+    output
 }
 
 #[cfg(all(test, not(any(otp_loom, otp_shuttle))))]

@@ -13,6 +13,7 @@ use std::{
 use super::{
     Process,
     envelope::{AnyMessage, Envelope, Key},
+    position::{Extent, Position},
     room::Room,
     store::{Locked, Store},
 };
@@ -218,8 +219,7 @@ impl<M: Send + 'static> AnyQueue for Queue<M> {
         let inbox = inbox.and_then(|inbox| inbox.into_any().downcast::<Inbox<M>>().ok()).unwrap_or_default();
         let Inbox { mut first, blocks, removals } = *inbox;
         first.extend(blocks.into_iter().flatten());
-        // One more, so that whoever searches begins anew.
-        self.rest_mut().store = Some(Store::new(first, removals + 1, bound));
+        self.rest_mut().store = Some(Store::new(first, removals, bound));
         Box::new(Locked::<M>::new(process))
     }
 
@@ -353,35 +353,32 @@ impl<M: 'static> Inbox<M> {
     }
 }
 
-/// What a search has to know of an inbox to go on where it stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Extent {
-    /// How many messages were taken out: as long as this stands, all are where they were, but for
-    pub(crate) removals: u64,
-    /// so many priority messages, which lie before all others.
-    pub(crate) urgent: usize,
+/// A message that was found, to be [opened](AnyInbox::open) before anything else is done.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) key: Key,
+    /// Where it lies, if it is not taken out already.
+    index: usize,
 }
 
-/// What became of a message that was to be taken out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opened {
-    Taken,
-    /// Others have come before it since it was looked at: it is to be searched again.
-    Changed,
+impl Found {
+    pub(super) fn new(key: Key, index: usize) -> Self {
+        Self { key, index }
+    }
 }
 
 /// An inbox, seen by code that does not know the process's own message type.
 pub(crate) trait AnyInbox: Any + Send {
-    /// How it is now, which is what [`key`](Self::key) and [`open`](Self::open) go by from here on.
-    fn extent(&mut self) -> Extent;
     fn own_type(&self) -> TypeId;
-    fn key(&mut self, index: usize) -> Option<Key>;
-    /// Takes the message there out, hands the inbox to `put_back`, and then lets `take` move the message out
+    /// Searches on from there for a message that is wanted. `wants` may be asked under the lock: no user code may run
+    /// in it.
+    fn find(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Option<Found>;
+    /// Takes what was found out, hands the inbox to `put_back`, and then lets `take` move the message out
     /// of the `Option` of its type: what `take` does finds the inbox in its place.
     fn open(
         self: Box<Self>,
-        index: usize,
-        put_back: &mut dyn FnMut(Box<dyn AnyInbox>, Opened),
+        found: Found,
+        put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
         take: &mut dyn FnMut(&mut dyn Any),
     );
     /// Drops the oldest message. Whether there was one.
@@ -390,27 +387,32 @@ pub(crate) trait AnyInbox: Any + Send {
 }
 
 impl<M: Send + 'static> AnyInbox for Inbox<M> {
-    fn extent(&mut self) -> Extent {
-        Extent { removals: self.removals, urgent: 0 }
-    }
-
     fn own_type(&self) -> TypeId {
         TypeId::of::<M>()
     }
 
-    fn key(&mut self, index: usize) -> Option<Key> {
-        self.get(index).map(Envelope::key)
+    fn find(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Option<Found> {
+        from.follow(Extent { removals: self.removals, urgent: 0 });
+        loop {
+            let index = from.index();
+            let key = self.get(index)?.key();
+            if wants(key) {
+                from.take();
+                return Some(Found { key, index });
+            }
+            from.pass();
+        }
     }
 
     fn open(
         mut self: Box<Self>,
-        index: usize,
-        put_back: &mut dyn FnMut(Box<dyn AnyInbox>, Opened),
+        found: Found,
+        put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
         take: &mut dyn FnMut(&mut dyn Any),
     ) {
-        let envelope = self.first.remove(index);
+        let envelope = self.first.remove(found.index);
         self.removals += 1;
-        put_back(self, Opened::Taken);
+        put_back(self);
         if let Some(envelope) = envelope {
             envelope.open(take);
         }
@@ -428,6 +430,8 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
 #[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
     use crate::cell::Tagged;
 
@@ -530,18 +534,18 @@ mod tests {
         fn open(&mut self, index: usize) {
             let expected = self.taken.remove(index);
             let Some(inbox) = &mut self.inbox else { return assert_eq!(expected, None) };
-            for before in 0..index.min(self.taken.len()) {
-                let key = match self.taken[before] {
-                    (_, true) => Key::Own,
-                    (number, false) => Key::Subject(number),
-                };
-                assert_eq!(inbox.key(before), Some(key));
-            }
-            let key = inbox.key(index);
-            let Some((number, own)) = expected else { return assert_eq!(key, None) };
-            assert_eq!(key, Some(if own { Key::Own } else { Key::Subject(number) }));
+            let seen = RefCell::new(Vec::new());
+            let found = inbox.find(&mut Position::default(), &|key| {
+                seen.borrow_mut().push(key);
+                seen.borrow().len() > index
+            });
+            let key = |&(number, own): &(u64, bool)| if own { Key::Own } else { Key::Subject(number) };
+            let before = self.taken.iter().take(index).map(key);
+            assert_eq!(seen.into_inner(), before.chain(expected.iter().map(key)).collect::<Vec<_>>());
+            let Some((number, _)) = expected else { return assert!(found.is_none()) };
+            let found = found.unwrap();
             let (mut back, mut opened) = (None, None);
-            self.inbox.take().unwrap().open(index, &mut |inbox, _| back = Some(inbox), &mut |message| {
+            self.inbox.take().unwrap().open(found, &mut |inbox| back = Some(inbox), &mut |message| {
                 opened = match message.downcast_mut::<Option<M>>() {
                     Some(message) => message.take().map(M::number),
                     None => message.downcast_mut::<Option<u64>>().unwrap().take(),

@@ -4,6 +4,7 @@ mod control;
 mod envelope;
 mod few;
 mod mailbox;
+mod position;
 mod room;
 mod store;
 
@@ -19,7 +20,8 @@ pub(crate) use self::{
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
-    mailbox::{AnyInbox, AnyQueue, Extent, Gone, Inbox, Opened, Queue},
+    mailbox::{AnyInbox, AnyQueue, Found, Gone, Inbox, Queue},
+    position::Position,
 };
 use crate::{
     bound::Turn,

@@ -4,17 +4,19 @@
 //! Other processes move what has come to where only they can reach it. Nobody could put a message in front of those, or
 //! drop the oldest of them. So a process that wants that pays for it, with a lock for each message.
 
-use std::{any::Any, collections::VecDeque, marker::PhantomData, task::Waker};
+use std::{any::Any, collections::VecDeque, task::Waker};
 
 use super::{
     Process,
     envelope::{AnyMessage, Envelope, Key},
-    mailbox::{AnyInbox, Extent, Opened, Queue},
+    mailbox::{AnyInbox, Found, Queue},
+    position::{Extent, Position},
     room::Room,
 };
 use crate::{
     bound::{Bound, Turn, WhenFull},
     process::quietly,
+    sync::MODELLED,
 };
 
 /// What a process is to receive, under its lock.
@@ -29,6 +31,9 @@ pub(super) struct Store<M> {
     /// If the mailbox is bounded.
     room: Option<Box<Room>>,
 }
+
+/// A message that was taken out, and whom to wake, who can send one more.
+type Removed<M> = (Envelope<M>, Option<Waker>);
 
 /// Whether a message with this key counts in a bounded mailbox: all but what travels as a signal.
 pub(super) fn counts(key: Key) -> bool {
@@ -74,8 +79,22 @@ impl<M: 'static> Store<M> {
         }
     }
 
-    /// Takes a message out. Returns whom to wake, who can send one more.
-    fn remove(&mut self, index: usize) -> Option<(Envelope<M>, Option<Waker>)> {
+    /// Searches on from there, so far as is done under one lock, and takes out what it finds.
+    fn look(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Look<M> {
+        from.follow(self.extent());
+        for _ in 0..LOOKS {
+            let index = from.index();
+            let Some(key) = self.get(index).map(Envelope::key) else { return Look::Nothing };
+            if wants(key) {
+                from.take();
+                return Look::Found(Found::new(key, index), self.remove(index));
+            }
+            from.pass();
+        }
+        Look::Further
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Removed<M>> {
         let removed = match index.checked_sub(self.urgent.len()) {
             None => self.urgent.remove(index),
             Some(index) => self.ordinary.remove(index),
@@ -110,23 +129,28 @@ impl<M: 'static> Store<M> {
     }
 }
 
-/// How many keys are looked at under one lock.
-const KEYS: usize = 32;
+/// How many messages are looked at under one lock, so that nobody waits for long.
+const LOOKS: usize = if MODELLED { 8 } else { 256 };
 
 /// What stands for the inbox of a process whose messages are in a [`Store`].
 pub(super) struct Locked<M> {
     process: Process,
-    /// The store as it was when the process last looked: what it found holds as long as this does.
-    seen: Extent,
-    /// The keys of some messages in a row, as they were then, and the index of the first.
-    keys: Vec<Key>,
-    first: usize,
-    message: PhantomData<fn(M)>,
+    /// What was found, and is to be opened. Taken out under the lock that it was found under: without, others could
+    /// drive it out.
+    found: Option<Removed<M>>,
+}
+
+/// What one look under the lock has brought.
+enum Look<M> {
+    Found(Found, Option<Removed<M>>),
+    Nothing,
+    /// It is not at the end.
+    Further,
 }
 
 impl<M: Send + 'static> Locked<M> {
     pub(super) fn new(process: Process) -> Self {
-        Self { process, seen: Extent::default(), keys: Vec::new(), first: 0, message: PhantomData }
+        Self { process, found: None }
     }
 
     fn with<R>(&self, visit: impl FnOnce(&mut Store<M>) -> R) -> Option<R> {
@@ -138,43 +162,31 @@ impl<M: Send + 'static> Locked<M> {
 }
 
 impl<M: Send + 'static> AnyInbox for Locked<M> {
-    fn extent(&mut self) -> Extent {
-        let now = self.with(|store| store.extent()).unwrap_or_default();
-        if self.seen != now {
-            self.seen = now;
-            self.keys.clear();
-        }
-        now
-    }
-
     fn own_type(&self) -> std::any::TypeId {
         std::any::TypeId::of::<M>()
     }
 
-    fn key(&mut self, index: usize) -> Option<Key> {
-        if let Some(known) = index.checked_sub(self.first).and_then(|index| self.keys.get(index)) {
-            return Some(*known);
+    fn find(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Option<Found> {
+        loop {
+            match self.with(|store| store.look(from, wants))? {
+                Look::Found(found, removed) => {
+                    self.found = removed;
+                    return Some(found);
+                }
+                Look::Nothing => return None,
+                Look::Further => {}
+            }
         }
-        let mut keys = std::mem::take(&mut self.keys);
-        keys.clear();
-        self.with(|store| {
-            keys.extend((index..index + KEYS).map_while(|index| store.get(index)).map(Envelope::key))
-        });
-        (self.keys, self.first) = (keys, index);
-        self.keys.first().copied()
     }
 
     fn open(
         mut self: Box<Self>,
-        index: usize,
-        put_back: &mut dyn FnMut(Box<dyn AnyInbox>, Opened),
+        _: Found,
+        put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
         take: &mut dyn FnMut(&mut dyn Any),
     ) {
-        let seen = self.seen;
-        let removed = self.with(|store| if store.extent() == seen { store.remove(index) } else { None });
-        let removed = removed.flatten();
-        self.keys.clear();
-        put_back(self, if removed.is_some() { Opened::Taken } else { Opened::Changed });
+        let removed = self.found.take();
+        put_back(self);
         if let Some((envelope, waker)) = removed {
             waker.into_iter().for_each(Waker::wake);
             envelope.open(take);

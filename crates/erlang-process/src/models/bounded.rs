@@ -6,14 +6,25 @@ use std::sync::{
 };
 
 use super::{World, explore, puppet::Task, thread};
-use crate::{Bound, ExitReason, SendError, Spawn, Subject, WhenFull, rt};
+use crate::{
+    Bound, ExitReason, Pid, Selector, SendError, Spawn, Subject, WhenFull, demonitor_flush, monitor, receive,
+    rt,
+};
 
 /// A process with a mailbox for one message, and what polls it.
 fn bounded<F>(world: &World, when_full: WhenFull, body: impl FnOnce(Subject<u8>) -> F) -> (Task, Subject<u8>)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let spawn = Spawn::new().unlinked().on(&world.node).mailbox(Bound::new(1, when_full));
+    process(world, Bound::new(1, when_full), body)
+}
+
+/// A process with such a mailbox, and what polls it.
+fn process<F>(world: &World, bound: Bound, body: impl FnOnce(Subject<u8>) -> F) -> (Task, Subject<u8>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let spawn = Spawn::new().unlinked().on(&world.node).mailbox(bound);
     let prepared = spawn.prepare(body).unwrap();
     let subject = prepared.subject();
     world.watch(prepared.start());
@@ -124,6 +135,37 @@ fn the_oldest_goes_while_the_receiver_takes() {
             [2] => world.saw("it was driven out"),
             ref other => panic!("{other:?}"),
         }
+    });
+}
+
+/// Several times as many as are looked at under one lock.
+const MANY: usize = 32;
+
+#[test]
+fn what_others_drive_out_makes_no_search_pass_over_a_message() {
+    explore(["driven out before", "driven out later"], |world| {
+        let oldest = Arc::new(Mutex::new(None));
+        let (receiver, address) = process(world, Bound::new(MANY, WhenFull::DropOldest), {
+            let oldest = oldest.clone();
+            move |own| async move {
+                // Of nobody: its end is the last message.
+                let monitor = monitor(Pid::here(1 << 40)).unwrap();
+                demonitor_flush(monitor);
+                let mut rest = Selector::new().select(&own, Some).select_monitors(|_| None);
+                let first = receive::first(&mut rest).unwrap();
+                *oldest.lock().unwrap() = first;
+                assert!(receive::drain(&mut rest).iter().all(Option::is_some), "the end is still there");
+            }
+        });
+        (0..MANY).for_each(|n| address.send(n as u8));
+        let sender = thread::spawn(move || address.send(100));
+        receiver.run();
+        sender.join().unwrap();
+        world.saw(match *oldest.lock().unwrap() {
+            Some(0) => "driven out later",
+            Some(1) => "driven out before",
+            ref other => panic!("{other:?}"),
+        });
     });
 }
 
