@@ -165,10 +165,10 @@ pub(crate) fn is_turn_over() -> bool {
     BUDGET.try_with(|budget| budget.get() == 0).unwrap_or(true)
 }
 
-/// Counts a message that was taken in its turn.
+/// Counts messages that were taken in its turn, or what costs as much.
 #[inline]
-pub(crate) fn spend() {
-    let _ = BUDGET.try_with(|budget| budget.set(budget.get().saturating_sub(1)));
+pub(crate) fn spend(messages: u32) {
+    let _ = BUDGET.try_with(|budget| budget.set(budget.get().saturating_sub(messages)));
 }
 
 fn set_budget(messages: u32) -> u32 {

@@ -20,7 +20,7 @@ pub(crate) use self::{
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
-    mailbox::{AnyInbox, AnyQueue, Found, Gone, Inbox, Queue},
+    mailbox::{AnyInbox, AnyQueue, Found, Gone, Inbox, LOOKS, Look, Queue},
     position::Position,
 };
 use crate::{
@@ -295,7 +295,7 @@ impl<M: Send + 'static> OwnCell<M> {
 
     #[inline]
     fn taken(&self, message: M) -> Taken<M> {
-        scope::spend();
+        scope::spend(1);
         self.head.count_removal();
         Taken::Message(message)
     }
