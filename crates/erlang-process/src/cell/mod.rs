@@ -13,6 +13,7 @@ use std::{
     task::Waker,
 };
 
+use self::room::Room;
 pub(crate) use self::{
     control::{
         Alias, AliasEnd, Control, Delivery, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
@@ -477,10 +478,23 @@ impl Cell<dyn AnyQueue> {
         })
     }
 
-    /// Whether a message that counts would be refused now.
+    /// Keeps room in a bounded mailbox for what is still to be made of a message, until it is sent in this turn or the
+    /// [place is given up](Self::leave_line). Gives the message back where it would not be let in.
     #[cold]
-    pub(crate) fn refuses(&self) -> bool {
-        self.with(|_, queue| queue.room().is_some_and(|room| room.refuses()))
+    pub(crate) fn keep_room<M>(&self, message: M) -> Result<(M, Option<Turn>), Unsent<M>> {
+        let kept = self.with(|control, queue| {
+            if !control.is_alive() {
+                return Err((Unsent::dead(message), Wake::Nobody));
+            }
+            match queue.room().map_or(Ok(None), Room::keep) {
+                Ok(turn) => Ok((message, turn)),
+                Err(bound) => Err(control.refuse(&self.head, message, bound)),
+            }
+        });
+        kept.map_err(|(unsent, wake)| {
+            self.wake(wake);
+            unsent
+        })
     }
 
     /// Takes a place in the line of those who wait for room, or looks whether its turn has come. True if it has, or if

@@ -56,6 +56,10 @@ where
         None
     }
 
+    fn counts(&self) -> bool {
+        self.registered().is_none_or(|(_, subject)| subject.counts())
+    }
+
     fn is_keyed(&self) -> bool {
         true
     }

@@ -317,9 +317,9 @@ where
     /// another process registers under the key, as the subject of a [`Name`](crate::Name) does.
     ///
     /// Messages go to the subject that the holder has registered. [`Subject::pid`] is the process behind that, to be
-    /// linked or monitored: the holder, unless it has registered a subject of another's. Like every subject that is not the process's own, it cannot be received with: the holder
-    /// receives with the subject that it has registered. A key that is registered with the address of a key
-    /// is the address of nobody.
+    /// linked or monitored: the holder, unless it has registered a subject of another's. Like every subject that
+    /// is not the process's own, it cannot be received with: the holder receives with the subject that it has
+    /// registered. A key that is registered with the address of a key is the address of nobody.
     ///
     /// ```
     /// use erlang_process::{Registry, Subject};
