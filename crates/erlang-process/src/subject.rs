@@ -455,6 +455,14 @@ impl<M: Send + 'static> Subject<M> {
         }
     }
 
+    /// The name that it is the subject of, on this node.
+    pub(crate) fn as_name(&self) -> Option<(&Node, RegisteredName)> {
+        match &self.0 {
+            Route::Named(node, name) => Some((node, *name)),
+            Route::Own(_) | Route::Tagged(..) | Route::Raw(_) | Route::Mapped(_) => None,
+        }
+    }
+
     /// Whether both are one mapped subject.
     pub(crate) fn is_same_mapped(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
@@ -484,7 +492,7 @@ impl<M: Send + 'static> Subject<M> {
         let owned = match &self.0 {
             Route::Own(cell) => std::ptr::eq(cell.head(), head),
             Route::Tagged(process, _) | Route::Raw(process) => std::ptr::eq(process.head(), head),
-            Route::Named(..) => self.process().is_some_and(|process| std::ptr::eq(process.head(), head)),
+            Route::Named(node, name) => node.names().is_held_by(head, *name, TypeId::of::<M>()),
             Route::Mapped(_) => false,
         };
         if owned { Ok(()) } else { Err(ReceiveError::NotOwner) }
