@@ -159,6 +159,12 @@ pub(crate) fn leave<R>(work: impl FnOnce() -> R) -> R {
     enter_in_place(&mut None, work)
 }
 
+/// Drops what is not the calling process's: not as that process, whose a request in it was not to answer, and not so that a
+/// panic would be its own.
+pub(crate) fn discard<T>(value: T) {
+    leave(|| quietly(|| drop(value)));
+}
+
 /// Whether the calling process has had its turn, and lets others run before it takes another message.
 #[inline]
 pub(crate) fn is_turn_over() -> bool {

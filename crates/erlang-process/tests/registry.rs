@@ -406,6 +406,35 @@ async fn regx_13_a_key_is_an_address_as_a_name_is() {
     .await;
 }
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[tokio::test]
+async fn who_takes_a_key_over_has_nothing_to_do_with_the_value_that_was_there() {
+    on_a_node(async {
+        let registry = Registry::<_, Arc<Option<Bomb>>>::unique();
+        let registering = registry.clone();
+        let (pid, ()) = doing(move || {
+            for key in 0..4 {
+                registering.register(key, Arc::new(Some(Bomb))).unwrap();
+            }
+        })
+        .await;
+        // Killed, and not yet cleaned up.
+        process::kill(pid);
+        registry.register(0, Arc::new(None)).unwrap();
+        assert_eq!(process::join(pid).await, ExitReason::Killed);
+        assert_eq!(registry.count(), 1);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_message_to_a_key_comes_back_if_nobody_holds_it() {
     on_a_node(async {

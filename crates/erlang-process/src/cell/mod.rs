@@ -230,8 +230,7 @@ impl<Q: ?Sized> Cell<Q> {
     fn settle<T>(&self, offered: Offered<T>) -> Result<(), Unsent<T>> {
         self.wake(offered.wake);
         if let Some(gone) = offered.gone {
-            // Not as the sender: a request in it was not for him to answer.
-            scope::leave(|| quietly(|| drop(gone)));
+            scope::discard(gone);
         }
         offered.sent
     }
