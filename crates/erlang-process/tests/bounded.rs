@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -44,6 +47,52 @@ fn taker<M: Send + 'static>(capacity: usize, when_full: WhenFull) -> (Subject<M>
 /// How many messages are in the mailbox.
 fn len<M: Send + 'static>(subject: &Subject<M>) -> u64 {
     Node::current().info(subject.pid().unwrap()).unwrap().message_queue_len
+}
+
+/// A waker that panics, as that of a sender may.
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("woken");
+    }
+}
+
+/// Waits for room with a waker that panics.
+fn wait_badly(send: Pin<&mut impl Future>) {
+    let waker = Waker::from(Arc::new(Panicking));
+    assert!(send.poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+#[tokio::test]
+async fn nobody_has_anything_to_do_with_the_waker_of_who_waits_for_room() {
+    alone(async {
+        // Not who takes a message,
+        let (mailbox, order, taken) = taker(1, WhenFull::Wait);
+        mailbox.send(1);
+        let mut send = pin!(mailbox.send_wait(2));
+        wait_badly(send.as_mut());
+        order.send(());
+        assert_eq!(taken.receive(LONG).await, Ok(1));
+        assert_eq!(send.await, Ok(()));
+
+        // nor who gives its place up.
+        let mut first = Box::pin(mailbox.send_wait(3));
+        assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await.is_pending());
+        let mut second = pin!(mailbox.send_wait(4));
+        wait_badly(second.as_mut());
+        order.send(());
+        assert_eq!(taken.receive(LONG).await, Ok(2));
+        drop(first);
+        assert_eq!(second.await, Ok(()));
+
+        // nor the rest of the process that ends.
+        let mut late = pin!(mailbox.send_wait(5));
+        wait_badly(late.as_mut());
+        process::kill(mailbox.pid().unwrap());
+        assert_eq!(late.await, Err(SendError::Dead(5)));
+    })
+    .await;
 }
 
 /// Says when it is dropped.
@@ -411,7 +460,7 @@ async fn there_is_room_for_a_message_that_is_being_mapped() {
         let reason = monitor.down().await.unwrap().reason;
         assert_eq!(reason, ExitReason::error(MailboxFull { capacity: 1 }));
         let (_, mapped, others) = meddling(WhenFull::Exit);
-        drop(mapped.try_send(1));
+        let _ = mapped.try_send(1);
         assert_eq!(mapped.try_send(2), Err(SendError::Dead(2)));
         assert_eq!(others.lock().unwrap().len(), 1);
     })

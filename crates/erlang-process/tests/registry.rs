@@ -361,6 +361,20 @@ async fn a_listener_that_is_dead_is_forgotten_and_a_name_is_not() {
     .await;
 }
 
+#[tokio::test]
+async fn who_registers_has_nothing_to_do_with_what_a_listener_makes_of_it() {
+    on_a_node(async {
+        let registry = Registry::unique();
+        let events = Subject::<RegistryEvent<u8, ()>>::new().unwrap();
+        registry.listen(events.map(|_| panic!("the listener's")));
+        registry.listen(events.clone());
+        registry.register(1, ()).unwrap();
+        assert_eq!(registry.unregister(&1), 1);
+        assert_eq!(received(&events).await.len(), 2);
+    })
+    .await;
+}
+
 /// A process that answers requests with a number and is found by a key.
 async fn server(registry: &Registry<&'static str, Subject<Reply<u32>>>, number: u32) -> Pid {
     let registry = registry.clone();

@@ -513,7 +513,7 @@ impl Cell<dyn AnyQueue> {
         let (next, previous) = left.unwrap_or_default();
         drop(previous);
         if let Some(next) = next {
-            next.wake();
+            quietly(|| next.wake());
         }
     }
 

@@ -169,7 +169,8 @@ impl<M: Send + 'static> AnyInbox for Locked<M> {
         let removed = self.found.take();
         put_back(self);
         if let Some((envelope, waker)) = removed {
-            waker.into_iter().for_each(Waker::wake);
+            // That of a sender: its panic is not the receiver's, whose message would be lost.
+            quietly(|| waker.map(Waker::wake));
             envelope.open(take);
         }
     }
@@ -177,7 +178,7 @@ impl<M: Send + 'static> AnyInbox for Locked<M> {
     fn drop_oldest(&mut self) -> bool {
         let Some((oldest, waker)) = self.with(|store| store.remove(0)).flatten() else { return false };
         // First: who drops messages may panic.
-        waker.into_iter().for_each(Waker::wake);
+        quietly(|| waker.map(Waker::wake));
         drop(oldest);
         true
     }
