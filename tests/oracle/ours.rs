@@ -301,16 +301,13 @@ impl std::fmt::Display for Tick {
 fn everything(world: &World, own: Option<Subject<Text>>) -> Selector<String> {
     let (exits, downs) = (world.clone(), world.clone());
     let text = |text: Text| format!("text:{}", text.0);
-    let mut selector = Selector::new()
+    let selector = Selector::new()
         .select_trapped_exits(move |exit| exits.exit(&exit))
         .select_monitors(move |down| downs.down(&down))
         .select_raw(text)
         .select_raw(|tick: Tick| tick.to_string())
-        // Aliases: they come and go.
+        // Names and aliases: they come and go.
         .select_other(move |mut message| message.take::<Text>().map_or_else(|| "other".to_owned(), text));
-    for name in NAMES {
-        selector = selector.select(&name.subject(), text);
-    }
     match own {
         Some(own) => selector.select(&own, text),
         None => selector,

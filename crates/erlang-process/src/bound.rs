@@ -2,7 +2,10 @@
 
 use std::{error::Error, fmt, future::poll_fn, task::Poll};
 
-use crate::{cell::Process, subject::SendError, subject::Subject};
+use crate::{
+    cell::{Process, Unsent},
+    subject::{SendError, Subject},
+};
 
 /// How many messages a mailbox takes, and what becomes of those that are too many, see
 /// [`Spawn::mailbox`](crate::Spawn::mailbox).
@@ -194,6 +197,14 @@ impl Place {
             })
             .await;
         }
+    }
+
+    /// Takes room for what is still to be made of a message, or gives that back, for the reason for which it would not
+    /// be let in.
+    pub(crate) fn take<M>(&mut self, message: M) -> Result<M, Unsent<M>> {
+        let (message, turn) = self.process.keep_room(message)?;
+        self.turn = turn;
+        Ok(message)
     }
 }
 

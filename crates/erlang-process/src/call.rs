@@ -157,15 +157,16 @@ impl<R: Send + 'static> Drop for Reply<R> {
 #[cold]
 fn abandon<R: Send + 'static>(slot: Arc<Slot<R>>) {
     let callee = slot.callee();
+    if callee.is_none() && scope::cell().is_none() {
+        // Nobody knows any more why it has ended.
+        return slot.fail(CallError::NoProc);
+    }
     // A process may drop a request because it is ending, and not know the reason yet.
     let orphan: Orphan = Box::new(move |reason| {
         slot.fail(reason.map_or(CallError::Unanswered, |reason| CallError::Down(reason.clone())));
     });
     if let Err(orphan) = scope::leave_orphan(orphan) {
-        match callee {
-            Some(callee) => orphan(callee.exit_reason().as_ref()),
-            None => orphan(Some(&ExitReason::NoProc)),
-        }
+        orphan(callee.and_then(|callee| callee.exit_reason()).as_ref());
     }
 }
 
@@ -181,7 +182,8 @@ impl<R: Send + 'static> fmt::Debug for Reply<R> {
 pub enum CallError {
     /// No reply came in time. The request may still be carried out; a late reply is dropped.
     Timeout,
-    /// The process is dead, or nobody holds the name.
+    /// The process is dead, or nobody holds the name; or it has ended, and its [`Reply`] was dropped outside any
+    /// process when that was over and the reason forgotten.
     NoProc,
     /// The process that had the request ended before it replied, with this reason.
     Down(ExitReason),

@@ -43,6 +43,16 @@ impl Deadline {
         }
     }
 
+    /// Whether it is over, by the clock: for who is woken anyway.
+    pub(crate) fn has_passed(&self) -> bool {
+        match self {
+            Self::Never => false,
+            Self::At(at) => *at <= rt::now(),
+            Self::Own(sleep) => sleep.deadline() <= rt::now(),
+            Self::Passed => true,
+        }
+    }
+
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {

@@ -8,6 +8,7 @@ use crate::{
     cell::Process,
     membership::{self, Members},
     pid::Pid,
+    process::quietly,
     subject::Subject,
     sync::{Arc, AtomicBool, Mutex, Ordering},
 };
@@ -88,7 +89,9 @@ impl<E: Send + 'static> Listeners<E> {
         let subjects: Vec<_> =
             self.all.lock().by_number.values().map(|listener| listener.subject.clone()).collect();
         for subject in subjects {
-            subject.send(event());
+            let event = event();
+            // A function that it is mapped by may panic: that is not for who is told of.
+            quietly(|| subject.send(event));
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::{
-    cell::Process,
+    cell::{Head, Process},
     life::LifeEvent,
     node::Node,
     pid::Pid,
@@ -183,6 +183,10 @@ impl Drop for Waiter {
 impl<M: Send + 'static> Name<M> {
     /// The subject that reaches whoever holds this name, on the node of the calling process, whenever it is
     /// sent to. It stays valid when the holder dies and another process takes the name.
+    ///
+    /// Where `M` is the type of the holder's [own](crate::spawn_subject) subject as well, the two are one way in: what is
+    /// sent to the one can be received with the other, and a [`Selector`](crate::Selector) that knows both has the
+    /// function of the own subject for it.
     ///
     /// ```
     /// use erlang_process::{self as process, Name};
@@ -614,6 +618,13 @@ impl Names {
         let shard = self.shard(name).lock();
         let holder = shard.held.get(&name).filter(|holder| holder.process.head().is_alive())?;
         Some((holder.process.clone(), holder.message))
+    }
+
+    /// Whether this process holds the name, for messages of this type.
+    pub(crate) fn is_held_by(&self, head: &Head, name: RegisteredName, message: TypeId) -> bool {
+        let shard = self.shard(name).lock();
+        let holder = shard.held.get(&name).filter(|holder| holder.message == message);
+        holder.is_some_and(|holder| std::ptr::eq(holder.process.head(), head) && head.is_alive())
     }
 
     pub(crate) fn whereis(&self, name: RegisteredName) -> Option<Pid> {

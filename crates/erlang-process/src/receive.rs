@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyInbox, Found, Key, Position, Process, Refill, Taken},
+    cell::{AnyInbox, Found, Key, LOOKS, Look, Position, Process, Refill, Taken},
     deadline::Deadline,
     process::NotAProcess,
     scope::{self, Scope},
@@ -129,13 +129,22 @@ impl<P: Pattern> Receive<P> {
         }
         found
     }
+
+    /// Takes what fits and has come by now, whoever's turn it is.
+    #[cold]
+    fn last_look(&mut self) -> Option<P::Output> {
+        scope::with(|scope| scope.refill(None));
+        let mut start = Position::default();
+        let position = self.search.as_mut().map_or(&mut start, |search| &mut search.position);
+        take_from(position, &mut self.pattern)
+    }
 }
 
 /// A receive that gives up when its time is over.
 pub(crate) struct Within<P> {
     receive: Receive<P>,
     timeout: Duration,
-    /// Set when the first search has found nothing.
+    /// Set when the first search has found nothing, or its turn was over.
     deadline: Option<Deadline>,
 }
 
@@ -147,7 +156,16 @@ impl<P: Pattern + Unpin> Future for Within<P> {
         match receive.next(cx) {
             Sought::Message(output) => Poll::Ready(Ok(output)),
             Sought::Refused(error) => Poll::Ready(Err(error)),
-            Sought::TurnOver => Poll::Pending,
+            Sought::TurnOver => {
+                // Once it lets others run, however short its time is. After that the time counts, or who is sent more and
+                // more, or whose other receives take every turn, would never give up.
+                let has_yielded = deadline.is_some();
+                let deadline = deadline.get_or_insert_with(|| Deadline::after(*timeout));
+                if has_yielded && deadline.has_passed() {
+                    return Poll::Ready(receive.last_look().ok_or(ReceiveError::Timeout));
+                }
+                Poll::Pending
+            }
             Sought::Nothing => {
                 let deadline = deadline.get_or_insert_with(|| Deadline::after(*timeout));
                 deadline.poll(cx).map(|()| Err(ReceiveError::Timeout))
@@ -186,6 +204,9 @@ struct Search {
     waker: Option<Waker>,
 }
 
+/// How many messages a search passes over for what it costs to take one.
+const LOOKS_PER_MESSAGE: u32 = 32;
+
 enum Sought<T> {
     Message(T),
     /// Nothing that fits; the next message wakes.
@@ -215,9 +236,8 @@ impl Search {
                 if scope::is_turn_over() {
                     return Err(Sought::TurnOver);
                 }
-                let found = self.find(scope, cx, pattern, &mut waker_kept);
-                let found = found.ok_or(Sought::Nothing)?;
-                scope::spend();
+                let found = self.find(scope, cx, pattern, &mut waker_kept)?;
+                scope::spend(1);
                 Ok((found, scope.local_mut().inbox.take()))
             });
             match found {
@@ -242,24 +262,41 @@ impl Search {
         }
     }
 
+    /// Looks for a message that fits, as long as it is the process's turn. That is over when it has looked at so many,
+    /// or when others keep sending what does not fit: each one that is looked at may bring the next.
     fn find<P: Pattern>(
         &mut self,
         scope: &mut Scope,
         cx: &mut Context<'_>,
         pattern: &P,
         kept: &mut bool,
-    ) -> Option<Found> {
+    ) -> Result<Found, Sought<P::Output>> {
+        let mut came = false;
         loop {
             if let Some(inbox) = scope.local.as_mut().and_then(|local| local.inbox.as_mut()) {
-                let found = find(&mut **inbox, &mut self.position, pattern);
-                if found.is_some() {
-                    return found;
+                match look(&mut **inbox, &mut self.position, pattern) {
+                    Look::Found(found) => return Ok(found),
+                    Look::Further => {
+                        scope::spend(LOOKS.div_ceil(LOOKS_PER_MESSAGE));
+                        if scope::is_turn_over() {
+                            return Err(Sought::TurnOver);
+                        }
+                        continue;
+                    }
+                    Look::End => {}
+                }
+            }
+            if came {
+                scope::spend(1);
+                if scope::is_turn_over() {
+                    return Err(Sought::TurnOver);
                 }
             }
             if let Refill::Nothing { waker_kept } = scope.refill(Some(cx.waker())) {
                 *kept = waker_kept;
-                return None;
+                return Err(Sought::Nothing);
             }
+            came = true;
         }
     }
 
@@ -361,8 +398,13 @@ fn take_from<P: Pattern>(position: &mut Position, pattern: &mut P) -> Option<P::
     loop {
         let found = scope::with(|scope| {
             let inbox = &mut scope.local_mut().inbox;
-            let found = find(&mut **inbox.as_mut()?, position, pattern)?;
-            Some((found, inbox.take()?))
+            loop {
+                match look(&mut **inbox.as_mut()?, position, pattern) {
+                    Look::Found(found) => return Some((found, inbox.take()?)),
+                    Look::Further => {}
+                    Look::End => return None,
+                }
+            }
         });
         let (found, inbox) = found.flatten()?;
         if let Some(output) = open(inbox, found, pattern) {
@@ -371,9 +413,9 @@ fn take_from<P: Pattern>(position: &mut Position, pattern: &mut P) -> Option<P::
     }
 }
 
-fn find<P: Pattern>(inbox: &mut dyn AnyInbox, from: &mut Position, pattern: &P) -> Option<Found> {
+fn look<P: Pattern>(inbox: &mut dyn AnyInbox, from: &mut Position, pattern: &P) -> Look {
     let own = inbox.own_type();
-    inbox.find(from, &|key| pattern.wants(key, own))
+    inbox.look(from, &|key| pattern.wants(key, own))
 }
 
 /// Takes a message out of the inbox and opens it. The inbox is back in the scope before any code of the
@@ -394,10 +436,118 @@ fn open<P: Pattern>(inbox: Box<dyn AnyInbox>, found: Found, pattern: &mut P) -> 
 #[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        future::poll_fn,
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use super::*;
     use crate::{Subject, run};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Wants a message that is never sent, and is sent another one by each that it looks at.
+    struct Flooded {
+        own: Subject<u32>,
+        looks: AtomicUsize,
+    }
+
+    /// More than anyone may look at without letting others run.
+    const ENDLESS: usize = 100_000;
+
+    impl Flooded {
+        fn new() -> Self {
+            let own = Subject::new().unwrap();
+            own.send(0);
+            Self { own, looks: AtomicUsize::new(0) }
+        }
+    }
+
+    impl Pattern for Flooded {
+        type Output = ();
+
+        fn check(&self, _: &Scope) -> Result<(), ReceiveError> {
+            Ok(())
+        }
+
+        fn wants(&self, _: Key, _: TypeId) -> bool {
+            if self.looks.fetch_add(1, Ordering::Relaxed) < ENDLESS {
+                self.own.send(0);
+            }
+            false
+        }
+
+        fn take(&mut self, _: Key, _: TypeId, _: &mut dyn Any) -> Option<()> {
+            None
+        }
+    }
+
+    async fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        let mut future = Some(future);
+        poll_fn(|cx| Poll::Ready(future.take().unwrap().poll(cx))).await
+    }
+
+    #[tokio::test]
+    async fn who_is_sent_without_end_what_it_does_not_want_lets_others_run() {
+        let running = run(async {
+            let mut pattern = Flooded::new();
+            assert_eq!(poll_once(pin!(Receive::new(&mut pattern))).await, Poll::Pending);
+            let looks = pattern.looks.into_inner();
+            assert!(looks < ENDLESS, "{looks} looks in one poll");
+        });
+        running.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_is_over_however_much_comes() {
+        let running = run(async {
+            for timeout in [Duration::ZERO, SECOND] {
+                let mut pattern = Flooded::new();
+                {
+                    let mut receive = pin!(Receive::new(&mut pattern).within(timeout));
+                    assert_eq!(poll_once(receive.as_mut()).await, Poll::Pending);
+                    tokio::time::advance(timeout).await;
+                    assert_eq!(poll_once(receive).await, Poll::Ready(Err(ReceiveError::Timeout)));
+                }
+                let looks = pattern.looks.into_inner();
+                assert!(looks < ENDLESS, "{looks} looks");
+            }
+        });
+        running.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_is_over_though_the_rest_of_the_process_takes_every_turn() {
+        let running = run(async {
+            let (busy, idle) = (Subject::new().unwrap(), Subject::<()>::new().unwrap());
+            (0..1_000).for_each(|n| busy.send(n));
+            let mut rest = pin!(async { while busy.receive_forever().await.is_ok() {} });
+            let mut late = pin!(idle.receive(SECOND));
+            assert!(poll_once(rest.as_mut()).await.is_pending());
+            assert!(poll_once(late.as_mut()).await.is_pending());
+            tokio::time::advance(SECOND).await;
+            assert!(poll_once(rest).await.is_pending());
+            assert_eq!(poll_once(late).await, Poll::Ready(Err(ReceiveError::Timeout)));
+        });
+        running.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_come_in_time_is_found_behind_all_the_rest() {
+        let running = run(async {
+            let (other, wanted) = (Subject::new().unwrap(), Subject::new().unwrap());
+            (0..100_000).for_each(|n| other.send(n));
+            wanted.send("last");
+            assert_eq!(wanted.receive(Duration::ZERO).await, Ok("last"));
+            wanted.send("last again");
+            assert_eq!(wanted.receive_forever().await, Ok("last again"));
+            assert_eq!(wanted.receive(Duration::ZERO).await, Err(ReceiveError::Timeout));
+            assert_eq!(wanted.receive(SECOND).await, Err(ReceiveError::Timeout));
+            assert_eq!(other.receive(Duration::ZERO).await, Ok(0));
+        });
+        running.await.unwrap();
+    }
 
     /// Wants everything, and counts how often it is asked.
     struct Counting(AtomicUsize);

@@ -159,16 +159,22 @@ pub(crate) fn leave<R>(work: impl FnOnce() -> R) -> R {
     enter_in_place(&mut None, work)
 }
 
+/// Drops what is not the calling process's: not as that process, whose a request in it was not to answer, and not so that a
+/// panic would be its own.
+pub(crate) fn discard<T>(value: T) {
+    leave(|| quietly(|| drop(value)));
+}
+
 /// Whether the calling process has had its turn, and lets others run before it takes another message.
 #[inline]
 pub(crate) fn is_turn_over() -> bool {
     BUDGET.try_with(|budget| budget.get() == 0).unwrap_or(true)
 }
 
-/// Counts a message that was taken in its turn.
+/// Counts messages that were taken in its turn, or what costs as much.
 #[inline]
-pub(crate) fn spend() {
-    let _ = BUDGET.try_with(|budget| budget.set(budget.get().saturating_sub(1)));
+pub(crate) fn spend(messages: u32) {
+    let _ = BUDGET.try_with(|budget| budget.set(budget.get().saturating_sub(messages)));
 }
 
 fn set_budget(messages: u32) -> u32 {

@@ -14,6 +14,7 @@ use crate::{
     cell::{Key, Process, Taken},
     monitor::{Down, Monitor},
     name::RegisteredName,
+    node::Node,
     pid::Pid,
     process::ExitMessage,
     receive::{Pattern, Receive, ReceiveError},
@@ -62,8 +63,8 @@ pub struct Selector<T> {
     own: Option<Box<dyn Own<T>>>,
     /// For messages with exactly this key.
     mappers: FxHashMap<Key, Mapper<T>>,
-    /// The named subjects among them, with their types: where that is the process's own, their messages are.
-    names: Vec<(RegisteredName, TypeId)>,
+    /// For messages to names: any that is not the receiving process's, and it cannot receive.
+    names: Vec<Named<T>>,
     exits: Option<Mapper<T>>,
     monitors: Option<Mapper<T>>,
     other: Option<Other<T>>,
@@ -111,6 +112,34 @@ impl<T, U, F: Fn(T) -> U + Send + Sync> Own<U> for MappedOwn<T, F> {
     }
 }
 
+/// A name that was selected, and what is made of its messages.
+struct Named<T> {
+    node: Node,
+    name: RegisteredName,
+    /// The type of the messages: where that is the process's own, they are its own messages.
+    message: TypeId,
+    map: Mapper<T>,
+}
+
+impl<T> Named<T> {
+    fn is_same<U>(&self, other: &Named<U>) -> bool {
+        self.is(&other.node, other.name, other.message)
+    }
+
+    fn is(&self, node: &Node, name: RegisteredName, message: TypeId) -> bool {
+        self.name == name && self.message == message && self.node.is(node)
+    }
+
+    fn is_held(&self, scope: &Scope) -> bool {
+        self.node.names().is_held_by(scope.cell.head(), self.name, self.message)
+    }
+
+    /// Whether messages to it have this key, in a mailbox whose own messages are of type `own`.
+    fn is_key(&self, key: Key, own: TypeId) -> bool {
+        if self.message == own { key == Key::Own } else { key == Key::Name(self.name) }
+    }
+}
+
 fn mapper<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper<T> {
     Box::new(move |message| message.downcast_mut::<Option<M>>()?.take().map(&mut map))
 }
@@ -148,8 +177,8 @@ impl<T: 'static> Selector<T> {
     /// Knows messages to this subject, which has to be the receiving process's. A second function for one
     /// subject replaces the first.
     ///
-    /// With a subject of another process, or one that is [mapped](Subject::map), no process can receive: the
-    /// receive says so.
+    /// With a subject of another process, that of a name which the receiving process does not hold, or one that is
+    /// [mapped](Subject::map), it cannot receive: the receive says so.
     ///
     /// ```
     /// use erlang_process::{Selector, Subject};
@@ -180,6 +209,13 @@ impl<T: 'static> Selector<T> {
             self.mapped.push(Box::new(subject.clone()));
             return self;
         };
+        if let Some((node, name)) = subject.as_name() {
+            let node = node.clone();
+            let named = Named { node, name, message: TypeId::of::<M>(), map: unboxing(map) };
+            self.names.retain(|known| !known.is_same(&named));
+            self.names.push(named);
+            return self;
+        }
         if let Some(owner) = subject.fixed_process() {
             self.owned.retain(|owned| !is(owned, key, &owner));
             self.owned.push((key, owner));
@@ -187,9 +223,6 @@ impl<T: 'static> Selector<T> {
         if key == Key::Own {
             self.own = Some(Box::new(OwnSubject { subject: subject.clone(), map }));
             return self;
-        }
-        if let Key::Name(name) = key {
-            self.names.push((name, TypeId::of::<M>()));
         }
         self.mappers.insert(key, unboxing(map));
         self
@@ -399,6 +432,10 @@ impl<T: 'static> Selector<T> {
             self.mapped.retain(|mapped| !mapped.downcast_ref().is_some_and(same));
             return self;
         };
+        if let Some((node, name)) = subject.as_name() {
+            self.names.retain(|named| !named.is(node, name, TypeId::of::<M>()));
+            return self;
+        }
         if let Some(owner) = subject.fixed_process() {
             // Subjects of two processes may have one key: the function is that of the last.
             let last = self.owned.iter().rfind(|(other, _)| *other == key);
@@ -412,7 +449,6 @@ impl<T: 'static> Selector<T> {
             self.own = None;
             return self;
         }
-        self.names.retain(|(name, _)| Key::Name(*name) != key);
         self.mappers.remove(&key);
         self
     }
@@ -466,12 +502,16 @@ impl<T: 'static> Selector<T> {
             let map = map.clone();
             Box::new(move |message| mapper(message).map(&*map))
         };
+        let names = self.names.into_iter().map(|Named { node, name, message, map }| {
+            let map = wrap(map);
+            Named { node, name, message, map }
+        });
         Selector {
+            names: names.collect(),
             owned: self.owned,
             mapped: self.mapped,
             own: self.own.map(|own| -> Box<dyn Own<U>> { Box::new(MappedOwn { own, map: map.clone() }) }),
             mappers: self.mappers.into_iter().map(|(key, mapper)| (key, wrap(mapper))).collect(),
-            names: self.names,
             exits: self.exits.map(wrap),
             monitors: self.monitors.map(wrap),
             other: self.other.map(|mut other| -> Other<U> {
@@ -506,6 +546,7 @@ impl<T: 'static> Selector<T> {
         self.mapped.extend(other.mapped);
         self.own = other.own.or(self.own);
         self.mappers.extend(other.mappers);
+        self.names.retain(|known| !other.names.iter().any(|named| named.is_same(known)));
         self.names.extend(other.names);
         self.exits = other.exits.or(self.exits);
         self.monitors = other.monitors.or(self.monitors);
@@ -534,8 +575,8 @@ impl<T: 'static> Selector<T> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if a subject is another process's, or
-    /// [mapped](Subject::map); [`ReceiveError::NotAProcess`] outside any process.
+    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if a subject is another process's, that of a name which
+    /// the calling one does not hold, or [mapped](Subject::map); [`ReceiveError::NotAProcess`] outside any process.
     ///
     /// # Cancel safety
     ///
@@ -572,11 +613,6 @@ impl<T: 'static> Selector<T> {
     /// Counterpart: `process.selector_receive_forever` in Gleam.
     pub async fn receive_forever(&mut self) -> Result<T, ReceiveError> {
         Receive::new(self).await
-    }
-
-    /// The name that messages of the process's own type were selected by.
-    fn own_name(&self, own: TypeId) -> Option<Key> {
-        self.names.iter().find(|(_, message)| *message == own).map(|(name, _)| Key::Name(*name))
     }
 }
 
@@ -615,12 +651,15 @@ impl<T: 'static> Pattern for Selector<T> {
 
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
         let owned = self.owned.iter().all(|(_, owner)| std::ptr::eq(owner.head(), scope.cell.head()));
-        if owned && self.mapped.is_empty() { Ok(()) } else { Err(ReceiveError::NotOwner) }
+        let held = self.names.iter().all(|named| named.is_held(scope));
+        if owned && held && self.mapped.is_empty() { Ok(()) } else { Err(ReceiveError::NotOwner) }
     }
 
     fn take_next(&mut self, waker: &Waker) -> Taken<T> {
         match &mut self.own {
-            Some(own) if self.mapped.is_empty() && have_one_owner(&self.owned) => own.take_next(waker),
+            Some(own) if self.mapped.is_empty() && self.names.is_empty() && have_one_owner(&self.owned) => {
+                own.take_next(waker)
+            }
             _ => Taken::Others,
         }
     }
@@ -628,7 +667,8 @@ impl<T: 'static> Pattern for Selector<T> {
     fn wants(&self, key: Key, own: TypeId) -> bool {
         self.other.is_some()
             || match key {
-                Key::Own => self.own.is_some() || self.own_name(own).is_some(),
+                Key::Own if self.own.is_some() => true,
+                Key::Own | Key::Name(_) => self.names.iter().any(|named| named.is_key(key, own)),
                 Key::Exit(_) if self.exits.is_some() => true,
                 Key::Down(_) if self.monitors.is_some() => true,
                 key => self.mappers.contains_key(&key),
@@ -636,14 +676,14 @@ impl<T: 'static> Pattern for Selector<T> {
     }
 
     fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
-        let exact = match key {
-            Key::Own => match &mut self.own {
-                Some(own) => return own.take(message),
-                None => self.own_name(own),
-            },
-            key => Some(key),
+        let exact = match (key, &mut self.own) {
+            (Key::Own, Some(own)) => return own.take(message),
+            (Key::Own | Key::Name(_), _) => {
+                self.names.iter_mut().find(|named| named.is_key(key, own)).map(|named| &mut named.map)
+            }
+            _ => self.mappers.get_mut(&key),
         };
-        if let Some(mapper) = exact.and_then(|key| self.mappers.get_mut(&key)) {
+        if let Some(mapper) = exact {
             return mapper(message);
         }
         match (key, &mut self.exits, &mut self.monitors, &mut self.other) {

@@ -11,6 +11,7 @@ use crate::{
     cell::{Head, Process},
     node::Node,
     pid::Pid,
+    process::quietly,
     scope,
     sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering},
 };
@@ -127,7 +128,7 @@ impl<R: Send + 'static> Slot<R> {
             state.waker.take()
         };
         match (waker, &self.caller) {
-            (Some(waker), _) => waker.wake(),
+            (Some(waker), _) => drop(quietly(|| waker.wake())),
             (None, Some(caller)) => caller.head().wake_task(),
             (None, None) => {}
         }
@@ -171,7 +172,7 @@ impl<R: Send + 'static> Slot<R> {
 #[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::{future::poll_fn, pin::Pin, time::Duration};
+    use std::{future::poll_fn, pin::Pin, task::Wake, time::Duration};
 
     use super::*;
     use crate::{Reply, Subject, spawn_subject};
@@ -181,6 +182,33 @@ mod tests {
     }
 
     type Call = Pin<Box<dyn Future<Output = Result<u8, CallError>> + Send>>;
+
+    /// As that of a caller may do, under a combinator of its own.
+    struct Panicking;
+
+    impl Wake for Panicking {
+        fn wake(self: Arc<Self>) {
+            panic!("woken");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_answers_has_nothing_to_do_with_the_waker_of_who_asked() {
+        let node = Node::new();
+        let running = node.run(async {
+            let server = spawn_subject(|requests: Subject<Reply<u8>>| async move {
+                while let Ok(reply) = requests.receive_forever().await {
+                    reply.send(1);
+                }
+            });
+            let mut call = Box::pin(server.call(Duration::MAX, |reply| reply));
+            let waker = Waker::from(Arc::new(Panicking));
+            assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            assert_eq!(server.call(Duration::MAX, |reply| reply).await, Ok(1));
+            assert_eq!(call.await, Ok(1));
+        });
+        running.await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_process_keeps_no_slot_that_wakes_another() {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    bound::Turn,
+    bound::{Place, Turn},
     cell::{AnyMessage, Head, Key, OwnCell, Process, PushError, Refusal, Tagged, Taken, Unsent},
     name::{Name, RegisteredName},
     node::Node,
@@ -441,6 +441,15 @@ impl<M: Send + 'static> Subject<M> {
         }
     }
 
+    /// Whether messages to it count in a bounded mailbox.
+    pub(crate) fn counts(&self) -> bool {
+        match &self.0 {
+            Route::Own(_) | Route::Tagged(..) | Route::Named(..) => true,
+            Route::Raw(_) => false,
+            Route::Mapped(subject) => subject.counts(),
+        }
+    }
+
     /// Whether a key of a registry is looked up for each message.
     pub(crate) fn is_keyed(&self) -> bool {
         match &self.0 {
@@ -458,6 +467,14 @@ impl<M: Send + 'static> Subject<M> {
             Route::Raw(_) => Some(Key::Raw(TypeId::of::<M>())),
             Route::Named(_, name) => Some(Key::Name(*name)),
             Route::Mapped(_) => None,
+        }
+    }
+
+    /// The name that it is the subject of, on this node.
+    pub(crate) fn as_name(&self) -> Option<(&Node, RegisteredName)> {
+        match &self.0 {
+            Route::Named(node, name) => Some((node, *name)),
+            Route::Own(_) | Route::Tagged(..) | Route::Raw(_) | Route::Mapped(_) => None,
         }
     }
 
@@ -490,7 +507,7 @@ impl<M: Send + 'static> Subject<M> {
         let owned = match &self.0 {
             Route::Own(cell) => std::ptr::eq(cell.head(), head),
             Route::Tagged(process, _) | Route::Raw(process) => std::ptr::eq(process.head(), head),
-            Route::Named(..) => self.process().is_some_and(|process| std::ptr::eq(process.head(), head)),
+            Route::Named(node, name) => node.names().is_held_by(head, *name, TypeId::of::<M>()),
             Route::Mapped(_) => false,
         };
         if owned { Ok(()) } else { Err(ReceiveError::NotOwner) }
@@ -580,6 +597,8 @@ pub(crate) trait Target<M>: Send + Sync {
     fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>>;
     fn process(&self) -> Option<Process>;
     fn fixed_process(&self) -> Option<Process>;
+    /// Whether messages to it count in a bounded mailbox.
+    fn counts(&self) -> bool;
     /// Whether it looks a key of a registry up.
     fn is_keyed(&self) -> bool;
 }
@@ -587,6 +606,20 @@ pub(crate) trait Target<M>: Send + Sync {
 struct Mapped<M, F> {
     subject: Subject<M>,
     map: F,
+}
+
+impl<M: Send + 'static, F> Mapped<M, F> {
+    /// Sends a message to a mailbox that is bounded, and has room kept for it while it is mapped.
+    #[cold]
+    fn send_in_turn<N>(&self, process: &Process, message: N) -> Result<(), Unsent<N>>
+    where
+        F: Fn(N) -> M,
+    {
+        let mut place = Place::new(process.clone());
+        let message = place.take(message)?;
+        drop(self.subject.send_to(process, (self.map)(message), place.turn));
+        Ok(())
+    }
 }
 
 impl<M: Send + 'static, N: Send + 'static, F> Target<N> for Mapped<M, F>
@@ -598,8 +631,8 @@ where
         if !process.head().is_alive() {
             return Err(Unsent::dead(message));
         }
-        if process.head().is_bounded() && turn.is_none() && process.refuses() {
-            return Err(Unsent { message, why: Refusal::Full });
+        if process.head().is_bounded() && turn.is_none() && self.subject.counts() {
+            return self.send_in_turn(process, message);
         }
         drop(self.subject.send_to(process, (self.map)(message), turn));
         Ok(())
@@ -611,6 +644,10 @@ where
 
     fn fixed_process(&self) -> Option<Process> {
         self.subject.fixed_process()
+    }
+
+    fn counts(&self) -> bool {
+        self.subject.counts()
     }
 
     fn is_keyed(&self) -> bool {

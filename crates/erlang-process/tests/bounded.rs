@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -44,6 +47,52 @@ fn taker<M: Send + 'static>(capacity: usize, when_full: WhenFull) -> (Subject<M>
 /// How many messages are in the mailbox.
 fn len<M: Send + 'static>(subject: &Subject<M>) -> u64 {
     Node::current().info(subject.pid().unwrap()).unwrap().message_queue_len
+}
+
+/// A waker that panics, as that of a sender may.
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("woken");
+    }
+}
+
+/// Waits for room with a waker that panics.
+fn wait_badly(send: Pin<&mut impl Future>) {
+    let waker = Waker::from(Arc::new(Panicking));
+    assert!(send.poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+#[tokio::test]
+async fn nobody_has_anything_to_do_with_the_waker_of_who_waits_for_room() {
+    alone(async {
+        // Not who takes a message,
+        let (mailbox, order, taken) = taker(1, WhenFull::Wait);
+        mailbox.send(1);
+        let mut send = pin!(mailbox.send_wait(2));
+        wait_badly(send.as_mut());
+        order.send(());
+        assert_eq!(taken.receive(LONG).await, Ok(1));
+        assert_eq!(send.await, Ok(()));
+
+        // nor who gives its place up.
+        let mut first = Box::pin(mailbox.send_wait(3));
+        assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await.is_pending());
+        let mut second = pin!(mailbox.send_wait(4));
+        wait_badly(second.as_mut());
+        order.send(());
+        assert_eq!(taken.receive(LONG).await, Ok(2));
+        drop(first);
+        assert_eq!(second.await, Ok(()));
+
+        // nor the rest of the process that ends.
+        let mut late = pin!(mailbox.send_wait(5));
+        wait_badly(late.as_mut());
+        process::kill(mailbox.pid().unwrap());
+        assert_eq!(late.await, Err(SendError::Dead(5)));
+    })
+    .await;
 }
 
 /// Says when it is dropped.
@@ -363,6 +412,87 @@ async fn names_mapped_subjects_and_timers_are_bounded_too() {
         assert_eq!(mapped.send_wait("three").await, Err(SendError::Full("three")));
         assert_eq!(subject.try_send(3), Err(SendError::Full(3)));
         assert_eq!(Node::current().info(pid).unwrap().message_queue_len, 2);
+    })
+    .await;
+}
+
+type Sent = Result<(), SendError<u8>>;
+
+/// A mailbox for one message, a subject that sends another message to it while it maps one, and what became of those.
+fn meddling(when_full: WhenFull) -> (Subject<u8>, Subject<u8>, Arc<Mutex<Vec<Sent>>>) {
+    let spawn = Spawn::new().unlinked().mailbox(Bound::new(1, when_full));
+    let prepared = spawn.prepare(|_: Subject<u8>| std::future::pending::<()>()).unwrap();
+    let (subject, others) = (prepared.subject(), Arc::<Mutex<Vec<Sent>>>::default());
+    prepared.start();
+    let (direct, sent) = (subject.clone(), others.clone());
+    let mapped = subject.map(move |n: u8| {
+        sent.lock().unwrap().push(direct.try_send(100));
+        n
+    });
+    // Of a mapped one, as that is mapped in turn.
+    (subject, mapped.map(|n| n), others)
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_room_for_a_message_that_is_being_mapped() {
+    alone(async {
+        let full = Err(SendError::Full(100));
+        for (when_full, another) in
+            [(WhenFull::Wait, full), (WhenFull::Refuse, full), (WhenFull::DropNewest, Ok(()))]
+        {
+            let (subject, mapped, others) = meddling(when_full);
+            assert_eq!(mapped.try_send(1), Ok(()));
+            assert_eq!(*others.lock().unwrap(), [another]);
+            assert_eq!(len(&subject), 1);
+            // There is none for one that would not be let in, and it is not mapped.
+            let told = if when_full == WhenFull::DropNewest { Ok(()) } else { Err(SendError::Full(2)) };
+            assert_eq!(mapped.try_send(2), told);
+            assert_eq!(others.lock().unwrap().len(), 1);
+        }
+
+        let (subject, mapped, others) = meddling(WhenFull::DropOldest);
+        assert_eq!([mapped.try_send(1), mapped.try_send(2)], [Ok(()); 2]);
+        assert_eq!((others.lock().unwrap().as_slice(), len(&subject)), ([Ok(()); 2].as_slice(), 1));
+
+        let (subject, mapped, _) = meddling(WhenFull::Exit);
+        let monitor = process::monitor(subject.pid().unwrap()).unwrap();
+        assert_eq!(mapped.try_send(1), Ok(()), "its end was decided by the other");
+        let reason = monitor.down().await.unwrap().reason;
+        assert_eq!(reason, ExitReason::error(MailboxFull { capacity: 1 }));
+        let (_, mapped, others) = meddling(WhenFull::Exit);
+        let _ = mapped.try_send(1);
+        assert_eq!(mapped.try_send(2), Err(SendError::Dead(2)));
+        assert_eq!(others.lock().unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_room_for_a_message_is_free_again_if_mapping_it_panics() {
+    alone(async {
+        let spawn = Spawn::new().unlinked().mailbox(Bound::new(1, WhenFull::Wait));
+        let prepared = spawn.prepare(|_: Subject<u8>| std::future::pending::<()>()).unwrap();
+        let subject = prepared.subject();
+        prepared.start();
+        let mapped = subject.map(|(): ()| panic!("nothing comes of it"));
+        assert!(process::rescue(|| mapped.try_send(())).is_err());
+        assert_eq!(subject.try_send(1), Ok(()));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_to_the_pid_does_not_count_if_it_is_mapped_either() {
+    alone(async {
+        for when_full in [WhenFull::Refuse, WhenFull::Exit] {
+            let spawn = Spawn::new().unlinked().mailbox(Bound::new(1, when_full));
+            let prepared = spawn.prepare(|_: Subject<u8>| std::future::pending::<()>()).unwrap();
+            let (subject, pid) = (prepared.subject(), prepared.start());
+            subject.send(1);
+            let mapped = Subject::to_pid(pid).unwrap().map(|n: u8| u32::from(n));
+            assert_eq!(mapped.try_send(2), Ok(()));
+            assert_eq!(len(&subject), 2);
+        }
     })
     .await;
 }

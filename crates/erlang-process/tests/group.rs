@@ -15,8 +15,8 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, Down, GroupEvent, GroupMonitor, Groups, JoinError, Name, Node, NotAProcess, NotJoined,
-    Pid, Selector, Spawn, Subject,
+    self as process, Bound, CallError, Down, GroupEvent, GroupMonitor, Groups, JoinError, Name, Node,
+    NotAProcess, NotJoined, Pid, Reply, Selector, Spawn, Subject, WhenFull,
 };
 use tokio::sync::oneshot;
 
@@ -705,6 +705,59 @@ async fn only_processes_of_its_node_subscribe() {
     let other_node = Node::new();
     let elsewhere = other_node.run(async move { (groups.monitor(1).err(), groups.demonitor(monitor)) });
     assert_eq!(elsewhere.await.unwrap(), (Some(NotAProcess), false));
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+/// A process that an event of this group drives a message out of the mailbox of.
+async fn full<M: Send + 'static>(groups: &Groups<&'static str, ()>) -> Subject<M> {
+    let (sender, ready) = oneshot::channel();
+    let groups = groups.clone();
+    let spawn = Spawn::new().unlinked().mailbox(Bound::new(1, WhenFull::DropOldest));
+    let prepared = spawn.prepare(|_: Subject<M>| async move {
+        let _monitor = groups.monitor("group").unwrap();
+        sender.send(()).unwrap();
+        pending::<()>().await;
+    });
+    let prepared = prepared.unwrap();
+    let subject = prepared.subject();
+    prepared.start();
+    ready.await.unwrap();
+    subject
+}
+
+#[tokio::test]
+async fn who_joins_has_nothing_to_do_with_what_its_event_drives_out() {
+    on_a_node(async {
+        let groups = Groups::new();
+        for _ in 0..2 {
+            full(&groups).await.send(Bomb);
+        }
+        groups.join("group", &Subject::new().unwrap()).unwrap();
+
+        // Nor does it answer for it.
+        let server = full::<Reply<()>>(&groups).await;
+        let call = server.clone();
+        let call = tokio::spawn(async move { call.call(Duration::MAX, |reply| reply).await });
+        while Node::current().info(server.pid().unwrap()).unwrap().message_queue_len == 0 {
+            tokio::task::yield_now().await;
+        }
+        let crash = process::spawn_unlinked(async move {
+            groups.join("group", &Subject::new().unwrap()).unwrap();
+            Err::<(), _>("its own")
+        });
+        assert_eq!(call.await.unwrap(), Err(CallError::Unanswered));
+        process::join(crash).await;
+        assert!(process::is_alive(server.pid().unwrap()));
+    })
+    .await;
 }
 
 /// A group whose every use uses the scope: with a lock held that would be for ever.

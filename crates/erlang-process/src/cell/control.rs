@@ -367,13 +367,21 @@ impl Control {
         head: &Head,
         offered: Result<Option<Gone>, (T, Bound)>,
     ) -> Offered<T> {
-        let (message, bound) = match offered {
+        match offered {
             Ok(gone) => {
                 self.received -= u64::from(gone.is_some());
-                return Offered { sent: Ok(()), wake: self.message_came(head), gone };
+                Offered { sent: Ok(()), wake: self.message_came(head), gone }
             }
-            Err(refused) => refused,
-        };
+            Err((message, bound)) => {
+                let (unsent, wake) = self.refuse(head, message, bound);
+                Offered { sent: Err(unsent), wake, gone: None }
+            }
+        }
+    }
+
+    /// Does what a bounded mailbox says to a message that it has no room for.
+    #[cold]
+    pub(super) fn refuse<T>(&mut self, head: &Head, message: T, bound: Bound) -> (Unsent<T>, Wake) {
         let (why, wake) = match bound.when_full() {
             // Where the oldest is to go there is one.
             WhenFull::Wait | WhenFull::Refuse | WhenFull::DropOldest => (Refusal::Full, Wake::Nobody),
@@ -384,7 +392,7 @@ impl Control {
                 (Refusal::Dead, self.wake_up())
             }
         };
-        Offered { sent: Err(Unsent { message, why }), wake, gone: None }
+        (Unsent { message, why }, wake)
     }
 
     #[inline]

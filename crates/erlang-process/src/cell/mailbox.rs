@@ -17,7 +17,10 @@ use super::{
     room::Room,
     store::{Locked, Store},
 };
-use crate::bound::{Bound, Turn};
+use crate::{
+    bound::{Bound, Turn},
+    sync::MODELLED,
+};
 
 /// How many bytes of messages are in a block, where they are not larger themselves: what allocators serve fast.
 const BLOCK_BYTES: usize = 1024;
@@ -367,12 +370,24 @@ impl Found {
     }
 }
 
+/// How many messages are looked at in one go: under one lock, where there is one, so that nobody waits for long.
+pub(crate) const LOOKS: u32 = if MODELLED { 8 } else { 256 };
+
+/// What a look at some messages has brought.
+pub(crate) enum Look {
+    Found(Found),
+    /// There are more.
+    Further,
+    /// All were looked at.
+    End,
+}
+
 /// An inbox, seen by code that does not know the process's own message type.
 pub(crate) trait AnyInbox: Any + Send {
     fn own_type(&self) -> TypeId;
-    /// Searches on from there for a message that is wanted. `wants` may be asked under the lock: no user code may run
-    /// in it.
-    fn find(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Option<Found>;
+    /// Searches on from there for a message that is wanted, and looks at no more than [`LOOKS`]. `wants` may be asked
+    /// under the lock: no user code may run in it.
+    fn look(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Look;
     /// Takes what was found out, hands the inbox to `put_back`, and then lets `take` move the message out
     /// of the `Option` of its type: what `take` does finds the inbox in its place.
     fn open(
@@ -391,17 +406,18 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
         TypeId::of::<M>()
     }
 
-    fn find(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Option<Found> {
+    fn look(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Look {
         from.follow(Extent { removals: self.removals, urgent: 0 });
-        loop {
+        for _ in 0..LOOKS {
             let index = from.index();
-            let key = self.get(index)?.key();
+            let Some(key) = self.get(index).map(Envelope::key) else { return Look::End };
             if wants(key) {
                 from.take();
-                return Some(Found { key, index });
+                return Look::Found(Found { key, index });
             }
             from.pass();
         }
+        Look::Further
     }
 
     fn open(
@@ -535,10 +551,18 @@ mod tests {
             let expected = self.taken.remove(index);
             let Some(inbox) = &mut self.inbox else { return assert_eq!(expected, None) };
             let seen = RefCell::new(Vec::new());
-            let found = inbox.find(&mut Position::default(), &|key| {
+            let wants = |key| {
                 seen.borrow_mut().push(key);
                 seen.borrow().len() > index
-            });
+            };
+            let mut position = Position::default();
+            let found = loop {
+                match inbox.look(&mut position, &wants) {
+                    Look::Found(found) => break Some(found),
+                    Look::Further => {}
+                    Look::End => break None,
+                }
+            };
             let key = |&(number, own): &(u64, bool)| if own { Key::Own } else { Key::Subject(number) };
             let before = self.taken.iter().take(index).map(key);
             assert_eq!(seen.into_inner(), before.chain(expected.iter().map(key)).collect::<Vec<_>>());

@@ -13,6 +13,7 @@ use std::{
     task::Waker,
 };
 
+use self::room::Room;
 pub(crate) use self::{
     control::{
         Alias, AliasEnd, Control, Delivery, Heard, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
@@ -20,7 +21,7 @@ pub(crate) use self::{
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
-    mailbox::{AnyInbox, AnyQueue, Found, Gone, Inbox, Queue},
+    mailbox::{AnyInbox, AnyQueue, Found, Gone, Inbox, LOOKS, Look, Queue},
     position::Position,
 };
 use crate::{
@@ -229,8 +230,7 @@ impl<Q: ?Sized> Cell<Q> {
     fn settle<T>(&self, offered: Offered<T>) -> Result<(), Unsent<T>> {
         self.wake(offered.wake);
         if let Some(gone) = offered.gone {
-            // Not as the sender: a request in it was not for him to answer.
-            scope::leave(|| quietly(|| drop(gone)));
+            scope::discard(gone);
         }
         offered.sent
     }
@@ -295,7 +295,7 @@ impl<M: Send + 'static> OwnCell<M> {
 
     #[inline]
     fn taken(&self, message: M) -> Taken<M> {
-        scope::spend();
+        scope::spend(1);
         self.head.count_removal();
         Taken::Message(message)
     }
@@ -477,10 +477,23 @@ impl Cell<dyn AnyQueue> {
         })
     }
 
-    /// Whether a message that counts would be refused now.
+    /// Keeps room in a bounded mailbox for what is still to be made of a message, until it is sent in this turn or the
+    /// [place is given up](Self::leave_line). Gives the message back where it would not be let in.
     #[cold]
-    pub(crate) fn refuses(&self) -> bool {
-        self.with(|_, queue| queue.room().is_some_and(|room| room.refuses()))
+    pub(crate) fn keep_room<M>(&self, message: M) -> Result<(M, Option<Turn>), Unsent<M>> {
+        let kept = self.with(|control, queue| {
+            if !control.is_alive() {
+                return Err((Unsent::dead(message), Wake::Nobody));
+            }
+            match queue.room().map_or(Ok(None), Room::keep) {
+                Ok(turn) => Ok((message, turn)),
+                Err(bound) => Err(control.refuse(&self.head, message, bound)),
+            }
+        });
+        kept.map_err(|(unsent, wake)| {
+            self.wake(wake);
+            unsent
+        })
     }
 
     /// Takes a place in the line of those who wait for room, or looks whether its turn has come. True if it has, or if
@@ -500,7 +513,7 @@ impl Cell<dyn AnyQueue> {
         let (next, previous) = left.unwrap_or_default();
         drop(previous);
         if let Some(next) = next {
-            next.wake();
+            quietly(|| next.wake());
         }
     }
 

@@ -25,9 +25,19 @@ impl Room {
         self.taken + self.granted.len() < self.bound.capacity()
     }
 
-    /// Whether a message would be let in, if not for one that it drives out.
-    pub(super) fn refuses(&self) -> bool {
-        !self.has_room() && matches!(self.bound.when_full(), WhenFull::Wait | WhenFull::Refuse)
+    /// Keeps room for a message that is still to come, or says by which bound there is none. None is kept where the
+    /// message makes room for itself.
+    pub(super) fn keep(&mut self) -> Result<Option<Turn>, Bound> {
+        if self.bound.when_full() == WhenFull::DropOldest {
+            return Ok(None);
+        }
+        if !self.has_room() {
+            return Err(self.bound);
+        }
+        let turn = self.next;
+        self.next += 1;
+        self.granted.push(turn);
+        Ok(Some(turn))
     }
 
     /// Takes room for a message, if there is any or some is kept for it.

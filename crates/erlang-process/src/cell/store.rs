@@ -9,14 +9,13 @@ use std::{any::Any, collections::VecDeque, task::Waker};
 use super::{
     Process,
     envelope::{AnyMessage, Envelope, Key},
-    mailbox::{AnyInbox, Found, Queue},
+    mailbox::{AnyInbox, Found, LOOKS, Look, Queue},
     position::{Extent, Position},
     room::Room,
 };
 use crate::{
     bound::{Bound, Turn, WhenFull},
     process::quietly,
-    sync::MODELLED,
 };
 
 /// What a process is to receive, under its lock.
@@ -80,18 +79,18 @@ impl<M: 'static> Store<M> {
     }
 
     /// Searches on from there, so far as is done under one lock, and takes out what it finds.
-    fn look(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Look<M> {
+    fn look(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> (Look, Option<Removed<M>>) {
         from.follow(self.extent());
         for _ in 0..LOOKS {
             let index = from.index();
-            let Some(key) = self.get(index).map(Envelope::key) else { return Look::Nothing };
+            let Some(key) = self.get(index).map(Envelope::key) else { return (Look::End, None) };
             if wants(key) {
                 from.take();
-                return Look::Found(Found::new(key, index), self.remove(index));
+                return (Look::Found(Found::new(key, index)), self.remove(index));
             }
             from.pass();
         }
-        Look::Further
+        (Look::Further, None)
     }
 
     fn remove(&mut self, index: usize) -> Option<Removed<M>> {
@@ -129,23 +128,12 @@ impl<M: 'static> Store<M> {
     }
 }
 
-/// How many messages are looked at under one lock, so that nobody waits for long.
-const LOOKS: usize = if MODELLED { 8 } else { 256 };
-
 /// What stands for the inbox of a process whose messages are in a [`Store`].
 pub(super) struct Locked<M> {
     process: Process,
     /// What was found, and is to be opened. Taken out under the lock that it was found under: without, others could
     /// drive it out.
     found: Option<Removed<M>>,
-}
-
-/// What one look under the lock has brought.
-enum Look<M> {
-    Found(Found, Option<Removed<M>>),
-    Nothing,
-    /// It is not at the end.
-    Further,
 }
 
 impl<M: Send + 'static> Locked<M> {
@@ -166,17 +154,10 @@ impl<M: Send + 'static> AnyInbox for Locked<M> {
         std::any::TypeId::of::<M>()
     }
 
-    fn find(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Option<Found> {
-        loop {
-            match self.with(|store| store.look(from, wants))? {
-                Look::Found(found, removed) => {
-                    self.found = removed;
-                    return Some(found);
-                }
-                Look::Nothing => return None,
-                Look::Further => {}
-            }
-        }
+    fn look(&mut self, from: &mut Position, wants: &dyn Fn(Key) -> bool) -> Look {
+        let (look, found) = self.with(|store| store.look(from, wants)).unwrap_or((Look::End, None));
+        self.found = found;
+        look
     }
 
     fn open(
@@ -188,7 +169,8 @@ impl<M: Send + 'static> AnyInbox for Locked<M> {
         let removed = self.found.take();
         put_back(self);
         if let Some((envelope, waker)) = removed {
-            waker.into_iter().for_each(Waker::wake);
+            // That of a sender: its panic is not the receiver's, whose message would be lost.
+            quietly(|| waker.map(Waker::wake));
             envelope.open(take);
         }
     }
@@ -196,7 +178,7 @@ impl<M: Send + 'static> AnyInbox for Locked<M> {
     fn drop_oldest(&mut self) -> bool {
         let Some((oldest, waker)) = self.with(|store| store.remove(0)).flatten() else { return false };
         // First: who drops messages may panic.
-        waker.into_iter().for_each(Waker::wake);
+        quietly(|| waker.map(Waker::wake));
         drop(oldest);
         true
     }

@@ -5,6 +5,7 @@ use crate::{
     cell::{AnyMessage, Gone, Process, Wake},
     keyed::Keyed,
     process::quietly,
+    scope,
 };
 
 /// What is left to do when the lock is released: waking those who got an event, and dropping.
@@ -37,6 +38,18 @@ impl<G, M> Aftermath<G, M> {
         for (process, wake) in self.woken {
             // A waker that panics must not keep it from the others.
             quietly(|| process.wake(wake));
+        }
+        // Each by itself: one that panics when it is dropped must not keep the rest, nor end the program with the next.
+        self.refused.into_iter().for_each(scope::discard);
+        self.gone.into_iter().for_each(scope::discard);
+        self.members.into_iter().for_each(scope::discard);
+        self.keys.into_iter().for_each(scope::discard);
+        self.processes.into_iter().for_each(scope::discard);
+        self.groups.into_iter().for_each(scope::discard);
+        for Entered { process, memberships, monitors } in self.entered {
+            memberships.into_keys().for_each(scope::discard);
+            monitors.into_values().for_each(scope::discard);
+            scope::discard(process);
         }
     }
 }

@@ -17,27 +17,47 @@ pub(super) struct Address<K, M> {
     pub(super) key: Keyed<K>,
 }
 
+impl<K, M> Address<K, M>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    M: Send + 'static,
+{
+    /// The subject that the holder has registered, and the process behind it, which may be another.
+    fn registered(&self) -> Option<(Process, Arc<Subject<M>>)> {
+        let (_, subject) = self.table.holder(&self.key.sought())?;
+        // Another address would be looked up for ever.
+        if subject.is_keyed() {
+            return None;
+        }
+        Some((subject.process()?, subject))
+    }
+}
+
 impl<K, M> Target<M> for Address<K, M>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     M: Send + 'static,
 {
     fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>> {
-        match self.table.holder(&self.key.sought()) {
-            Some((holder, subject)) if std::ptr::eq(holder.head(), process.head()) && !subject.is_keyed() => {
-                subject.send_to(&holder, message, turn)
+        match self.registered() {
+            Some((found, subject)) if std::ptr::eq(found.head(), process.head()) => {
+                subject.send_to(&found, message, turn)
             }
-            // It held the key a moment ago, so the key has been free since: the message found nobody.
+            // It was found a moment ago, so it has been gone from here since: the message found nobody.
             _ => Err(Unsent::dead(message)),
         }
     }
 
     fn process(&self) -> Option<Process> {
-        self.table.holder(&self.key.sought()).map(|(process, _)| process)
+        self.registered().map(|(process, _)| process)
     }
 
     fn fixed_process(&self) -> Option<Process> {
         None
+    }
+
+    fn counts(&self) -> bool {
+        self.registered().is_none_or(|(_, subject)| subject.counts())
     }
 
     fn is_keyed(&self) -> bool {

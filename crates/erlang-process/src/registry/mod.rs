@@ -346,10 +346,10 @@ where
     /// The address of whoever holds the key, whenever it is sent to: it stays valid when the holder dies and
     /// another process registers under the key, as the subject of a [`Name`](crate::Name) does.
     ///
-    /// Messages go to the subject that the holder has registered. [`Subject::pid`] is the holder, to be linked
-    /// or monitored. Like every subject that is not the process's own, it cannot be received with: the holder
-    /// receives with the subject that it has registered. A key that is registered with the address of a key
-    /// is the address of nobody.
+    /// Messages go to the subject that the holder has registered. [`Subject::pid`] is the process behind that, to be
+    /// linked or monitored: the holder, unless it has registered a subject of another's. Like every subject that
+    /// is not the process's own, it cannot be received with: the holder receives with the subject that it has
+    /// registered. A key that is registered with the address of a key is the address of nobody.
     ///
     /// ```
     /// use erlang_process::{Registry, Subject};

@@ -8,6 +8,7 @@ use super::{lock::Lock, table::Held};
 use crate::{
     cell::Process,
     keyed::{Keyed, Probe},
+    scope,
     sync::Arc,
 };
 
@@ -40,6 +41,17 @@ pub(super) struct Removed<K, V> {
 impl<K, V> Default for Removed<K, V> {
     fn default() -> Self {
         Self { keys: Vec::new(), entries: Vec::new(), slots: Vec::new(), held: None }
+    }
+}
+
+impl<K, V> Removed<K, V> {
+    /// Drops what was a process's that has ended.
+    pub(super) fn discard(self) {
+        // Each by itself: one that panics when it is dropped must not end the program with the next.
+        self.keys.into_iter().for_each(scope::discard);
+        self.entries.into_iter().for_each(scope::discard);
+        self.slots.into_iter().for_each(scope::discard);
+        scope::discard(self.held);
     }
 }
 

@@ -137,7 +137,10 @@ where
                 }
             }
         };
-        drop(dead);
+        // The value of one that has ended.
+        if let Some(dead) = dead {
+            scope::discard(dead);
+        }
         self.listeners.tell(|| RegistryEvent::Registered {
             key: K::clone(key.key()),
             pid,
@@ -287,9 +290,10 @@ where
         let held = self.holders(pid).lock().remove(&pid);
         let Some(held) = held else { return };
         let mut removed = Removed::default();
-        for (key, serials) in &held.keys {
-            self.shard(key.hash).lock().remove(key as &dyn Probe<K>, serials, &mut removed);
+        for (key, serials) in held.keys {
+            self.shard(key.hash).lock().remove(&key as &dyn Probe<K>, &serials, &mut removed);
+            removed.keys.push(key);
         }
-        removed.held = Some(held);
+        removed.discard();
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use erlang_process::{self as process, CallError, ExitReason, Pid, Registry, Reply, Subject};
+use erlang_process::{
+    self as process, CallError, ExitReason, Groups, Name, Pid, Registry, Reply, Selector, Subject,
+};
 use tokio::sync::oneshot;
 
 use crate::{ROUNDS, SECOND, on_a_node};
@@ -101,6 +103,51 @@ async fn a_call_by_key_ends_whatever_becomes_of_the_holder() {
             }
         }
         assert!(answered < ROUNDS, "a holder was never gone in time");
+    })
+    .await;
+}
+
+/// A process that forwards what comes by any way there is to it, and these ways. Its name is of another type than its own
+/// subject.
+async fn forwarder(out: &Subject<u32>) -> Vec<Subject<u32>> {
+    let (hand, out) = (Subject::new().unwrap(), out.clone());
+    let hand_over = hand.clone();
+    process::spawn(async move {
+        let (own, name) = (process::current().unwrap(), Name::new("forwarder"));
+        process::register(own, name).unwrap();
+        let tagged = Subject::new().unwrap();
+        let narrow = tagged.map(|n| n);
+        let mut all =
+            Selector::new().select(&tagged, |n| n).select(&name.subject(), |n| n).select_raw(|n: u32| n);
+        hand_over.send(vec![tagged, narrow, name.subject(), Subject::to_pid(own).unwrap()]);
+        while let Ok(number) = all.receive_forever().await {
+            out.send(number);
+        }
+    });
+    hand.receive(SECOND).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_key_that_is_registered_with_anothers_subject_is_the_address_of_that_other() {
+    on_a_node(async {
+        let out = Subject::new().unwrap();
+        let (rooms, groups) = (Registry::<_, Subject<u32>>::unique(), Groups::<_, u32>::new());
+        let room = rooms.subject("room");
+        for subject in forwarder(&out).await {
+            rooms.register("room", subject.clone()).unwrap();
+            assert_eq!(rooms.whereis("room"), process::current());
+            assert_eq!(room.pid(), subject.pid());
+            room.send(1);
+            room.send_wait(2).await.unwrap();
+            groups.join("group", &room).unwrap();
+            assert_eq!(groups.members("group"), [subject.pid().unwrap()]);
+            assert_eq!(groups.send("group", 3), 1);
+            for number in 1..=3 {
+                assert_eq!(out.receive(SECOND).await, Ok(number));
+            }
+            groups.leave("group", subject.pid().unwrap()).unwrap();
+            rooms.unregister("room");
+        }
     })
     .await;
 }

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use erlang_process::{self as process, Node, NotHolder, Registry, RegistryError, Selector};
+use erlang_process::{self as process, ExitReason, Node, NotHolder, Registry, RegistryError, Selector};
 use tokio::sync::oneshot;
 
 use crate::{ROUNDS, SECOND, doing, end, on_a_node};
@@ -430,6 +430,35 @@ async fn a_registry_is_empty_when_all_who_held_something_have_ended() {
         assert_eq!((unique.count(), duplicate.count()), (0, 0));
         assert_eq!(completed.load(Ordering::Relaxed), ROUNDS);
         assert!(taken_over.load(Ordering::Relaxed) > 8);
+    })
+    .await;
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[tokio::test]
+async fn who_takes_a_key_over_has_nothing_to_do_with_the_value_that_was_there() {
+    on_a_node(async {
+        let registry = Registry::<_, Arc<Option<Bomb>>>::unique();
+        let registering = registry.clone();
+        let (pid, ()) = doing(move || {
+            for key in 0..4 {
+                registering.register(key, Arc::new(Some(Bomb))).unwrap();
+            }
+        })
+        .await;
+        // Killed, and not yet cleaned up.
+        process::kill(pid);
+        registry.register(0, Arc::new(None)).unwrap();
+        assert_eq!(process::join(pid).await, ExitReason::Killed);
+        assert_eq!(registry.count(), 1);
     })
     .await;
 }

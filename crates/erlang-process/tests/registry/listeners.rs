@@ -64,3 +64,17 @@ async fn a_listener_that_is_dead_is_forgotten_and_a_name_is_not() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_registers_has_nothing_to_do_with_what_a_listener_makes_of_it() {
+    on_a_node(async {
+        let registry = Registry::unique();
+        let events = Subject::<RegistryEvent<u8, ()>>::new().unwrap();
+        registry.listen(events.map(|_| panic!("the listener's")));
+        registry.listen(events.clone());
+        registry.register(1, ()).unwrap();
+        assert_eq!(registry.unregister(&1), 1);
+        assert_eq!(received(&events).await.len(), 2);
+    })
+    .await;
+}

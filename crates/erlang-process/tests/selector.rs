@@ -1,0 +1,105 @@
+//! Selectors.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{future::pending, time::Duration};
+
+use erlang_process::{
+    self as process, Name, Node, ReceiveError, Selector, Spawn, Subject, register, unregister,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Runs a test as a process of a node of its own.
+async fn on_a_node<F: Future<Output = ()> + Send + 'static>(test: F) {
+    Node::new().run(test).await.unwrap();
+}
+
+/// Runs a test as a process with a subject of its own.
+async fn with_an_own_subject<F: Future<Output = ()> + Send + 'static>(
+    test: impl FnOnce(Subject<u32>) -> F + Send + 'static,
+) {
+    on_a_node(async {
+        let prepared = Spawn::new().prepare(test).unwrap();
+        let ended = prepared.ended();
+        prepared.start();
+        assert!(ended.await.is_orderly());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_selects_a_name_that_it_does_not_hold_is_told() {
+    with_an_own_subject(|own| async move {
+        let this = process::current().unwrap();
+        let (mine, taken) = (Name::<u32>::fixed("mine"), Name::<u8>::new("taken"));
+        register(this, mine).unwrap();
+        register(Spawn::new().spawn(pending::<()>()).unwrap(), taken).unwrap();
+        // Nobody's, another's, and this one's as if it took other messages.
+        for foreign in [Name::new("nobody").subject(), taken.subject(), Name::fixed("mine").subject()] {
+            assert_eq!(foreign.receive(SECOND).await, Err(ReceiveError::NotOwner));
+            own.send(1);
+            let mut selector = Selector::new().select(&own, |n| n).select(&foreign, u32::from);
+            assert_eq!(selector.receive(SECOND).await, Err(ReceiveError::NotOwner));
+            let merged = Selector::new().select(&mine.subject(), |n| n).merge(selector);
+            let mut mapped = merged.map(|n| n + 1);
+            assert_eq!(mapped.receive(SECOND).await, Err(ReceiveError::NotOwner));
+            assert_eq!(mapped.deselect(&foreign).receive(SECOND).await, Ok(2));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_has_its_own_function_whatever_else_is_selected() {
+    with_an_own_subject(|_| async move {
+        let (a, b) = (Name::<u32>::new("a"), Name::<u32>::new("b"));
+        register(process::current().unwrap(), b).unwrap();
+        b.subject().send(1);
+        let selector = Selector::new().select(&a.subject(), |n| ("a", n)).select(&b.subject(), |n| ("b", n));
+        let mut selector = selector.deselect(&a.subject());
+        assert_eq!(selector.receive(SECOND).await, Ok(("b", 1)));
+
+        // One spelling, two types.
+        unregister(b).unwrap();
+        let (long, short) = (Name::<u32>::fixed("x"), Name::<u8>::fixed("x"));
+        register(process::current().unwrap(), long).unwrap();
+        long.subject().send(2);
+        let selector = Selector::new().select(&long.subject(), |n| n).select(&short.subject(), u32::from);
+        assert_eq!(selector.deselect(&short.subject()).receive(SECOND).await, Ok(2));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_of_another_type_than_the_own_has_its_function_too() {
+    with_an_own_subject(|own| async move {
+        let name = Name::<&str>::new("words");
+        register(process::current().unwrap(), name).unwrap();
+        let mut selector =
+            Selector::new().select(&own, |n| n.to_string()).select(&name.subject(), str::to_owned);
+        name.subject().send("one");
+        own.send(2);
+        assert_eq!(selector.receive(SECOND).await.unwrap(), "one");
+        assert_eq!(selector.receive(SECOND).await.unwrap(), "2");
+        unregister(name).unwrap();
+        assert_eq!(selector.receive(SECOND).await, Err(ReceiveError::NotOwner));
+        assert_eq!(selector.deselect(&name.subject()).receive(SECOND).await, Err(ReceiveError::Timeout));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_own_subject_and_a_name_of_its_type_are_one() {
+    with_an_own_subject(|own| async move {
+        let name = Name::<u32>::new("numbers");
+        register(process::current().unwrap(), name).unwrap();
+        let mut selector =
+            Selector::new().select(&own, |n| ("own", n)).select(&name.subject(), |n| ("name", n));
+        name.subject().send(1);
+        own.send(2);
+        assert_eq!(selector.receive(SECOND).await, Ok(("own", 1)));
+        assert_eq!(name.subject().receive(SECOND).await, Ok(2));
+    })
+    .await;
+}
