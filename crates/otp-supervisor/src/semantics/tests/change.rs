@@ -119,3 +119,16 @@ fn a_group_that_waits_for_a_child_that_does_not_end_still_does() {
     day.is_gone("b");
     assert_eq!(day.children(), "b3 a4");
 }
+
+#[test]
+fn a_restart_that_is_due_when_the_change_comes_is_not_lost() {
+    let backoff = Backoff::new(secs(2), secs(2));
+    let mut day = Day::of(Flags::default(), [rules("a").backoff(backoff)]);
+    day.exit("a", Why::Crash);
+    day.now += secs(2);
+    // The reminder, which does not know the new key, lies behind the change.
+    change(&mut day, Flags::default(), [rules("a").backoff(backoff)]).unwrap();
+    assert_eq!(day.log()[2..], ["rekey a", "retry a", "start a"]);
+    day.later(secs(60));
+    assert_eq!(day.children(), "a2");
+}
