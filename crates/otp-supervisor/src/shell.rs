@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use erlang_process::{
-    CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, trap_exits,
+    CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, rescue, trap_exits,
 };
 use otp_actor::{InitAck, StartError};
 use otp_system::{After, DebugOptions, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
@@ -135,11 +135,20 @@ pub(crate) fn run<B: Behaviour>(
             epoch: Instant::now(),
             unresponsive,
         };
-        match shell.feed(Event::Boot).await {
+        let reason = match shell.feed(Event::Boot).await {
             Some(reason) => reason,
             None => shell.serve(parent, debug).await,
-        }
+        };
+        discard(shell);
+        reason
     })
+}
+
+/// Drops what holds values of the user's. A panic in that is nobody's end.
+fn discard<T>(value: T) {
+    if let Err(reason) = rescue(|| drop(value)) {
+        report::drop_panicked(&reason);
+    }
 }
 
 /// Everything that a supervisor takes out of its mailbox.
@@ -268,7 +277,7 @@ impl<B: Behaviour> Shell<B> {
     ) -> (Option<Outcome<<B::Core as Core>::Id>>, Option<ExitReason>) {
         self.incoming.extend(launches);
         let ended = self.feed(Event::Command(command)).await;
-        self.incoming.clear();
+        self.incoming.drain(..).for_each(discard);
         (self.outcome.take(), ended)
     }
 
@@ -323,7 +332,7 @@ impl<B: Behaviour> Shell<B> {
             Effect::Retry { .. } => {}
             Effect::RetryAfter { key, delay } => drop(self.subject.send_after(delay, B::retry(key))),
             Effect::Rekey(children) => self.rekey(children),
-            Effect::Forget { key } => drop(self.children.remove(&key)),
+            Effect::Forget { key } => discard(self.children.remove(&key)),
             Effect::Reply(outcome) => self.outcome = Some(outcome),
             Effect::Ready => {
                 if let Some((ack, handle)) = self.ack.take() {
@@ -345,8 +354,11 @@ impl<B: Behaviour> Shell<B> {
             }
             let known = known.and_then(|key| before.remove(&key));
             let starts = known.as_ref().map_or(0, |child| child.starts);
-            if let Some(launch) = self.incoming.pop_front().or_else(|| known.map(|child| child.launch)) {
+            if let Some(launch) = self.incoming.pop_front() {
+                discard(known);
                 self.children.insert(key, Child { launch, starts });
+            } else if let Some(known) = known {
+                self.children.insert(key, known);
             }
         }
     }
@@ -400,5 +412,13 @@ impl<B: Behaviour> Shell<B> {
             }
             Err(reason) => Event::StartFailed { key, error: StartError::InitExited(reason) },
         }
+    }
+}
+
+impl<B: Behaviour> Drop for Shell<B> {
+    fn drop(&mut self) {
+        // One by one: two panics at once would end the program.
+        self.children.drain().for_each(discard);
+        self.incoming.drain(..).for_each(discard);
     }
 }

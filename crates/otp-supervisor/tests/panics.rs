@@ -1,0 +1,86 @@
+//! Code of the user's that runs in a supervisor's process and panics there.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{future::pending, time::Duration};
+
+use erlang_process::{self as process, ExitReason, Node};
+use otp_actor::Started;
+use otp_supervisor::{
+    ChildSpec, Restart, Strategy, SupervisorError, factory_supervisor, static_supervisor as supervisor,
+    supervision,
+};
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("dropped");
+        }
+    }
+}
+
+fn idle(id: &'static str) -> ChildSpec {
+    supervision::process(pending::<()>).id(id)
+}
+
+/// A child whose start function panics when it is dropped.
+fn explosive(id: &'static str) -> ChildSpec {
+    let bomb = Bomb;
+    let body = move || {
+        let _in_the_function = &bomb;
+        pending::<()>()
+    };
+    supervision::process(body).id(id)
+}
+
+/// Waits until nothing can run.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_argument_that_is_refused_is_dropped_without_harm() {
+    let start = |bomb: Bomb| async move {
+        std::mem::forget(bomb);
+        Ok(Started { pid: process::spawn(pending::<()>()), data: () })
+    };
+    let factory = factory_supervisor::temporary(start).max_children(1).start().await.unwrap();
+    let child = factory.data.start_child(Bomb).await.unwrap();
+    let refused = factory.data.start_child(Bomb).await.map(drop);
+    assert!(matches!(refused, Err(SupervisorError::MaxChildren)), "{refused:?}");
+    settle().await;
+    assert!(process::is_alive(factory.pid) && process::is_alive(child.pid));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_function_is_dropped_without_harm() {
+    let tree = supervisor::new(Strategy::OneForOne).add(idle("a")).start().await.unwrap();
+    // It is refused.
+    let refused = tree.data.start_child(explosive("a")).await.map(drop);
+    assert!(matches!(refused, Err(SupervisorError::AlreadyStarted(_))), "{refused:?}");
+    // Its child is forgotten.
+    tree.data.start_child(explosive("b").restart(Restart::Temporary)).await.unwrap();
+    tree.data.terminate_child("b").await.unwrap();
+    // Another takes its place.
+    tree.data.start_child(explosive("c")).await.unwrap();
+    tree.data.code_change(supervisor::new(Strategy::OneForOne).add(idle("c"))).await.unwrap();
+    settle().await;
+    assert_eq!(tree.data.count_children().await.unwrap().active, 2);
+    tree.data.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_ends_with_its_own_reason_whatever_it_drops() {
+    let tree = supervisor::new(Strategy::OneForOne).add(explosive("a")).add(explosive("b"));
+    let tree = tree.start().await.unwrap();
+    let node = Node::current();
+    let reason = node.run(async move {
+        let watch = process::monitor(tree.pid).unwrap();
+        otp_actor::stop(tree.pid, ExitReason::Shutdown, Duration::MAX).await.unwrap();
+        watch.down().await.unwrap().reason
+    });
+    assert_eq!(reason.await.unwrap(), ExitReason::Shutdown);
+}
