@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use erlang_process::{
-    CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, rescue, trap_exits,
+    CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, trap_exits,
 };
 use otp_actor::{InitAck, StartError};
 use otp_system::{After, DebugOptions, Event as SystemEvent, EventKind, Mode, System, SystemMessage};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{ChildId, FailedToStartChild, Launch},
+    child_spec::{ChildId, FailedToStartChild, Launch, discard},
     report,
     semantics::{
         self, Answer, ChildKey, CommandError, Effect, Ending, Event, Presence, Reason, ReasonKind, Rekeyed,
@@ -142,13 +142,6 @@ pub(crate) fn run<B: Behaviour>(
         discard(shell);
         reason
     })
-}
-
-/// Drops what holds values of the user's. A panic in that is nobody's end.
-fn discard<T>(value: T) {
-    if let Err(reason) = rescue(|| drop(value)) {
-        report::drop_panicked(&reason);
-    }
 }
 
 /// Everything that a supervisor takes out of its mailbox.

@@ -84,3 +84,34 @@ async fn a_supervisor_ends_with_its_own_reason_whatever_it_drops() {
     });
     assert_eq!(reason.await.unwrap(), ExitReason::Shutdown);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_of_a_start_whose_data_cannot_be_mapped() {
+    let node = Node::new();
+    let left = node.run(async {
+        process::trap_exits(true).unwrap();
+        let tree = supervisor::new(Strategy::OneForOne).start().await.unwrap().data;
+        for _ in 0..3 {
+            let start = || async { Ok(Started { pid: process::spawn(pending::<()>()), data: 1 }) };
+            let child = supervision::worker(start).map_data(|_: u8| -> u8 { panic!("not this one") });
+            let error = tree.start_child(child.id("a")).await.map(drop).unwrap_err();
+            assert!(error.to_string().contains("not this one"), "{error}");
+        }
+        settle().await;
+        assert_eq!(tree.count_children().await.unwrap().specs, 0);
+        Node::current().processes().len()
+    });
+    assert_eq!(left.await.unwrap(), 2, "the supervisor, and who has started it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_runs_whatever_becomes_of_its_data() {
+    let start = || async { Ok(Started { pid: process::spawn(pending::<()>()), data: Bomb }) };
+    let mapped = supervision::worker(start).map_data(|bomb| (bomb, 1)).id("mapped");
+    let tree = supervisor::new(Strategy::OneForOne).add(supervision::worker(start).id("a")).add(mapped);
+    let tree = tree.start().await.unwrap().data;
+    // It is asked for, and nobody waits for the answer.
+    let asking = tree.start_child(supervision::worker(start).id("b"));
+    assert!(tokio::time::timeout(Duration::ZERO, asking).await.is_err());
+    assert_eq!(tree.count_children().await.unwrap().active, 3);
+}
