@@ -567,6 +567,18 @@ impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
         &mut self.core
     }
 
+    fn child(&self, key: ChildKey) -> Option<&semantics::Child<ChildKey, Pid>> {
+        self.core.child(key)
+    }
+
+    fn child_of(&self, pid: Pid) -> Option<&semantics::Child<ChildKey, Pid>> {
+        self.core.which_child(pid)
+    }
+
+    fn key(&self, id: &ChildKey) -> Option<ChildKey> {
+        Some(*id)
+    }
+
     fn handle(
         &mut self,
         now: Duration,

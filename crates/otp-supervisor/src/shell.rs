@@ -16,7 +16,7 @@ use crate::{
     report,
     semantics::{
         self, Answer, ChildKey, CommandError, Effect, Ending, Event, Presence, Reason, ReasonKind, Rekeyed,
-        Stop, Taken,
+        Report, Stop, Taken,
     },
     stop::{self, Stopped},
     unresponsive::{Gone, Unresponsive},
@@ -36,7 +36,7 @@ impl Reason for ExitReason {
 
 /// What the two cores have in common.
 pub(crate) trait Core: Send + 'static {
-    type Id: std::fmt::Display + Send;
+    type Id: Clone + PartialEq + std::fmt::Display + Send;
     type Command: Send;
     /// The rules alone: what those see who ask the supervisor for its state.
     type Rules: 'static;
@@ -45,6 +45,13 @@ pub(crate) trait Core: Send + 'static {
     fn child_id(id: Self::Id) -> ChildId;
 
     fn rules(&mut self) -> &mut Self::Rules;
+
+    fn child(&self, key: ChildKey) -> Option<&semantics::Child<Self::Id, Pid>>;
+
+    /// The child that has this process.
+    fn child_of(&self, pid: Pid) -> Option<&semantics::Child<Self::Id, Pid>>;
+
+    fn key(&self, id: &Self::Id) -> Option<ChildKey>;
 
     fn handle(
         &mut self,
@@ -99,7 +106,7 @@ pub(crate) struct Shell<B: Behaviour> {
     epoch: Instant,
     /// How many children were given a number, because they have no id.
     numbered: u64,
-    unresponsive: Unresponsive,
+    pub(crate) unresponsive: Unresponsive<<B::Core as Core>::Id>,
 }
 
 /// Stops a supervisor in order and waits until it is gone.
@@ -204,10 +211,7 @@ impl<B: Behaviour> Shell<B> {
                 Ok(Message::Exit(exit)) if Some(exit.pid) == parent => {
                     self.feed(Event::ShutDown { reason: exit.reason }).await
                 }
-                Ok(Message::Exit(exit)) => match self.unresponsive.exited(exit) {
-                    Some(exit) => self.exited(exit).await,
-                    None => None,
-                },
+                Ok(Message::Exit(exit)) => self.ended(exit).await,
                 Ok(Message::Down(down)) => self.down(down).await,
                 Ok(Message::System(message)) => match system.handle(message, self.core.rules(), |_| None) {
                     After::Continue => None,
@@ -229,11 +233,34 @@ impl<B: Behaviour> Shell<B> {
     async fn down(&mut self, down: Down) -> Option<ExitReason> {
         match self.unresponsive.down(down) {
             Ok(Gone::Child(exit)) => return self.exited(exit).await,
-            Ok(Gone::Start(key)) => self.subject.send(B::retry(key)),
+            Ok(Gone::Start(id)) => {
+                if let Some(key) = self.core.key(&id) {
+                    self.subject.send(B::retry(key));
+                }
+            }
             Ok(Gone::One) => {}
             Err(down) => report::unexpected(&format!("{down:?}")),
         }
         None
+    }
+
+    /// A child has ended by itself; or somebody else has, which means nothing. If it has left a process that does not end, and is
+    /// to be started again, its end is heard when that one's is: its successor must not meet it.
+    async fn ended(&mut self, exit: ExitMessage) -> Option<ExitReason> {
+        if self.unresponsive.has_left(exit.pid)
+            && let Some(child) = self.core.child_of(exit.pid)
+        {
+            if child.rules.restart.revives(exit.reason.kind()) {
+                let presence = Presence::Unresponsive(exit.pid);
+                report::report(&Report::Unresponsive {
+                    child: semantics::Child { presence, ..child.clone() },
+                });
+                self.unresponsive.hold_back(exit);
+                return None;
+            }
+            self.unresponsive.let_go(exit.pid, &child.rules.id);
+        }
+        self.exited(exit).await
     }
 
     async fn exited(&mut self, ExitMessage { pid, reason }: ExitMessage) -> Option<ExitReason> {
@@ -319,7 +346,7 @@ impl<B: Behaviour> Shell<B> {
     fn carry_out(&mut self, effect: CoreEffect<B>) -> Option<ExitReason> {
         match effect {
             // Otherwise it is tried again when the process is gone that is in its way.
-            Effect::Retry { key } if self.unresponsive.of_start(key).is_none() => {
+            Effect::Retry { key } if self.in_the_way(key).is_none() => {
                 self.subject.send(B::retry(key));
             }
             Effect::Retry { .. } => {}
@@ -342,9 +369,6 @@ impl<B: Behaviour> Shell<B> {
     fn rekey(&mut self, rekeyed: Vec<Rekeyed>) {
         let mut before = std::mem::take(&mut self.children);
         for Rekeyed { key, before: known } in rekeyed {
-            if let Some(known) = known {
-                self.unresponsive.rekey(known, key);
-            }
             let known = known.and_then(|key| before.remove(&key));
             let starts = known.as_ref().map_or(0, |child| child.starts);
             if let Some(launch) = self.incoming.pop_front() {
@@ -387,7 +411,7 @@ impl<B: Behaviour> Shell<B> {
         if let Some(launch) = self.incoming.pop_front() {
             self.children.insert(key, Child { launch, starts: 0 });
         }
-        if let Some(pid) = self.unresponsive.of_start(key) {
+        if let Some(pid) = self.in_the_way(key) {
             return Event::StartFailed { key, error: StartError::Unresponsive(pid) };
         }
         let Some(child) = self.children.get_mut(&key) else {
@@ -397,14 +421,23 @@ impl<B: Behaviour> Shell<B> {
         match catch(async { (child.launch)().await }).await {
             Ok(Ok(pid)) => Event::Started { key, pid },
             Ok(Err(StartError::Ignored)) => Event::Ignored { key },
-            Ok(Err(error)) => {
-                if let StartError::Unresponsive(pid) = error {
-                    self.unresponsive.abandon_start(key, pid);
-                }
-                Event::StartFailed { key, error }
-            }
-            Err(reason) => Event::StartFailed { key, error: StartError::InitExited(reason) },
+            Ok(Err(error)) => self.start_failed(key, error),
+            Err(reason) => self.start_failed(key, StartError::InitExited(reason)),
         }
+    }
+
+    fn start_failed(&mut self, key: ChildKey, error: StartError) -> CoreEvent<B> {
+        let Self { core, unresponsive, .. } = self;
+        unresponsive.forget_others(|pid| core.child_of(pid).is_some());
+        if let (StartError::Unresponsive(pid), Some(child)) = (&error, core.child(key)) {
+            unresponsive.abandon_start(child.rules.id.clone(), *pid);
+        }
+        Event::StartFailed { key, error }
+    }
+
+    /// A process that must have ended before this child is started.
+    fn in_the_way(&self, key: ChildKey) -> Option<Pid> {
+        self.unresponsive.of_start(&self.core.child(key)?.rules.id)
     }
 }
 

@@ -36,10 +36,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{ChildId, ChildSpec, Launch, launch},
+    child_spec::{ChildId, ChildSpec, Launch, discard, launch},
     error::{SupervisorError, answered, started},
     semantics::{
-        self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Effect, Event, Flags, Strategy, Taken,
+        self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Effect, Event, Flags, Presence, Strategy,
+        Taken,
     },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
     supervised::Supervised,
@@ -598,6 +599,18 @@ impl Core for StaticCore {
         self
     }
 
+    fn child(&self, key: ChildKey) -> Option<&semantics::Child<ChildId, Pid>> {
+        self.child(key)
+    }
+
+    fn child_of(&self, pid: Pid) -> Option<&semantics::Child<ChildId, Pid>> {
+        self.child_of(pid)
+    }
+
+    fn key(&self, id: &ChildId) -> Option<ChildKey> {
+        self.which_child(id).map(|child| child.key)
+    }
+
     fn handle(
         &mut self,
         now: Duration,
@@ -624,13 +637,20 @@ impl Behaviour for Static {
         match request {
             Request::StartChild(child, reply) => {
                 let (rules, launch) = child(ChildId::added(shell.next_number()));
+                if let Some(pid) = in_the_way(shell, &rules.id) {
+                    discard(launch);
+                    reply.send(Err(SupervisorError::Unresponsive(pid)));
+                    return None;
+                }
                 answer(shell.command(Command::StartChild(rules), [launch]).await, reply)
             }
             Request::Command(command, reply) => {
-                if let Command::RestartChild(id) | Command::DeleteChild(id) = &command
-                    && let Some(child) = shell.core.which_child(id)
-                    && let Some(pid) = shell.lingering(child)
-                {
+                let stuck = match &command {
+                    Command::RestartChild(id) => in_the_way(shell, id),
+                    Command::DeleteChild(id) => lingering(shell, id),
+                    _ => None,
+                };
+                if let Some(pid) = stuck {
                     reply.send(Err(SupervisorError::Unresponsive(pid)));
                     return None;
                 }
@@ -655,6 +675,19 @@ impl Behaviour for Static {
             }
             Request::Retry(key) => shell.feed(Event::Retry { key }).await,
         }
+    }
+}
+
+/// The process of a child that has ended, but for one that it has left.
+fn lingering(shell: &Shell<Static>, id: &ChildId) -> Option<Pid> {
+    shell.lingering(shell.core.which_child(id)?)
+}
+
+/// A process that must have ended before a child with this id is started.
+fn in_the_way(shell: &Shell<Static>, id: &ChildId) -> Option<Pid> {
+    match shell.core.which_child(id).map(|child| child.presence) {
+        None | Some(Presence::Undefined) => shell.unresponsive.of_start(id),
+        Some(_) => lingering(shell, id),
     }
 }
 
