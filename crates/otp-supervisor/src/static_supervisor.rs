@@ -344,7 +344,8 @@ impl Supervisor {
         self.command(|reply| Request::Command(Command::TerminateChild(id.into()), reply)).await.map(drop)
     }
 
-    /// Starts a child that was stopped or has ended. Returns its pid, or `None` if it chose not to run.
+    /// Starts a child that was stopped or has ended. Returns its pid, or `None` if it chose not to run. What its start returns
+    /// besides is dropped, as at any restart.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
@@ -408,6 +409,8 @@ impl Supervisor {
     /// now. New ones are added and not started: that is for [`restart_child`](Self::restart_child). Those that the builder
     /// does not have stay, and come last in the start order. A child without an id is known by its place among those that the
     /// builder is given; one that was added without an id is nobody's that a builder has.
+    ///
+    /// The change holds for this process. If the supervisor is itself restarted, by the one above it, it begins as it was built.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
