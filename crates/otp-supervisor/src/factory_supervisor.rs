@@ -485,8 +485,8 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
         self.call(Request::CountChildren).await
     }
 
-    /// Stops the children, all at once, and then the supervisor, with the reason `shutdown`. Returns when it
-    /// is gone.
+    /// Stops the children, all at once, with the reason `shutdown`, and then the supervisor, with the reason `normal`: who is
+    /// linked with it goes on. Returns when it is gone.
     ///
     /// # Errors
     ///
@@ -497,7 +497,7 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     ///
     /// Dropping the future does not take the request back.
     ///
-    /// Counterpart: `supervisor:stop/1`.
+    /// Counterpart: `gen_server:stop/1`, `DynamicSupervisor.stop/1` in Elixir.
     pub async fn stop(&self) -> Result<(), CallError> {
         stop_supervisor(self.pid()).await
     }

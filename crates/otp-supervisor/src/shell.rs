@@ -111,7 +111,7 @@ pub(crate) struct Shell<B: Behaviour> {
 
 /// Stops a supervisor in order and waits until it is gone.
 pub(crate) async fn stop_supervisor(pid: Option<Pid>) -> Result<(), CallError> {
-    otp_actor::stop(pid.ok_or(CallError::NoProc)?, ExitReason::Shutdown, Duration::MAX).await
+    otp_actor::stop(pid.ok_or(CallError::NoProc)?, ExitReason::Normal, Duration::MAX).await
 }
 
 /// Runs a supervisor to its end. To be called where it is started.

@@ -520,8 +520,8 @@ impl Supervisor {
         self.call(Request::CountChildren).await
     }
 
-    /// Stops the children in reverse order, and then the supervisor, with the reason `shutdown`. Returns when
-    /// it is gone.
+    /// Stops the children in reverse order, with the reason `shutdown`, and then the supervisor, with the reason `normal`:
+    /// who is linked with it goes on. Returns when it is gone.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
@@ -545,7 +545,8 @@ impl Supervisor {
     ///
     /// Dropping the future does not take the request back.
     ///
-    /// Counterpart: `supervisor:stop/1`.
+    /// Counterpart: `gen_server:stop/1`, `Supervisor.stop/1` in Elixir. `supervisor:stop/1`, new in OTP 29, ends the supervisor
+    /// with `shutdown`, as [`otp_actor::stop`] with that reason does.
     pub async fn stop(&self) -> Result<(), CallError> {
         stop_supervisor(self.pid()).await
     }

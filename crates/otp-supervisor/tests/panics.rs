@@ -79,10 +79,10 @@ async fn a_supervisor_ends_with_its_own_reason_whatever_it_drops() {
     let node = Node::current();
     let reason = node.run(async move {
         let watch = process::monitor(tree.pid).unwrap();
-        otp_actor::stop(tree.pid, ExitReason::Shutdown, Duration::MAX).await.unwrap();
+        tree.data.stop().await.unwrap();
         watch.down().await.unwrap().reason
     });
-    assert_eq!(reason.await.unwrap(), ExitReason::Shutdown);
+    assert_eq!(reason.await.unwrap(), ExitReason::Normal);
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,6 +103,42 @@ async fn supr_06_one_for_all_restarts_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_stops_a_supervisor_that_it_has_started_goes_on() {
+    // They do not trap exits.
+    let reasons = process::run(async {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hearing = heard.clone();
+        let child = supervision::process(move || {
+            let heard = hearing.clone();
+            async move {
+                process::trap_exits(true).unwrap();
+                let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await.unwrap();
+                heard.lock().unwrap().push(exit.reason.clone());
+                exit.reason
+            }
+        });
+        let tree = supervisor::new(Strategy::OneForOne).add(child).start().await.unwrap();
+        settle().await;
+        let ended = process::monitor(tree.pid).unwrap();
+        tree.data.stop().await.unwrap();
+        settle().await;
+        let ended = ended.down().await.unwrap().reason;
+        (heard.lock().unwrap().remove(0), ended)
+    });
+    assert_eq!(reasons.await, Ok((ExitReason::Shutdown, ExitReason::Normal)));
+
+    let factory = process::run(async {
+        let start =
+            |()| async { Ok(Started { pid: process::spawn(std::future::pending::<()>()), data: () }) };
+        let factory = factory_supervisor::worker(start).start().await.unwrap().data;
+        factory.start_child(()).await.unwrap();
+        factory.stop().await.unwrap();
+        settle().await;
+    });
+    assert_eq!(factory.await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_supervisor_gives_up_and_its_parent_hears_shutdown() {
     let node = Node::new();
     node.run(async {
