@@ -35,7 +35,7 @@
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
-use otp_actor::{InitAck, StartError, Started, start_process};
+use otp_actor::{InitAck, StartError, Started, start_process_cooperatively};
 use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
@@ -276,7 +276,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future kills the supervisor, unless it was returned.
+    /// Dropping the future ends the supervisor, unless it was returned.
     ///
     /// # Panics
     ///
@@ -295,7 +295,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
             let core = Children { core, template, make };
             shell::run::<Factory<A, D>>(core, [], own, debug, ack, handle)
         };
-        start_process(spawn, Duration::MAX, body).await
+        start_process_cooperatively(spawn, body).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The process around the core: it carries out what the core decides, and decides nothing.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, fmt, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use erlang_process::{
     CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, trap_exits,
@@ -314,6 +314,7 @@ impl<B: Behaviour> Shell<B> {
             for effect in &mut effects {
                 match effect {
                     Effect::Start { key } => next = Some(self.start(*key).await),
+                    Effect::Ready => next = self.ready(),
                     Effect::Stop(stop) => {
                         let stopped = stop::one(stop).await;
                         next = Some(self.stopped(*stop, stopped));
@@ -354,13 +355,12 @@ impl<B: Behaviour> Shell<B> {
             Effect::Rekey(children) => self.rekey(children),
             Effect::Forget { key } => discard(self.children.remove(&key)),
             Effect::Reply(outcome) => self.outcome = Some(outcome),
-            Effect::Ready => {
-                if let Some((ack, handle)) = self.ack.take() {
-                    return ack.ready(handle).err();
-                }
-            }
             Effect::Exit(ending) => return Some(self.end(ending)),
-            Effect::Start { .. } | Effect::Stop(_) | Effect::StopAll(_) | Effect::Report(_) => {}
+            Effect::Start { .. }
+            | Effect::Stop(_)
+            | Effect::StopAll(_)
+            | Effect::Report(_)
+            | Effect::Ready => {}
         }
         None
     }
@@ -378,6 +378,12 @@ impl<B: Behaviour> Shell<B> {
                 self.children.insert(key, known);
             }
         }
+    }
+
+    /// Tells the starter that all children run. If that one is gone by now, they are stopped again.
+    fn ready(&mut self) -> Option<CoreEvent<B>> {
+        let (ack, handle) = self.ack.take()?;
+        ack.ready(handle).err().map(|_| Event::ShutDown { reason: ExitReason::Shutdown })
     }
 
     fn end(&mut self, ending: Ending<<B::Core as Core>::Id, ExitReason, StartError>) -> ExitReason {
@@ -418,7 +424,10 @@ impl<B: Behaviour> Shell<B> {
             return Event::StartFailed { key, error: StartError::failed("the child's start is gone") };
         };
         child.starts += 1;
-        match catch(async { (child.launch)().await }).await {
+        let ack = self.ack.as_mut().map(|(ack, _)| ack);
+        let started = unless_given_up(ack, async { (child.launch)().await });
+        match catch(started).await.map(|started| started.unwrap_or_else(|| Err(StartError::failed(GivenUp))))
+        {
             Ok(Ok(pid)) => Event::Started { key, pid },
             Ok(Err(StartError::Ignored)) => Event::Ignored { key },
             Ok(Err(error)) => self.start_failed(key, error),
@@ -448,3 +457,26 @@ impl<B: Behaviour> Drop for Shell<B> {
         self.incoming.drain(..).for_each(discard);
     }
 }
+
+/// What comes of a start, unless the starter of the whole supervisor gives up before.
+async fn unless_given_up<D, T>(ack: Option<&mut InitAck<D>>, start: impl Future<Output = T>) -> Option<T> {
+    let Some(ack) = ack else { return Some(start.await) };
+    let (mut start, mut given_up) = (pin!(start), pin!(ack.given_up()));
+    poll_fn(|context| match start.as_mut().poll(context) {
+        Poll::Ready(started) => Poll::Ready(Some(started)),
+        Poll::Pending => given_up.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// A supervisor is not to come up any more.
+#[derive(Debug)]
+struct GivenUp;
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the start of its supervisor was given up")
+    }
+}
+
+impl std::error::Error for GivenUp {}

@@ -30,7 +30,7 @@ use std::{
 };
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
-use otp_actor::{InitAck, StartError, Started, start_process};
+use otp_actor::{InitAck, StartError, Started, start_process_cooperatively};
 use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
@@ -211,7 +211,9 @@ impl Builder {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future kills the supervisor, and with it its children, unless it was returned.
+    /// Dropping the future gives the start up, unless it was returned: the supervisor drops the start that it waits for, stops
+    /// the children that run, in order, and ends. Nobody waits for that. The end of the process that waits for the start does
+    /// the same.
     ///
     /// # Panics
     ///
@@ -228,8 +230,7 @@ impl Builder {
             None => Spawn::new(),
         };
         let (name, debug) = (self.name, self.debug);
-        // A supervisor takes as long as its children take to start.
-        start_process(spawn, Duration::MAX, move |own: Subject<Message>, ack: InitAck<Supervisor>| {
+        start_process_cooperatively(spawn, move |own: Subject<Message>, ack: InitAck<Supervisor>| {
             let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
             shell::run::<Static>(core, children, own, debug, ack, handle)
         })
