@@ -116,7 +116,6 @@ async fn tsup_06_the_supervisor_stops() {
             .unwrap();
         is_ready.await.unwrap();
         let began = Instant::now();
-        process::unlink(tasks.pid().unwrap()).unwrap();
         tasks.stop().await.unwrap();
         assert_eq!(began.elapsed(), 20 * MS);
         let ends = [obedient.await_forever().await, stubborn.await_forever().await];

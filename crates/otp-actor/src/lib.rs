@@ -27,6 +27,8 @@ pub use crate::{
     next::{IntoNext, Next, Step},
     request::{Request, send_request},
     requests::Requests,
-    start::{InitAck, StartError, Started, start_process, start_process_monitored},
+    start::{
+        InitAck, StartError, Started, start_process, start_process_cooperatively, start_process_monitored,
+    },
     stop::stop,
 };

@@ -205,6 +205,16 @@ impl<D> InitAck<D> {
         Ok(())
     }
 
+    /// Returns when the starter has given up: nobody waits for this process any longer. For one that is started by
+    /// [`start_process_cooperatively`], and otherwise killed by then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn given_up(&mut self) {
+        self.starter.closed().await;
+    }
+
     /// Tells the starter that the process will not be ready; it should end now, and normally.
     ///
     /// ```
@@ -316,6 +326,49 @@ where
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
     handshake(spawn, init_timeout, body, false, unmonitored)
+}
+
+/// As [`start_process`], without a limit to the time, and for a process that is not killed when its starter gives up: it learns of
+/// that by [`InitAck::given_up`], or when it is [`ready`](InitAck::ready), and has to end by itself, in order. So supervisors are
+/// started, which stop their children.
+///
+/// # Errors
+///
+/// [`StartError`].
+///
+/// # Cancel safety
+///
+/// Dropping the future, or the end of the process that it is polled by, is to give up. A process that is ready by then, and was not
+/// returned, is killed.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// Counterpart: what `proc_lib:start_link/3` is to a process that traps exits: its parent's end is a message to it.
+pub async fn start_process_cooperatively<M, D, F>(
+    spawn: Spawn,
+    body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
+) -> Result<Started<D>, StartError>
+where
+    M: Send + 'static,
+    D: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    let (mut starting, ended) = begin(spawn, body, false)?;
+    starting.cooperative = true;
+    let acknowledged = (&mut starting.acknowledged).await;
+    let data = match acknowledged {
+        Ok(Ok(data)) => Ok(data),
+        // The process ends by itself, and is gone before its starter hears of it.
+        Ok(Err(error)) => {
+            ended.await;
+            Err(error)
+        }
+        Err(_) => Err(StartError::InitExited(ended.await)),
+    };
+    starting.settled = true;
+    data.map(|data| Started { pid: starting.pid, data })
 }
 
 /// As [`start_process`], monitored by the calling process from the beginning, and not linked with it: the monitor always
@@ -458,7 +511,15 @@ where
     };
     let monitor = if monitored { Some(process.monitor().map_err(StartError::failed)?) } else { None };
     let (ended, node) = (process.ended(), process.node().clone());
-    let starting = Starting { node, pid: process.pid(), linked, monitor, acknowledged, settled: false };
+    let starting = Starting {
+        node,
+        pid: process.pid(),
+        linked,
+        monitor,
+        acknowledged,
+        cooperative: false,
+        settled: false,
+    };
     process.start();
     Ok((starting, ended))
 }
@@ -472,6 +533,8 @@ struct Starting<D> {
     /// The starter's.
     monitor: Option<Monitor>,
     acknowledged: oneshot::Receiver<Result<D, StartError>>,
+    /// It ends by itself as long as it is not ready.
+    cooperative: bool,
     settled: bool,
 }
 
@@ -488,7 +551,11 @@ impl<D> Starting<D> {
 impl<D> Drop for Starting<D> {
     fn drop(&mut self) {
         if !self.settled {
-            self.give_up();
+            // Closed first: either it is ready by now, or it will hear of this.
+            self.acknowledged.close();
+            if !self.cooperative || matches!(self.acknowledged.try_recv(), Ok(Ok(_))) {
+                self.give_up();
+            }
             if let Some(monitor) = self.monitor {
                 demonitor_flush(monitor);
             }

@@ -9,24 +9,32 @@
 //!
 //! `cargo run -p otp-supervisor --example application`, and Ctrl-C. An argument makes it misbehave: `stubborn` (the door does
 //! not stop when asked to), `closed` (a start phase fails), `broken` (the door does not start), `doomed` (the door crashes
-//! until the supervisor gives up), `done` (the root ends normally), `slow` (the door takes for ever to start).
+//! until the supervisor gives up), `done` (the root ends normally), `slow` (the door takes for ever to start), `jammed` (a start
+//! phase fails, and the door does not stop before a signal comes).
 
 #![allow(clippy::print_stdout)]
 
-use std::{env, future::pending, process::ExitCode, time::Duration};
+use std::{
+    env,
+    future::{pending, ready},
+    pin::pin,
+    process::ExitCode,
+    time::Duration,
+};
 
-use erlang_process::{ExitReason, spawn, trap_exits};
+use erlang_process::{ExitReason, Selector, spawn, trap_exits};
 use otp_actor::{StartError, Started};
 use otp_supervisor::{
     ChildSpec, Shutdown, Strategy, application,
     static_supervisor::{self as supervisor, Supervisor},
     supervision,
 };
+use tokio::sync::oneshot;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let how = env::args().nth(1).unwrap_or_default();
-    let closed = how == "closed";
+    let closed = ["closed", "jammed"].contains(&how.as_str());
     let application = application::new(move || start(how))
         .start_phase("unlock", || async {
             println!("phase unlock");
@@ -70,6 +78,24 @@ impl Drop for Noted {
     }
 }
 
+/// Stops when a signal comes, after it was asked to.
+async fn jammed(trapping: oneshot::Sender<()>) -> Result<(), ExitReason> {
+    trap_exits(true).map_err(ExitReason::error)?;
+    let _ = trapping.send(());
+    let asked = Selector::new().select_trapped_exits(|exit| exit.reason).receive_forever().await;
+    let mut signal = pin!(tokio::signal::ctrl_c());
+    // It is listened to from here on.
+    tokio::select! {
+        biased;
+        _ = &mut signal => {}
+        () = ready(()) => {}
+    }
+    println!("jammed");
+    signal.await.map_err(ExitReason::error)?;
+    println!("free");
+    Err(asked.map_err(ExitReason::error)?)
+}
+
 fn child(name: &'static str, shutdown: Shutdown, how: String) -> ChildSpec {
     let start = move || {
         let how = how.clone();
@@ -84,6 +110,8 @@ fn child(name: &'static str, shutdown: Shutdown, how: String) -> ChildSpec {
             }
             let noted = Noted(name);
             println!("start {name}");
+            let jams = how == "jammed";
+            let (trapping, is_trapping) = oneshot::channel();
             let pid = spawn(async move {
                 let _noted = noted;
                 match how.as_str() {
@@ -92,9 +120,15 @@ fn child(name: &'static str, shutdown: Shutdown, how: String) -> ChildSpec {
                     _ => {}
                 }
                 println!("run {name}");
+                if jams {
+                    return jammed(trapping).await;
+                }
                 tokio::time::sleep(Duration::MAX).await;
                 Ok(())
             });
+            if jams {
+                let _ = is_trapping.await;
+            }
             Ok(Started { pid, data: () })
         }
     };

@@ -142,8 +142,11 @@ impl Application {
     /// second signal kills it, also while it starts. Nothing that a process of the tree has spawned is left but
     /// what cannot be killed. Further signals do nothing: what never awaits has to be ended from outside, by SIGKILL.
     ///
-    /// To stop the program from inside, and with success, end the root with the reason `normal`:
+    /// To stop the program from inside, and with success, end the root with the reason `normal`: by `stop` of a supervisor, or
     /// `otp_actor::stop(root, ExitReason::Normal, Duration::MAX)`.
+    ///
+    /// A root that gives up ends with the reason that it is also asked to end with. If a signal comes while it stops its
+    /// children because it gives up, the tree counts as stopped in order; its report (`otp_supervisor::shutdown`) tells.
     ///
     /// Panics in processes become crash reports from here on, and are not printed: see
     /// [`capture_panics`].
@@ -239,20 +242,22 @@ async fn tree(
         events: signals.select_trapped_exit_of(root, |exit: ExitMessage| Event::Ended(exit.reason)),
     };
     if asked_before {
-        return tree.stopped(Ok(())).await;
+        return tree.stopped(Ok(()), true).await;
     }
     for Phase { name, run } in phases {
         // Whatever is left of a phase is dropped before the tree is stopped, which may wait for that.
         let done = interruptible(&mut run(), &mut tree.events).await;
         match done {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return tree.stopped(Err(ApplicationError::StartPhase { name, error })).await,
-            Err(Event::Asked) => return tree.stopped(Ok(())).await,
+            Ok(Err(error)) => {
+                return tree.stopped(Err(ApplicationError::StartPhase { name, error }), false).await;
+            }
+            Err(Event::Asked) => return tree.stopped(Ok(()), true).await,
             Err(Event::Ended(reason)) => return ended(reason),
         }
     }
     match tree.event().await {
-        Event::Asked => tree.stopped(Ok(())).await,
+        Event::Asked => tree.stopped(Ok(()), true).await,
         Event::Ended(reason) => ended(reason),
     }
 }
@@ -285,16 +290,25 @@ impl Tree {
         next(&mut self.events).await
     }
 
-    /// Stops the tree in order, and kills it if that is asked for as well. Returns what is to be told if it is done.
-    async fn stopped(&mut self, outcome: Result<(), ApplicationError>) -> Result<(), ApplicationError> {
+    /// Stops the tree in order, which somebody has `asked` for or not, and kills it if that is asked for once more. Returns what
+    /// is to be told if it is done.
+    async fn stopped(
+        &mut self,
+        outcome: Result<(), ApplicationError>,
+        mut asked: bool,
+    ) -> Result<(), ApplicationError> {
         tracing::info!(target: "otp_supervisor::application", "stopping");
         send_exit(self.root, ExitReason::Shutdown);
-        let reason = match self.event().await {
-            Event::Ended(reason) => reason,
-            Event::Asked => {
-                kill_all().await;
-                // Not waited for any longer: it may block its thread.
-                ExitReason::Killed
+        let reason = loop {
+            match self.event().await {
+                Event::Ended(reason) => break reason,
+                // That is what is being done.
+                Event::Asked if !asked => asked = true,
+                Event::Asked => {
+                    kill_all().await;
+                    // Not waited for any longer: it may block its thread.
+                    break ExitReason::Killed;
+                }
             }
         };
         if reason.is_orderly() { outcome } else { outcome.and(Err(ApplicationError::Ended(reason))) }

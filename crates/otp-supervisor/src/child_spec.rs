@@ -7,12 +7,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use erlang_process::{IntoExitReason, Pid, SharedError, spawn};
+use erlang_process::{IntoExitReason, Pid, SharedError, kill, rescue, spawn};
 use otp_actor::{StartError, Started};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
-use crate::semantics::{Backoff, ChildRules, ChildType, Restart, Shutdown};
+use crate::{
+    report,
+    semantics::{Backoff, ChildRules, ChildType, Restart, Shutdown},
+};
 
 /// What a child is called by its supervisor: a text, or a number where none was given.
 ///
@@ -299,7 +302,8 @@ impl<D: 'static> ChildSpec<D> {
         self
     }
 
-    /// The same child, with what its start returns turned into something else.
+    /// The same child, with what its start returns turned into something else. If that panics, the start has failed, and
+    /// what was started is killed.
     ///
     /// ```
     /// use erlang_process::Subject;
@@ -334,8 +338,9 @@ impl<D: 'static> ChildSpec<D> {
                 let map = map.clone();
                 start(Some(Box::new(move |data| {
                     let data = map(data);
-                    if let Some(take) = taker {
-                        take(data);
+                    match taker {
+                        Some(take) => take(data),
+                        None => discard(data),
                     }
                 })))
             }),
@@ -402,10 +407,22 @@ impl<F: Future<Output = Result<Started<D>, StartError>>, D> Future for Handing<F
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Started { pid, data } = ready!(this.starting.poll(cx))?;
-        if let Some(take) = this.taker.take() {
-            take(data);
+        match this.taker.take() {
+            // What a user makes of the data may panic: then nobody has the child, and it must not run on.
+            Some(take) => rescue(|| take(data)).map_err(|reason| {
+                kill(pid);
+                StartError::InitExited(reason)
+            })?,
+            None => discard(data),
         }
         Poll::Ready(Ok(pid))
+    }
+}
+
+/// Drops what holds values of the user's. A panic in that is nobody's end.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(reason) = rescue(|| drop(value)) {
+        report::drop_panicked(&reason);
     }
 }
 
@@ -418,7 +435,7 @@ pub(crate) fn launch<D: Send + 'static>(
     mut asked: Option<oneshot::Sender<D>>,
 ) -> Launch {
     Box::new(move || {
-        let taker = asked.take().map(|asked| -> Taker<D> { Box::new(|data| drop(asked.send(data))) });
+        let taker = asked.take().map(|asked| -> Taker<D> { Box::new(|data| discard(asked.send(data))) });
         start(taker)
     })
 }

@@ -38,7 +38,7 @@
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
-use otp_actor::{InitAck, StartError, Started, start_process};
+use otp_actor::{InitAck, StartError, Started, start_process_cooperatively};
 use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
@@ -346,7 +346,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future kills the supervisor, unless it was returned.
+    /// Dropping the future ends the supervisor, unless it was returned.
     ///
     /// # Panics
     ///
@@ -365,7 +365,7 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
             let core = Children { core, template, copy, make };
             shell::run::<Factory<A, D>>(core, [], own, debug, ack, handle)
         };
-        start_process(spawn, Duration::MAX, body).await
+        start_process_cooperatively(spawn, body).await
     }
 }
 
@@ -717,8 +717,8 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
         self.call(Request::CountChildren).await
     }
 
-    /// Stops the children, all at once, and then the supervisor, with the reason `shutdown`. Returns when it
-    /// is gone.
+    /// Stops the children, all at once, with the reason `shutdown`, and then the supervisor, with the reason `normal`: who is
+    /// linked with it goes on. Returns when it is gone.
     ///
     /// ```
     /// use otp_actor as actor;
@@ -746,7 +746,7 @@ impl<A: Send + 'static, D: Send + 'static> Supervisor<A, D> {
     ///
     /// Dropping the future does not take the request back.
     ///
-    /// Counterpart: `supervisor:stop/1`.
+    /// Counterpart: `gen_server:stop/1`, `DynamicSupervisor.stop/1` in Elixir.
     pub async fn stop(&self) -> Result<(), CallError> {
         stop_supervisor(self.pid()).await
     }
@@ -853,6 +853,18 @@ impl<A: Send + 'static, D: Send + 'static> Core for Children<A, D> {
 
     fn rules(&mut self) -> &mut FactoryCore {
         &mut self.core
+    }
+
+    fn child(&self, key: ChildKey) -> Option<&semantics::Child<ChildKey, Pid>> {
+        self.core.child(key)
+    }
+
+    fn child_of(&self, pid: Pid) -> Option<&semantics::Child<ChildKey, Pid>> {
+        self.core.which_child(pid)
+    }
+
+    fn key(&self, id: &ChildKey) -> Option<ChildKey> {
+        Some(*id)
     }
 
     fn handle(

@@ -75,5 +75,10 @@ pub(crate) fn bridge_ended(reason: &ExitReason) {
 
 /// A message that no supervisor understands was dropped.
 pub(crate) fn unexpected(message: &str) {
-    tracing::error!(target: "otp_supervisor::report", supervisor = %this(), message, "supervisor dropped an unexpected message");
+    tracing::error!(target: "otp_supervisor::report", supervisor = %this(), dropped = message, "supervisor dropped an unexpected message");
+}
+
+/// A start function, or what a child was to be made from, has panicked when it was dropped.
+pub(crate) fn drop_panicked(reason: &ExitReason) {
+    tracing::error!(target: "otp_supervisor::report", supervisor = %this(), %reason, "what a child was started by panicked when it was dropped");
 }

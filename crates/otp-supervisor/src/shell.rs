@@ -1,6 +1,6 @@
 //! The process around the core: it carries out what the core decides, and decides nothing.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, fmt, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use erlang_process::{
     CallError, Down, ExitMessage, ExitReason, Pid, Selector, Subject, Unexpected, catch, trap_exits,
@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{ChildId, FailedToStartChild, Launch},
+    child_spec::{ChildId, FailedToStartChild, Launch, discard},
     report,
     semantics::{
         self, Answer, ChildKey, CommandError, Effect, Ending, Event, Presence, Reason, ReasonKind, Rekeyed,
-        Stop, Taken,
+        Report, Stop, Taken,
     },
     stop::{self, Stopped},
     unresponsive::{Gone, Unresponsive},
@@ -36,7 +36,7 @@ impl Reason for ExitReason {
 
 /// What the two cores have in common.
 pub(crate) trait Core: Send + 'static {
-    type Id: std::fmt::Display + Send;
+    type Id: Clone + PartialEq + std::fmt::Display + Send;
     type Command: Send;
     /// The rules alone: what those see who ask the supervisor for its state.
     type Rules: 'static;
@@ -45,6 +45,13 @@ pub(crate) trait Core: Send + 'static {
     fn child_id(id: Self::Id) -> ChildId;
 
     fn rules(&mut self) -> &mut Self::Rules;
+
+    fn child(&self, key: ChildKey) -> Option<&semantics::Child<Self::Id, Pid>>;
+
+    /// The child that has this process.
+    fn child_of(&self, pid: Pid) -> Option<&semantics::Child<Self::Id, Pid>>;
+
+    fn key(&self, id: &Self::Id) -> Option<ChildKey>;
 
     fn handle(
         &mut self,
@@ -99,12 +106,12 @@ pub(crate) struct Shell<B: Behaviour> {
     epoch: Instant,
     /// How many children were given a number, because they have no id.
     numbered: u64,
-    unresponsive: Unresponsive,
+    pub(crate) unresponsive: Unresponsive<<B::Core as Core>::Id>,
 }
 
 /// Stops a supervisor in order and waits until it is gone.
 pub(crate) async fn stop_supervisor(pid: Option<Pid>) -> Result<(), CallError> {
-    otp_actor::stop(pid.ok_or(CallError::NoProc)?, ExitReason::Shutdown, Duration::MAX).await
+    otp_actor::stop(pid.ok_or(CallError::NoProc)?, ExitReason::Normal, Duration::MAX).await
 }
 
 /// Runs a supervisor to its end. To be called where it is started.
@@ -135,10 +142,12 @@ pub(crate) fn run<B: Behaviour>(
             epoch: Instant::now(),
             unresponsive,
         };
-        match shell.feed(Event::Boot).await {
+        let reason = match shell.feed(Event::Boot).await {
             Some(reason) => reason,
             None => shell.serve(parent, debug).await,
-        }
+        };
+        discard(shell);
+        reason
     })
 }
 
@@ -202,10 +211,7 @@ impl<B: Behaviour> Shell<B> {
                 Ok(Message::Exit(exit)) if Some(exit.pid) == parent => {
                     self.feed(Event::ShutDown { reason: exit.reason }).await
                 }
-                Ok(Message::Exit(exit)) => match self.unresponsive.exited(exit) {
-                    Some(exit) => self.exited(exit).await,
-                    None => None,
-                },
+                Ok(Message::Exit(exit)) => self.ended(exit).await,
                 Ok(Message::Down(down)) => self.down(down).await,
                 Ok(Message::System(message)) => match system.handle(message, self.core.rules(), |_| None) {
                     After::Continue => None,
@@ -227,11 +233,34 @@ impl<B: Behaviour> Shell<B> {
     async fn down(&mut self, down: Down) -> Option<ExitReason> {
         match self.unresponsive.down(down) {
             Ok(Gone::Child(exit)) => return self.exited(exit).await,
-            Ok(Gone::Start(key)) => self.subject.send(B::retry(key)),
+            Ok(Gone::Start(id)) => {
+                if let Some(key) = self.core.key(&id) {
+                    self.subject.send(B::retry(key));
+                }
+            }
             Ok(Gone::One) => {}
             Err(down) => report::unexpected(&format!("{down:?}")),
         }
         None
+    }
+
+    /// A child has ended by itself; or somebody else has, which means nothing. If it has left a process that does not end, and is
+    /// to be started again, its end is heard when that one's is: its successor must not meet it.
+    async fn ended(&mut self, exit: ExitMessage) -> Option<ExitReason> {
+        if self.unresponsive.has_left(exit.pid)
+            && let Some(child) = self.core.child_of(exit.pid)
+        {
+            if child.rules.restart.revives(exit.reason.kind()) {
+                let presence = Presence::Unresponsive(exit.pid);
+                report::report(&Report::Unresponsive {
+                    child: semantics::Child { presence, ..child.clone() },
+                });
+                self.unresponsive.hold_back(exit);
+                return None;
+            }
+            self.unresponsive.let_go(exit.pid, &child.rules.id);
+        }
+        self.exited(exit).await
     }
 
     async fn exited(&mut self, ExitMessage { pid, reason }: ExitMessage) -> Option<ExitReason> {
@@ -268,7 +297,7 @@ impl<B: Behaviour> Shell<B> {
     ) -> (Option<Outcome<<B::Core as Core>::Id>>, Option<ExitReason>) {
         self.incoming.extend(launches);
         let ended = self.feed(Event::Command(command)).await;
-        self.incoming.clear();
+        self.incoming.drain(..).for_each(discard);
         (self.outcome.take(), ended)
     }
 
@@ -285,6 +314,7 @@ impl<B: Behaviour> Shell<B> {
             for effect in &mut effects {
                 match effect {
                     Effect::Start { key } => next = Some(self.start(*key).await),
+                    Effect::Ready => next = self.ready(),
                     Effect::Stop(stop) => {
                         let stopped = stop::one(stop).await;
                         next = Some(self.stopped(*stop, stopped));
@@ -317,21 +347,20 @@ impl<B: Behaviour> Shell<B> {
     fn carry_out(&mut self, effect: CoreEffect<B>) -> Option<ExitReason> {
         match effect {
             // Otherwise it is tried again when the process is gone that is in its way.
-            Effect::Retry { key } if self.unresponsive.of_start(key).is_none() => {
+            Effect::Retry { key } if self.in_the_way(key).is_none() => {
                 self.subject.send(B::retry(key));
             }
             Effect::Retry { .. } => {}
             Effect::RetryAfter { key, delay } => drop(self.subject.send_after(delay, B::retry(key))),
             Effect::Rekey(children) => self.rekey(children),
-            Effect::Forget { key } => drop(self.children.remove(&key)),
+            Effect::Forget { key } => discard(self.children.remove(&key)),
             Effect::Reply(outcome) => self.outcome = Some(outcome),
-            Effect::Ready => {
-                if let Some((ack, handle)) = self.ack.take() {
-                    return ack.ready(handle).err();
-                }
-            }
             Effect::Exit(ending) => return Some(self.end(ending)),
-            Effect::Start { .. } | Effect::Stop(_) | Effect::StopAll(_) | Effect::Report(_) => {}
+            Effect::Start { .. }
+            | Effect::Stop(_)
+            | Effect::StopAll(_)
+            | Effect::Report(_)
+            | Effect::Ready => {}
         }
         None
     }
@@ -340,15 +369,21 @@ impl<B: Behaviour> Shell<B> {
     fn rekey(&mut self, rekeyed: Vec<Rekeyed>) {
         let mut before = std::mem::take(&mut self.children);
         for Rekeyed { key, before: known } in rekeyed {
-            if let Some(known) = known {
-                self.unresponsive.rekey(known, key);
-            }
             let known = known.and_then(|key| before.remove(&key));
             let starts = known.as_ref().map_or(0, |child| child.starts);
-            if let Some(launch) = self.incoming.pop_front().or_else(|| known.map(|child| child.launch)) {
+            if let Some(launch) = self.incoming.pop_front() {
+                discard(known);
                 self.children.insert(key, Child { launch, starts });
+            } else if let Some(known) = known {
+                self.children.insert(key, known);
             }
         }
+    }
+
+    /// Tells the starter that all children run. If that one is gone by now, they are stopped again.
+    fn ready(&mut self) -> Option<CoreEvent<B>> {
+        let (ack, handle) = self.ack.take()?;
+        ack.ready(handle).err().map(|_| Event::ShutDown { reason: ExitReason::Shutdown })
     }
 
     fn end(&mut self, ending: Ending<<B::Core as Core>::Id, ExitReason, StartError>) -> ExitReason {
@@ -382,23 +417,66 @@ impl<B: Behaviour> Shell<B> {
         if let Some(launch) = self.incoming.pop_front() {
             self.children.insert(key, Child { launch, starts: 0 });
         }
-        if let Some(pid) = self.unresponsive.of_start(key) {
+        if let Some(pid) = self.in_the_way(key) {
             return Event::StartFailed { key, error: StartError::Unresponsive(pid) };
         }
         let Some(child) = self.children.get_mut(&key) else {
             return Event::StartFailed { key, error: StartError::failed("the child's start is gone") };
         };
         child.starts += 1;
-        match catch(async { (child.launch)().await }).await {
+        let ack = self.ack.as_mut().map(|(ack, _)| ack);
+        let started = unless_given_up(ack, async { (child.launch)().await });
+        match catch(started).await.map(|started| started.unwrap_or_else(|| Err(StartError::failed(GivenUp))))
+        {
             Ok(Ok(pid)) => Event::Started { key, pid },
             Ok(Err(StartError::Ignored)) => Event::Ignored { key },
-            Ok(Err(error)) => {
-                if let StartError::Unresponsive(pid) = error {
-                    self.unresponsive.abandon_start(key, pid);
-                }
-                Event::StartFailed { key, error }
-            }
-            Err(reason) => Event::StartFailed { key, error: StartError::InitExited(reason) },
+            Ok(Err(error)) => self.start_failed(key, error),
+            Err(reason) => self.start_failed(key, StartError::InitExited(reason)),
         }
     }
+
+    fn start_failed(&mut self, key: ChildKey, error: StartError) -> CoreEvent<B> {
+        let Self { core, unresponsive, .. } = self;
+        unresponsive.forget_others(|pid| core.child_of(pid).is_some());
+        if let (StartError::Unresponsive(pid), Some(child)) = (&error, core.child(key)) {
+            unresponsive.abandon_start(child.rules.id.clone(), *pid);
+        }
+        Event::StartFailed { key, error }
+    }
+
+    /// A process that must have ended before this child is started.
+    fn in_the_way(&self, key: ChildKey) -> Option<Pid> {
+        self.unresponsive.of_start(&self.core.child(key)?.rules.id)
+    }
 }
+
+impl<B: Behaviour> Drop for Shell<B> {
+    fn drop(&mut self) {
+        // One by one: two panics at once would end the program.
+        self.children.drain().for_each(discard);
+        self.incoming.drain(..).for_each(discard);
+    }
+}
+
+/// What comes of a start, unless the starter of the whole supervisor gives up before.
+async fn unless_given_up<D, T>(ack: Option<&mut InitAck<D>>, start: impl Future<Output = T>) -> Option<T> {
+    let Some(ack) = ack else { return Some(start.await) };
+    let (mut start, mut given_up) = (pin!(start), pin!(ack.given_up()));
+    poll_fn(|context| match start.as_mut().poll(context) {
+        Poll::Ready(started) => Poll::Ready(Some(started)),
+        Poll::Pending => given_up.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// A supervisor is not to come up any more.
+#[derive(Debug)]
+struct GivenUp;
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the start of its supervisor was given up")
+    }
+}
+
+impl std::error::Error for GivenUp {}

@@ -30,16 +30,17 @@ use std::{
 };
 
 use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
-use otp_actor::{InitAck, StartError, Started, start_process};
+use otp_actor::{InitAck, StartError, Started, start_process_cooperatively};
 use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
 use crate::{
     child_info::ChildInfo,
-    child_spec::{ChildId, ChildSpec, Launch, launch},
+    child_spec::{ChildId, ChildSpec, Launch, discard, launch},
     error::{SupervisorError, answered, started},
     semantics::{
-        self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Effect, Event, Flags, Strategy, Taken,
+        self, AutoShutdown, ChildKey, ChildRules, Command, Counts, Effect, Event, Flags, Presence, Strategy,
+        Taken,
     },
     shell::{self, Behaviour, Core, Outcome, Shell, stop_supervisor},
     supervised::Supervised,
@@ -255,7 +256,9 @@ impl Builder {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future kills the supervisor, and with it its children, unless it was returned.
+    /// Dropping the future gives the start up, unless it was returned: the supervisor drops the start that it waits for, stops
+    /// the children that run, in order, and ends. Nobody waits for that. The end of the process that waits for the start does
+    /// the same.
     ///
     /// # Panics
     ///
@@ -272,8 +275,7 @@ impl Builder {
             None => Spawn::new(),
         };
         let (name, debug) = (self.name, self.debug);
-        // A supervisor takes as long as its children take to start.
-        start_process(spawn, Duration::MAX, move |own: Subject<Message>, ack: InitAck<Supervisor>| {
+        start_process_cooperatively(spawn, move |own: Subject<Message>, ack: InitAck<Supervisor>| {
             let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
             shell::run::<Static>(core, children, own, debug, ack, handle)
         })
@@ -423,7 +425,8 @@ impl Supervisor {
         self.command(|reply| Request::Command(Command::TerminateChild(id.into()), reply)).await.map(drop)
     }
 
-    /// Starts a child that was stopped or has ended. Returns its pid, or `None` if it chose not to run.
+    /// Starts a child that was stopped or has ended. Returns its pid, or `None` if it chose not to run. What its start returns
+    /// besides is dropped, as at any restart.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
@@ -487,6 +490,8 @@ impl Supervisor {
     /// now. New ones are added and not started: that is for [`restart_child`](Self::restart_child). Those that the builder
     /// does not have stay, and come last in the start order. A child without an id is known by its place among those that the
     /// builder is given; one that was added without an id is nobody's that a builder has.
+    ///
+    /// The change holds for this process. If the supervisor is itself restarted, by the one above it, it begins as it was built.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
@@ -596,8 +601,8 @@ impl Supervisor {
         self.call(Request::CountChildren).await
     }
 
-    /// Stops the children in reverse order, and then the supervisor, with the reason `shutdown`. Returns when
-    /// it is gone.
+    /// Stops the children in reverse order, with the reason `shutdown`, and then the supervisor, with the reason `normal`:
+    /// who is linked with it goes on. Returns when it is gone.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
@@ -621,7 +626,8 @@ impl Supervisor {
     ///
     /// Dropping the future does not take the request back.
     ///
-    /// Counterpart: `supervisor:stop/1`.
+    /// Counterpart: `gen_server:stop/1`, `Supervisor.stop/1` in Elixir. `supervisor:stop/1`, new in OTP 29, ends the supervisor
+    /// with `shutdown`, as [`otp_actor::stop`] with that reason does.
     pub async fn stop(&self) -> Result<(), CallError> {
         stop_supervisor(self.pid()).await
     }
@@ -678,6 +684,18 @@ impl Core for StaticCore {
         self
     }
 
+    fn child(&self, key: ChildKey) -> Option<&semantics::Child<ChildId, Pid>> {
+        self.child(key)
+    }
+
+    fn child_of(&self, pid: Pid) -> Option<&semantics::Child<ChildId, Pid>> {
+        self.child_of(pid)
+    }
+
+    fn key(&self, id: &ChildId) -> Option<ChildKey> {
+        self.which_child(id).map(|child| child.key)
+    }
+
     fn handle(
         &mut self,
         now: Duration,
@@ -704,13 +722,20 @@ impl Behaviour for Static {
         match request {
             Request::StartChild(child, reply) => {
                 let (rules, launch) = child(ChildId::added(shell.next_number()));
+                if let Some(pid) = in_the_way(shell, &rules.id) {
+                    discard(launch);
+                    reply.send(Err(SupervisorError::Unresponsive(pid)));
+                    return None;
+                }
                 answer(shell.command(Command::StartChild(rules), [launch]).await, reply)
             }
             Request::Command(command, reply) => {
-                if let Command::RestartChild(id) | Command::DeleteChild(id) = &command
-                    && let Some(child) = shell.core.which_child(id)
-                    && let Some(pid) = shell.lingering(child)
-                {
+                let stuck = match &command {
+                    Command::RestartChild(id) => in_the_way(shell, id),
+                    Command::DeleteChild(id) => lingering(shell, id),
+                    _ => None,
+                };
+                if let Some(pid) = stuck {
                     reply.send(Err(SupervisorError::Unresponsive(pid)));
                     return None;
                 }
@@ -735,6 +760,19 @@ impl Behaviour for Static {
             }
             Request::Retry(key) => shell.feed(Event::Retry { key }).await,
         }
+    }
+}
+
+/// The process of a child that has ended, but for one that it has left.
+fn lingering(shell: &Shell<Static>, id: &ChildId) -> Option<Pid> {
+    shell.lingering(shell.core.which_child(id)?)
+}
+
+/// A process that must have ended before a child with this id is started.
+fn in_the_way(shell: &Shell<Static>, id: &ChildId) -> Option<Pid> {
+    match shell.core.which_child(id).map(|child| child.presence) {
+        None | Some(Presence::Undefined) => shell.unresponsive.of_start(id),
+        Some(_) => lingering(shell, id),
     }
 }
 

@@ -133,7 +133,6 @@ where
     ///
     /// ```
     /// use erlang_process::ExitReason;
-    /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision};
     /// use otp_supervisor::supervisor_bridge::{self, Bridge};
     /// use std::{io, sync::{Arc, atomic::{AtomicBool, Ordering}}};
     ///
@@ -148,16 +147,14 @@ where
     ///
     /// let shines = Arc::new(AtomicBool::new(false));
     /// let switch = shines.clone();
-    /// let lamp = supervision::worker(move || {
-    ///     let switch = switch.clone();
-    ///     supervisor_bridge::start(async move || {
-    ///         switch.store(true, Ordering::Relaxed);
-    ///         Ok::<_, io::Error>(Some(Lamp(switch)))
-    ///     })
+    /// let lamp = supervisor_bridge::new(|| async move {
+    ///     switch.store(true, Ordering::Relaxed);
+    ///     Ok::<_, io::Error>(Some(Lamp(switch)))
     /// });
-    /// let house = supervisor::new(Strategy::OneForOne).add(lamp).start().await?.data;
+    /// let lamp = lamp.start().await?;
     /// assert!(shines.load(Ordering::Relaxed));
-    /// house.stop().await?;
+    /// erlang_process::send_exit(lamp.pid, ExitReason::Shutdown);
+    /// assert_eq!(erlang_process::join(lamp.pid).await, ExitReason::Shutdown);
     /// assert!(!shines.load(Ordering::Relaxed));
     /// # Ok(())
     /// # }

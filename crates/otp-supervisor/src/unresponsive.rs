@@ -6,8 +6,6 @@ use erlang_process::{Down, ExitMessage, ExitReason, Monitor, Pid, current, monit
 use rustc_hash::FxHashMap;
 use tokio::task_local;
 
-use crate::semantics::ChildKey;
-
 task_local! {
     /// Where the supervisors that are started in this task leave what does not end.
     static ABOVE: LeftBehind;
@@ -25,41 +23,42 @@ impl LeftBehind {
 
 /// The processes for whose ends a supervisor has waited in vain, and of whose ends it will be told.
 ///
-/// A supervisor that ends leaves them to the one above it. That one takes the supervisor to have ended when they have, too:
-/// a successor of the supervisor, which starts the same children, must not meet them.
-pub(crate) struct Unresponsive {
-    awaited: FxHashMap<Monitor, Awaited>,
+/// A supervisor that ends leaves them to the one above it. That one starts no successor of the supervisor before they have ended:
+/// it starts the same children, which must not meet them.
+pub(crate) struct Unresponsive<I> {
+    awaited: FxHashMap<Monitor, Awaited<I>>,
     below: LeftBehind,
     above: Option<LeftBehind>,
     /// Whose these are.
     supervisor: Option<Pid>,
 }
 
-struct Awaited {
+struct Awaited<I> {
     process: Pid,
-    what: What,
+    what: What<I>,
 }
 
 /// What waits for the end of a process.
-enum What {
+enum What<I> {
     /// The end of a child: of the process itself, or of the supervisor that has left it. If that has ended by itself, this
     /// is why.
     End { child: Pid, reason: Option<ExitReason> },
-    /// The next start of a child: the last one was given up, and this is its process.
-    Start(ChildKey),
+    /// The next start of a child with this id: the last one was given up, and this is its process, or it was a supervisor that
+    /// has left it.
+    Start(I),
 }
 
 /// What a process was waited for, which is gone.
-pub(crate) enum Gone {
+pub(crate) enum Gone<I> {
     /// A child has ended.
     Child(ExitMessage),
-    /// A child can be started.
-    Start(ChildKey),
+    /// The child with this id can be started.
+    Start(I),
     /// There are others.
     One,
 }
 
-impl Unresponsive {
+impl<I: Clone + PartialEq> Unresponsive<I> {
     /// None yet. Made where the supervisor is started, so that one that starts it in its own process is the one above.
     pub(crate) fn new() -> Self {
         Self {
@@ -82,25 +81,39 @@ impl Unresponsive {
     }
 
     /// The start of a child was given up, and this process of it does not end.
-    pub(crate) fn abandon_start(&mut self, key: ChildKey, process: Pid) {
-        self.wait_for(process, What::Start(key));
+    pub(crate) fn abandon_start(&mut self, child: I, process: Pid) {
+        self.wait_for(process, What::Start(child));
     }
 
-    /// The process of a start of this child that was given up, if it has not ended yet.
-    pub(crate) fn of_start(&self, key: ChildKey) -> Option<Pid> {
-        let its = |awaited: &&Awaited| matches!(awaited.what, What::Start(it) if it == key);
+    /// A process that must have ended before a child with this id is started.
+    pub(crate) fn of_start(&self, child: &I) -> Option<Pid> {
+        let its = |awaited: &&Awaited<I>| matches!(&awaited.what, What::Start(it) if it == child);
         self.awaited.values().find(its).map(|awaited| awaited.process)
     }
 
-    /// A child has ended by itself. Returns its end, unless it has left somebody: then it comes with the last one's.
-    pub(crate) fn exited(&mut self, exit: ExitMessage) -> Option<ExitMessage> {
-        self.inherit(exit.pid, Some(&exit.reason));
-        (!self.is_awaited(exit.pid)).then_some(exit)
+    /// Whether a child that has ended has left somebody.
+    pub(crate) fn has_left(&self, child: Pid) -> bool {
+        self.below.lock().iter().any(|(of, _)| *of == child)
+    }
+
+    /// A child has ended by itself, and is to be started again. That it has ended is to be heard when those have whom it has left.
+    pub(crate) fn hold_back(&mut self, ExitMessage { pid, reason }: ExitMessage) {
+        self.inherit(pid, || What::End { child: pid, reason: Some(reason.clone()) });
+    }
+
+    /// A child with this id has ended by itself, and is not started again: only who asks for that meets whom it has left.
+    pub(crate) fn let_go(&mut self, child: Pid, id: &I) {
+        self.inherit(child, || What::Start(id.clone()));
+    }
+
+    /// Forgets what those have left who are nobody's: supervisors that did not come up.
+    pub(crate) fn forget_others(&mut self, is_child: impl Fn(Pid) -> bool) {
+        self.below.lock().retain(|(of, _)| is_child(*of));
     }
 
     /// A child has ended as it was told to. Whether it has left nobody.
     pub(crate) fn stopped(&mut self, child: Pid) -> bool {
-        self.inherit(child, None);
+        self.inherit(child, || What::End { child, reason: None });
         !self.is_awaited(child)
     }
 
@@ -109,30 +122,18 @@ impl Unresponsive {
     /// # Errors
     ///
     /// It is not one of these.
-    pub(crate) fn down(&mut self, down: Down) -> Result<Gone, Down> {
+    pub(crate) fn down(&mut self, down: Down) -> Result<Gone<I>, Down> {
         Ok(match self.awaited.remove(&down.monitor).map(|awaited| awaited.what) {
             Some(What::End { child, .. }) if self.is_awaited(child) => Gone::One,
             Some(What::End { child, reason }) => {
                 Gone::Child(ExitMessage { pid: child, reason: reason.unwrap_or(down.reason) })
             }
-            Some(What::Start(key)) => Gone::Start(key),
+            Some(What::Start(child)) => Gone::Start(child),
             None => return Err(down),
         })
     }
 
-    /// A child has another key.
-    pub(crate) fn rekey(&mut self, before: ChildKey, key: ChildKey) {
-        for awaited in self.awaited.values_mut() {
-            if let What::Start(it) = &mut awaited.what
-                && *it == before
-            {
-                *it = key;
-            }
-        }
-    }
-
-    #[inline]
-    fn inherit(&mut self, child: Pid, reason: Option<&ExitReason>) {
+    fn inherit(&mut self, child: Pid, what: impl Fn() -> What<I>) {
         let mut below = self.below.lock();
         if below.is_empty() {
             return;
@@ -140,11 +141,11 @@ impl Unresponsive {
         let left: Vec<_> = below.extract_if(.., |(of, _)| *of == child).collect();
         drop(below);
         for (_, process) in left {
-            self.wait_for(process, What::End { child, reason: reason.cloned() });
+            self.wait_for(process, what());
         }
     }
 
-    fn wait_for(&mut self, process: Pid, what: What) {
+    fn wait_for(&mut self, process: Pid, what: What<I>) {
         if let Ok(watch) = monitor(process) {
             self.awaited.insert(watch, Awaited { process, what });
         }
@@ -152,12 +153,12 @@ impl Unresponsive {
 
     /// Whether the end of this child is not complete.
     pub(crate) fn is_awaited(&self, child: Pid) -> bool {
-        let its = |awaited: &Awaited| matches!(awaited.what, What::End { child: it, .. } if it == child);
+        let its = |awaited: &Awaited<I>| matches!(awaited.what, What::End { child: it, .. } if it == child);
         self.awaited.values().any(its)
     }
 }
 
-impl Drop for Unresponsive {
+impl<I> Drop for Unresponsive<I> {
     fn drop(&mut self) {
         let (Some(above), Some(supervisor)) = (&self.above, self.supervisor) else { return };
         let below = std::mem::take(&mut *self.below.lock());

@@ -122,6 +122,17 @@ fn a_start_phase_that_fails_stops_the_tree_in_order() {
 }
 
 #[test]
+fn the_first_signal_during_that_stop_is_no_kill() {
+    let mut program = Program::start("jammed");
+    program.await_lines(&["phase open", "jammed"]);
+    program.signal("-INT");
+    let (rest, code) = program.end();
+    assert!(rest.starts_with("free\nstop door\nstop store\n"), "{rest}");
+    assert!(rest.ends_with("error: the start phase open failed: it is closed\n"), "{rest}");
+    assert_eq!(code, 1);
+}
+
+#[test]
 fn a_root_that_does_not_start_leaves_nothing() {
     let mut program = Program::start("broken");
     program.await_lines(&["start store", "stop store"]);

@@ -279,3 +279,16 @@ async fn dyn_12_two_factories_stand_under_one_supervisor() {
     assert_eq!(other.data.count_children().await.unwrap().active, 0);
     assert_eq!(tree.count_children().await.unwrap().supervisors, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn dyn_06_a_child_is_terminated_twice() {
+    let start = |()| async { Ok(Started { pid: process::spawn(std::future::pending::<()>()), data: () }) };
+    let factory = factory_supervisor::worker(start).start().await.unwrap().data;
+    let child = factory.start_child(()).await.unwrap().pid;
+    factory.terminate_child(child).await.unwrap();
+    // Erlang's answer; Elixir's is that it is not found.
+    factory.terminate_child(child).await.unwrap();
+    let stranger = process::spawn(std::future::pending::<()>());
+    let error = factory.terminate_child(stranger).await.unwrap_err();
+    assert!(matches!(error, SupervisorError::NotFound), "{error}");
+}

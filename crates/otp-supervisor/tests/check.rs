@@ -18,7 +18,7 @@ use otp_supervisor::{
     ChildSpec, Restart, Shutdown, Strategy, Supervised, factory_supervisor,
     static_supervisor::{self as supervisor, Supervisor},
     supervision,
-    testing::{Check, Faults, Reason},
+    testing::{Check, Child, Faults, Reason, Tree, days},
 };
 use tokio::time::Instant;
 
@@ -84,6 +84,37 @@ fn trees_that_wait_for_children_that_hang_pass() {
             .sometimes("the tree lives on", |world| world.restarts() > 2)
             .run();
     }
+}
+
+#[test]
+fn an_id_may_be_any_text() {
+    let tree = || {
+        let builder =
+            supervisor::new(Strategy::RestForOne).add(idle("http/8080")).add(idle("#a")).add(idle("a"));
+        supervisor::new(Strategy::OneForAll).add(builder.supervised().id("~/b"))
+    };
+    check(tree)
+        .follows_otp()
+        .always("a path tells them apart", |world| {
+            let [http, other] = ["~0~1b/http~18080", "~0~1b/#a"].map(|path| world.process(path));
+            http != other || world.ended().is_some()
+        })
+        .faults(Faults::crashes().of(["~0~1b/#a"]) + Faults::kills())
+        .run();
+}
+
+#[test]
+fn a_path_that_is_nobodys_is_told() {
+    let told = "no child `shop/mailer`; there are: ledger, mailer";
+    let truth = check(|| pair(Strategy::OneForOne))
+        .always("it runs", |world| world.ended().is_some() || world.process("shop/mailer").is_none());
+    assert!(failure(truth).contains(told));
+    let faults = Faults::kills() + Faults::crashes().of(["ledger", "shop/mailer"]);
+    assert_eq!(failure(check(|| pair(Strategy::OneForOne)).faults(faults.clone())), told);
+
+    let tree = Tree::new(Strategy::OneForOne).child(Child::worker("ledger")).child(Child::worker("mailer"));
+    let panic = catch_unwind(|| drop(days(&tree, &faults, 1))).unwrap_err();
+    assert_eq!(*panic.downcast::<String>().unwrap(), told);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 use erlang_process::{self as process, ExitReason, Name, Node, Pid, Selector, Spawn};
 use otp_actor::{StartError, Started};
 use otp_supervisor::{
-    ChildSpec, Restart, Shutdown, Strategy, SupervisorError, factory_supervisor,
+    ChildSpec, Restart, Shutdown, Strategy, Supervised, SupervisorError, factory_supervisor,
     static_supervisor as supervisor, supervision,
 };
 
@@ -100,6 +100,108 @@ async fn supr_07_rest_for_one_restarts_the_rest() {
 async fn supr_06_one_for_all_restarts_all() {
     let lines = after_b_is_killed(Strategy::OneForAll).await;
     assert_eq!(lines, ["end b", "end c", "end a", "start a", "start b", "start c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_a_supervisor_that_it_has_started_goes_on() {
+    // They do not trap exits.
+    let reasons = process::run(async {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hearing = heard.clone();
+        let child = supervision::process(move || {
+            let heard = hearing.clone();
+            async move {
+                process::trap_exits(true).unwrap();
+                let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await.unwrap();
+                heard.lock().unwrap().push(exit.reason.clone());
+                exit.reason
+            }
+        });
+        let tree = supervisor::new(Strategy::OneForOne).add(child).start().await.unwrap();
+        settle().await;
+        let ended = process::monitor(tree.pid).unwrap();
+        tree.data.stop().await.unwrap();
+        settle().await;
+        let ended = ended.down().await.unwrap().reason;
+        (heard.lock().unwrap().remove(0), ended)
+    });
+    assert_eq!(reasons.await, Ok((ExitReason::Shutdown, ExitReason::Normal)));
+
+    let factory = process::run(async {
+        let start =
+            |()| async { Ok(Started { pid: process::spawn(std::future::pending::<()>()), data: () }) };
+        let factory = factory_supervisor::worker(start).start().await.unwrap().data;
+        factory.start_child(()).await.unwrap();
+        factory.stop().await.unwrap();
+        settle().await;
+    });
+    assert_eq!(factory.await, Ok(()));
+}
+
+/// A supervisor that starts for one second, and what its first child is asked to end with. The child heeds nothing but `shutdown`, and
+/// takes a second for that.
+fn slow_to_start() -> (supervisor::Builder, Arc<Mutex<Vec<ExitReason>>>) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hearing = heard.clone();
+    let careful = supervision::process(move || {
+        let heard = hearing.clone();
+        async move {
+            process::trap_exits(true).unwrap();
+            loop {
+                let exit = Selector::new().select_trapped_exits(|exit| exit).receive_forever().await.unwrap();
+                heard.lock().unwrap().push(exit.reason.clone());
+                if exit.reason == ExitReason::Shutdown {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    return;
+                }
+            }
+        }
+    });
+    let slow = supervision::worker(|| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(Started { pid: process::spawn(std::future::pending::<()>()), data: () })
+    });
+    (supervisor::new(Strategy::OneForOne).add(careful).add(slow), heard)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_whose_start_is_dropped_stops_its_children_in_order() {
+    let node = Node::new();
+    let (builder, heard) = slow_to_start();
+    let dropping = node.run(async {
+        let half_a_second = Duration::from_millis(500);
+        assert!(tokio::time::timeout(half_a_second, builder.start()).await.is_err());
+        settle().await;
+        let stopping = Node::current().processes().len();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        (stopping, Node::current().processes().len())
+    });
+    assert_eq!(dropping.await.unwrap(), (3, 1));
+    assert_eq!(*heard.lock().unwrap(), [ExitReason::Shutdown]);
+
+    // Outside of any process, and in a tree: a supervisor that is being started is given up by the one above.
+    let (builder, heard) = slow_to_start();
+    let outer = supervisor::new(Strategy::OneForOne).add(builder.supervised());
+    assert!(tokio::time::timeout(Duration::from_millis(500), outer.start()).await.is_err());
+    settle().await;
+    assert_eq!(*heard.lock().unwrap(), [ExitReason::Shutdown]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_whose_parent_ends_while_it_starts_stops_its_children_in_order() {
+    for reason in [ExitReason::Kill, ExitReason::error("boom")] {
+        let node = Node::new();
+        let (builder, heard) = slow_to_start();
+        let left = node.run(async {
+            let parent = process::spawn_unlinked(async { builder.start().await.map(drop).unwrap() });
+            settle().await;
+            process::send_exit(parent, reason);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            Node::current().processes().len()
+        });
+        assert_eq!(left.await.unwrap(), 1);
+        assert_eq!(*heard.lock().unwrap(), [ExitReason::Shutdown]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -664,7 +664,8 @@ impl Supervisor {
         self.0.terminate_child(pid).await
     }
 
-    /// Stops the tasks, all at once, and then the supervisor, with the reason `shutdown`. Returns when it is gone.
+    /// Stops the tasks, all at once, with the reason `shutdown`, and then the supervisor, with the reason `normal`: who is linked
+    /// with it goes on. Returns when it is gone.
     ///
     /// ```
     /// use otp_task::Supervisor;

@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
-use erlang_process::{self as process, Name, Pid, Spawn};
+use erlang_process::{self as process, ExitReason, Name, Pid, Spawn};
 use otp_actor::{StartError, Started};
 use otp_supervisor::{
-    ChildSpec, Presence, Shutdown, Strategy, Supervised, SupervisorError, factory_supervisor,
+    AutoShutdown, ChildSpec, Presence, Restart, Shutdown, Strategy, Supervised, SupervisorError,
+    factory_supervisor,
     static_supervisor::{self as supervisor, Supervisor},
     supervision,
 };
@@ -24,7 +25,10 @@ use tokio::{
 };
 
 use super::{SECOND, alone, child, idle, named, pid, tree};
-use crate::{reports::Reports, support::Drops};
+use crate::{
+    reports::Reports,
+    support::{Drops, end_of},
+};
 
 /// A child that blocks a thread, and so cannot be killed, until it is let go. Only its first process does.
 #[derive(Clone)]
@@ -217,6 +221,7 @@ fn brittle(stuck: &Stuck, name: Name<()>) -> ChildSpec<Supervisor> {
 #[tokio::test(start_paused = true)]
 async fn a_supervisors_successor_does_not_meet_what_it_has_left() {
     alone(async {
+        let (reports, _guard) = Reports::begin();
         let (stuck, name) = (Stuck::new(), Name::new("crashing"));
         let outer = supervisor::new(Strategy::OneForOne).add(brittle(&stuck, name)).add(idle("other"));
         let outer = outer.start().await.unwrap().data;
@@ -229,6 +234,7 @@ async fn a_supervisors_successor_does_not_meet_what_it_has_left() {
         assert_eq!(outer.count_children().await.unwrap().active, 1);
         assert_eq!((stuck.starts(), process::whereis(name)), (1, None));
         assert_eq!(child(&outer, "brittle").await.presence, Presence::Unresponsive(first));
+        assert_eq!(unresponsive(&reports), 2, "both supervisors report it");
         let refused = outer.restart_child("brittle").await;
         assert!(matches!(refused, Err(SupervisorError::Unresponsive(pid)) if pid == first), "{refused:?}");
 
@@ -314,17 +320,105 @@ async fn a_child_is_not_started_beside_a_start_that_was_given_up() {
         let first = process::whereis(name).unwrap();
         process::kill(first);
         process::join(first).await;
-        // Also not when it has become another child by a change, nor when somebody asks for it.
+        // Also not when it has become another child by a change, nor when somebody asks for it, nor for another in its place.
         tree.code_change(supervisor::new(Strategy::OneForOne)).await.unwrap();
         assert!(matches!(child(&tree, "child").await.presence, Presence::Restarting { .. }));
         tree.terminate_child("child").await.unwrap();
         let error = tree.restart_child("child").await.unwrap_err();
-        assert!(matches!(error, SupervisorError::StartFailed(StartError::Unresponsive(_))), "{error}");
+        assert!(matches!(error, SupervisorError::Unresponsive(_)), "{error}");
+        tree.delete_child("child").await.unwrap();
+        let error = tree.start_child(idle("child")).await.unwrap_err();
+        assert!(matches!(error, SupervisorError::Unresponsive(_)), "{error}");
         assert_eq!(starts.load(Ordering::SeqCst), 2);
 
         stuck.let_go();
-        assert!(tree.restart_child("child").await.unwrap().is_some());
+        tree.start_child(idle("child")).await.unwrap();
         tree.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_start_that_was_given_up_gets_no_twin_either() {
+    alone(async {
+        let stuck = Stuck::new();
+        let tree = tree([]).await;
+        let given_up = {
+            let stuck = stuck.clone();
+            supervision::worker(move || {
+                let pid = stuck.spawn_initialiser();
+                async move { Err::<Started<()>, _>(StartError::Unresponsive(pid)) }
+            })
+        };
+        let error = tree.start_child(given_up.id("child")).await.unwrap_err();
+        assert!(matches!(error, SupervisorError::StartFailed(StartError::Unresponsive(_))), "{error}");
+        let error = tree.start_child(idle("child")).await.unwrap_err();
+        assert!(matches!(error, SupervisorError::Unresponsive(_)), "{error}");
+        stuck.let_go();
+        tree.start_child(idle("child")).await.unwrap();
+        tree.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_did_not_come_up_leaves_its_starter_nothing() {
+    alone(async {
+        let stuck = Stuck::new();
+        let name = Name::new("outer");
+        let outer = supervisor::new(Strategy::OneForOne).named(name).supervised().id("outer");
+        let top = supervisor::new(Strategy::OneForOne).add(outer).start().await.unwrap().data;
+        let broken = {
+            let stuck = stuck.clone();
+            supervision::supervisor(move || {
+                let fails = {
+                    let stuck = stuck.clone();
+                    supervision::worker(move || {
+                        stuck.blocks();
+                        async { Err::<Started<()>, _>(StartError::failed("broken")) }
+                    })
+                };
+                let first = stuck.child(Shutdown::BrutalKill);
+                supervisor::new(Strategy::OneForOne).add(first).add(fails).start()
+            })
+        };
+        assert!(Supervisor::named(name).start_child(broken.id("broken")).await.is_err());
+        // It ends without having left anybody.
+        top.terminate_child("outer").await.unwrap();
+        stuck.let_go();
+        top.stop().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_is_not_started_again_has_ended_whatever_it_has_left() {
+    alone(async {
+        for auto_shutdown in [AutoShutdown::Never, AutoShutdown::AnySignificant] {
+            let (stuck, name) = (Stuck::new(), Name::new("crashing"));
+            let significant = auto_shutdown != AutoShutdown::Never;
+            let inner = brittle(&stuck, name).restart(Restart::Transient).significant(significant);
+            let outer = supervisor::new(Strategy::OneForOne).auto_shutdown(auto_shutdown).add(inner);
+            let outer = outer.add(idle("other")).start().await.unwrap();
+            process::unlink(outer.pid).unwrap();
+            stuck.blocks();
+            let inner = pid(&outer.data, "brittle").await;
+            process::kill(process::whereis(name).unwrap());
+            process::join(inner).await;
+            if significant {
+                assert_eq!(end_of(outer.pid).await, ExitReason::Shutdown);
+                assert_eq!(stuck.starts(), 1);
+                stuck.let_go();
+                continue;
+            }
+            // Its successor would meet it all the same.
+            assert_eq!(child(&outer.data, "brittle").await.presence, Presence::Undefined);
+            let error = outer.data.restart_child("brittle").await.unwrap_err();
+            assert!(matches!(error, SupervisorError::Unresponsive(_)), "{error}");
+            stuck.let_go();
+            assert!(outer.data.restart_child("brittle").await.unwrap().is_some());
+            outer.data.stop().await.unwrap();
+        }
     })
     .await;
 }

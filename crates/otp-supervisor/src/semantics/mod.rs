@@ -128,7 +128,8 @@
 //! reported once. Commands that would start, stop or forget it are refused. A group that is being restarted with it has
 //! been stopped as far as that goes, and its pivot is restarting until the last of these has ended, which counts nothing. Its
 //! end is that of a child that was stopped: it is reported, and leads to no restart and no shutdown. A
-//! supervisor that ends does not wait for it; the shell of the one above takes it to be unresponsive itself until then.
+//! supervisor that ends does not wait for it; if it is to be started again, the shell of the one above takes it to be unresponsive
+//! itself until then.
 //!
 //! # Commands
 //!

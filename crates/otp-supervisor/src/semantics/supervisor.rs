@@ -230,6 +230,12 @@ where
         self.machine.roster.named(id)
     }
 
+    /// The child that has this process, or had it before it came to be restarting.
+    #[must_use]
+    pub fn child_of(&self, pid: P) -> Option<&Child<I, P>> {
+        self.machine.roster.of(pid)
+    }
+
     /// One child, by its key.
     ///
     /// ```

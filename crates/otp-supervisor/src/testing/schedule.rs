@@ -113,7 +113,9 @@ impl Faults {
     }
 
     /// Only of these children. A child goes by its path: the ids from the root to the child, with `/` between. Those of a
-    /// factory are numbered from 0 on.
+    /// factory are numbered from 0 on. As in a JSON pointer, a `/` in an id is written `~1`, and a `~` is `~0`.
+    ///
+    /// Faults of a child that there never is make the check panic.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, testing::{Child, Faults, Model, Tree, days}};
@@ -137,6 +139,15 @@ impl Faults {
 
     fn new(what: What) -> Self {
         Self(vec![Fault { what, of: None }])
+    }
+
+    /// Panics if they are to happen to a child that is none of these.
+    pub(super) fn must_be_of<'a>(&self, known: impl IntoIterator<Item = &'a str>) {
+        let known: Vec<&str> = known.into_iter().collect();
+        let named = self.0.iter().filter_map(|fault| fault.of.as_ref()).flatten();
+        for path in named {
+            assert!(known.contains(&path.as_str()), "{}", no_child(path, known));
+        }
     }
 }
 
@@ -215,9 +226,13 @@ impl Model {
 ///
 /// # Panics
 ///
-/// If `at_once` is zero.
+/// If `at_once` is zero; if faults are to happen to a child that the tree does not begin with.
 pub fn days(tree: &Tree, faults: &Faults, at_once: usize) -> impl Strategy<Value = Vec<Moment>> + use<> {
     let tree = tree.clone();
+    let model = Model::new(tree.clone());
+    if model.ended().is_none() {
+        faults.must_be_of(model.children().iter().map(|(path, ..)| path.as_str()));
+    }
     drafts(faults, at_once).prop_map(move |drafts| {
         let mut model = Model::new(tree.clone());
         let mut day = Vec::new();
@@ -293,6 +308,12 @@ impl What {
             Self::HangsOnStop => !child.is_supervisor() && child.shutdown != Shutdown::Infinity,
         }
     }
+}
+
+/// What is said of a path that is nobody's.
+pub(super) fn no_child<'a>(path: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    format!("no child `{path}`; there are: {}", known.join(", "))
 }
 
 fn above(path: &str) -> &str {

@@ -245,7 +245,7 @@ async fn ask(pid: Pid) -> Option<Known> {
             children: rules
                 .which_children()
                 .rev()
-                .map(|known| (child(&known.rules), known.presence))
+                .map(|known| (child(&known.rules, &known.rules.id.to_string()), known.presence))
                 .collect(),
         }
     });
@@ -262,16 +262,20 @@ async fn ask(pid: Pid) -> Option<Known> {
             children: rules
                 .which_children()
                 .rev()
-                .map(|known| (child(&known.rules), known.presence))
+                .map(|known| {
+                    let number = known.key.to_string();
+                    (child(&known.rules, number.trim_start_matches('#')), known.presence)
+                })
                 .collect(),
         }
     });
     is_factory.await.ok()
 }
 
-fn child<I: std::fmt::Display>(rules: &ChildRules<I>) -> Child {
+fn child<I>(rules: &ChildRules<I>, id: &str) -> Child {
     Child {
-        id: rules.id.to_string().trim_start_matches('#').to_owned(),
+        // In a path a `/` is between two ids.
+        id: id.replace('~', "~0").replace('/', "~1"),
         restart: rules.restart,
         significant: rules.significant,
         shutdown: rules.shutdown,

@@ -258,10 +258,10 @@ where
             // The retries that are on their way do not know the new keys.
             let presence = self.roster.get(child.key).map(|child| child.presence);
             match (presence, self.roster.waiting().get(&child.key)) {
-                (Some(Presence::Restarting { .. }), None) => retries.push(Effect::Retry { key: child.key }),
                 (_, Some(due)) if *due > now => {
                     retries.push(Effect::RetryAfter { key: child.key, delay: *due - now });
                 }
+                (Some(Presence::Restarting { .. }), _) => retries.push(Effect::Retry { key: child.key }),
                 _ => {}
             }
         }

@@ -84,20 +84,42 @@ where
             let key = child.key;
             below = Bound::Excluded(key);
             // A sibling that was about to be retried is started with its group now; the retry will not find it
-            // restarting, and do nothing.
-            if let Presence::Restarting { .. } = child.presence {
-                self.roster.place(key, Presence::Undefined);
+            // restarting, and do nothing. A temporary one, new or so since a change, is not started with it.
+            if !matches!(child.presence, Presence::Unresponsive(_)) {
+                self.vacate(key, out);
             }
         }
         match why {
-            // Nobody is started beside a process that should be gone: neither its twin, nor who depends on it.
-            Stopping::Revival(revival) if revival.due > now || self.is_stuck(lowest) => {
-                self.put_off(now, revival, out);
-            }
-            Stopping::Revival(revival) => self.start_up(lowest, Starting::Revival(revival), out),
+            Stopping::Revival(revival) => self.group_stopped(now, lowest, revival, out),
             Stopping::Ending(ending) => self.exit(ending, out),
             Stopping::Asked => {}
         }
+    }
+
+    /// A group that is to be restarted, all from this bound on, is stopped.
+    fn group_stopped(
+        &mut self,
+        now: Duration,
+        lowest: Bound<ChildKey>,
+        revival: Revival<P>,
+        out: &mut Effects<I, P, R, F>,
+    ) {
+        let stuck = self.is_stuck(lowest);
+        if self.roster.get(revival.pivot).is_some() {
+            // Nobody is started beside a process that should be gone: neither its twin, nor who depends on it.
+            if revival.due > now || stuck {
+                return self.put_off(now, revival, out);
+            }
+        } else if stuck {
+            // The pivot was made temporary by a change, and is forgotten: one of those that are left waits in its place.
+            let absent = |child: &&Child<I, P>| child.presence == Presence::Undefined;
+            let next = self.roster.range((lowest, Bound::Unbounded)).find(absent).map(|child| child.key);
+            if let Some(pivot) = next {
+                self.put_off(now, Revival { pivot, last: None, due: now }, out);
+            }
+            return;
+        }
+        self.start_up(lowest, Starting::Revival(revival), out);
     }
 
     /// Whether a child above this bound does not end.

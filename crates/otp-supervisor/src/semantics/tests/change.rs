@@ -119,3 +119,65 @@ fn a_group_that_waits_for_a_child_that_does_not_end_still_does() {
     day.is_gone("b");
     assert_eq!(day.children(), "b3 a4");
 }
+
+#[test]
+fn a_restart_that_is_due_when_the_change_comes_is_not_lost() {
+    let backoff = Backoff::new(secs(2), secs(2));
+    let mut day = Day::of(Flags::default(), [rules("a").backoff(backoff)]);
+    day.exit("a", Why::Crash);
+    day.now += secs(2);
+    // The reminder, which does not know the new key, lies behind the change.
+    change(&mut day, Flags::default(), [rules("a").backoff(backoff)]).unwrap();
+    assert_eq!(day.log()[2..], ["rekey a", "retry a", "start a"]);
+    day.later(secs(60));
+    assert_eq!(day.children(), "a2");
+}
+
+#[test]
+fn a_group_restart_forgets_who_is_temporary_without_a_process() {
+    for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
+        let flags = Flags { strategy, ..Flags::default() };
+        let mut day = Day::of(flags, [rules("a"), rules("b").restart(Restart::Transient)]);
+        day.exit("b", Why::Normal);
+        let temporary = ["b", "new"].map(|id| rules(id).restart(Restart::Temporary));
+        change(&mut day, flags, [rules("a")].into_iter().chain(temporary)).unwrap();
+        day.log();
+        day.exit("a", Why::Crash);
+        assert_eq!(day.log(), ["child_terminated a Crash", "forget new", "forget b", "start a"]);
+        assert_eq!(day.children(), "a3");
+    }
+}
+
+/// A supervisor whose `a` has crashed and whose `b` could not be started again, and is temporary by now.
+fn with_a_temporary_pivot(strategy: Strategy, backoff: Option<Backoff>) -> Day<super::day::Static> {
+    let flags = Flags { strategy, intensity: 9, ..Flags::default() };
+    let b = ChildRules { backoff, ..rules("b") };
+    let mut day = Day::of(flags, [rules("a"), b.clone(), rules("c"), rules("d")]);
+    day.starts("b", [Fail]).dies("a", Why::Crash).step();
+    let children = vec![rules("a"), b.restart(Restart::Temporary)];
+    assert_eq!(day.command_now(Command::Change(flags, children)), Ok(Answer::Done));
+    day.log();
+    day
+}
+
+#[test]
+fn a_group_goes_on_without_its_pivot_if_that_is_temporary_by_now() {
+    for backoff in [None, Some(Backoff::new(secs(2), secs(2)))] {
+        for (strategy, children) in [(Strategy::OneForAll, "a6 c7 d8"), (Strategy::RestForOne, "a5 c6 d7")] {
+            let mut day = with_a_temporary_pivot(strategy, backoff);
+            day.settle();
+            assert_eq!(day.children(), children);
+            day.later(secs(60));
+            assert_eq!(day.children(), children, "the timer of nobody does nothing");
+        }
+    }
+}
+
+#[test]
+fn a_group_without_its_pivot_waits_for_a_child_that_does_not_end() {
+    let mut day = with_a_temporary_pivot(Strategy::OneForAll, None);
+    day.is_stuck("a").settle();
+    assert_eq!(day.children(), "a!5 c~ d-");
+    day.is_gone("a");
+    assert_eq!(day.children(), "a6 c7 d8");
+}

@@ -1,7 +1,7 @@
 //! One day of one tree, played and told.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     mem,
     time::Duration,
@@ -25,6 +25,16 @@ pub(super) struct Day<D> {
     check: Check<D>,
     drafts: Vec<Draft>,
     story: Story,
+    seen: Seen,
+}
+
+/// What was seen on days.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// What held some time.
+    pub(super) sometimes: BTreeSet<String>,
+    /// The paths of all children that there were.
+    pub(super) children: BTreeSet<String>,
 }
 
 /// A day, told.
@@ -33,24 +43,24 @@ struct Story(Vec<(Duration, String, String)>);
 
 impl<D: Clone + Send + Sync + 'static> Day<D> {
     pub(super) fn new(check: Check<D>, drafts: Vec<Draft>) -> Self {
-        Self { check, drafts, story: Story::default() }
+        Self { check, drafts, story: Story::default(), seen: Seen::default() }
     }
 
-    /// How it went, and what held some time.
-    pub(super) async fn run(mut self) -> (Result<(), String>, HashSet<String>) {
-        let mut sometimes = HashSet::new();
-        let outcome = self.play(&mut sometimes).await;
-        (outcome.map_err(|broken| self.story.tell(&broken)), sometimes)
+    /// How it went, and what was seen.
+    pub(super) async fn run(mut self) -> (Result<(), String>, Seen) {
+        let outcome = self.play().await;
+        (outcome.map_err(|broken| self.story.tell(&broken)), self.seen)
     }
 
-    async fn play(&mut self, sometimes: &mut HashSet<String>) -> Result<(), String> {
+    async fn play(&mut self) -> Result<(), String> {
         let check = &self.check;
         // The tree is linked with this process, and may end.
         process::trap_exits(true).map_err(|error| error.to_string())?;
         let dawn = Instant::now();
         let tree = (check.start)().await.map_err(|error| format!("the tree does not start: {error}"))?;
         let mut stage = Stage::new(tree.pid).map_err(|error| error.to_string())?;
-        let mut world = World { data: tree.data, children: Vec::new(), restarts: 0, ended: None };
+        let (children, known) = (Vec::new(), BTreeSet::new());
+        let mut world = World { data: tree.data, children, known, restarts: 0, ended: None };
         if let Some(prepare) = &check.prepare {
             world.see(&stage.rest().await?);
             prepare(world.clone()).await;
@@ -64,7 +74,7 @@ impl<D: Clone + Send + Sync + 'static> Day<D> {
         let mut model = model_of(dawning);
         self.story.0.push((dawn.elapsed(), "(it starts)".to_owned(), world.running().join(", ")));
         for draft in &self.drafts {
-            world.look(check, sometimes)?;
+            world.look(check, &mut self.seen)?;
             let Ok(now) = &view else { break };
             let running: Vec<_> = now
                 .children
@@ -91,7 +101,7 @@ impl<D: Clone + Send + Sync + 'static> Day<D> {
                 follows(&known, &model, &before, &world)?;
             }
         }
-        world.look(check, sometimes)?;
+        world.look(check, &mut self.seen)?;
         for (what, holds) in &check.finally {
             if !holds(world.clone()).await {
                 return Err(what.clone());
@@ -112,6 +122,7 @@ impl<D> World<D> {
             }
         };
         let before = mem::replace(&mut self.children, now);
+        self.known.extend(self.children.iter().map(|(path, _)| path.clone()));
         let other = |(path, pid): &&(String, Option<Pid>)| {
             pid.is_some() && before.iter().any(|(known, was)| known == path && was.is_some() && was != pid)
         };
@@ -119,9 +130,10 @@ impl<D> World<D> {
     }
 
     /// Looks at what should hold now, and at what should hold some time.
-    fn look(&self, check: &Check<D>, sometimes: &mut HashSet<String>) -> Result<(), String> {
+    fn look(&self, check: &Check<D>, seen: &mut Seen) -> Result<(), String> {
+        seen.children.extend(self.known.iter().cloned());
         let held = check.sometimes.iter().filter(|(_, holds)| holds(self));
-        sometimes.extend(held.map(|(what, _)| what.clone()));
+        seen.sometimes.extend(held.map(|(what, _)| what.clone()));
         let broken = check.always.iter().find(|(_, holds)| !holds(self));
         broken.map_or(Ok(()), |(what, _)| Err(what.clone()))
     }

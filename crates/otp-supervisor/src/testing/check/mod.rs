@@ -18,10 +18,10 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 
-use self::day::Day;
+use self::day::{Day, Seen};
 use super::{
     Faults, Reason,
-    schedule::{Draft, drafts},
+    schedule::{Draft, drafts, no_child},
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -204,7 +204,8 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     /// which is Erlang's supervisor.
     ///
     /// Not for trees in which something else than faults makes processes end or come: links between siblings,
-    /// children that are done after some time or start others, restarts that are put off.
+    /// children that are done after some time or start others, restarts that are put off, starts that take time: the clock by
+    /// which a supervisor counts its restarts begins when it is started, and the model starts all at once.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
@@ -313,14 +314,15 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
     /// # Panics
     ///
     /// With the shortest day that was found, if a truth does not hold, the tree does not start or does not come to rest;
-    /// if something that should hold some time never did; inside another tokio runtime.
+    /// if something that should hold some time never did; if faults are to happen to a child that there never is; inside
+    /// another tokio runtime.
     pub fn run(self) {
         let given = env::var("OTP_SEED").ok().and_then(|seed| u64::from_str_radix(&seed, 16).ok());
         let now =
             || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
         let first = given.unwrap_or_else(|| now().into());
         let days = drafts(&self.faults, self.at_once);
-        let seen = Mutex::new(BTreeSet::new());
+        let seen = Mutex::new(Seen::default());
         for seed in (0..u64::from(self.cases)).map(|case| first.wrapping_add(case)) {
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -340,17 +342,20 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
             }
         }
         let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some((never, _)) = self.sometimes.iter().find(|(what, _)| !seen.contains(what)) {
+        self.faults.must_be_of(seen.children.iter().map(String::as_str));
+        if let Some((never, _)) = self.sometimes.iter().find(|(what, _)| !seen.sometimes.contains(what)) {
             panic!("on none of {} days: {never}", self.cases);
         }
     }
 
     /// Has one day, under the schedule of a seed. The error is its story.
-    fn day(&self, drafts: &[Draft], seed: u64, seen: &Mutex<BTreeSet<String>>) -> Result<(), String> {
+    fn day(&self, drafts: &[Draft], seed: u64, seen: &Mutex<Seen>) -> Result<(), String> {
         let day = Day::new(self.clone(), drafts.to_vec());
-        let (outcome, sometimes) = simulate::once(seed, |_| process::catch(day.run()))
+        let (outcome, of_this_day) = simulate::once(seed, |_| process::catch(day.run()))
             .map_err(|reason| format!("broken: a truth or what was to be done first panicked: {reason}"))?;
-        seen.lock().unwrap_or_else(PoisonError::into_inner).extend(sometimes);
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.sometimes.extend(of_this_day.sometimes);
+        seen.children.extend(of_this_day.children);
         outcome
     }
 }
@@ -405,6 +410,8 @@ impl<D> fmt::Debug for Check<D> {
 pub struct World<D> {
     data: D,
     children: Vec<(String, Option<Pid>)>,
+    /// The paths of all children that there ever were.
+    known: BTreeSet<String>,
     restarts: usize,
     ended: Option<Reason>,
 }
@@ -426,7 +433,7 @@ impl<D> World<D> {
         &self.data
     }
 
-    /// The process of the child at a path; `None` if it has none, or if there is no such child.
+    /// The process of the child at a path, see [`Faults::of`]; `None` if it has none, or if there is no such child any more.
     ///
     /// ```
     /// use otp_supervisor::{Strategy, static_supervisor as supervisor, supervision, testing::Check};
@@ -437,8 +444,13 @@ impl<D> World<D> {
     ///     .always("it runs or has ended", |world| world.process("ledger").is_some() || world.ended().is_some())
     ///     .run();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there never was such a child on this day.
     #[must_use]
     pub fn process(&self, path: &str) -> Option<Pid> {
+        assert!(self.known.contains(path), "{}", no_child(path, self.known.iter().map(String::as_str)));
         self.children.iter().find(|(child, _)| child == path)?.1
     }
 
