@@ -20,7 +20,7 @@ use crate::{
 /// [`exit_after`].
 ///
 /// Dropping it changes nothing; [`cancel`](Self::cancel) stops it. A timer for a process ends with that
-/// process; one for a name does not.
+/// process. One for a name does not, except that an interval ends with the process that held the name when it was set.
 ///
 /// Times are those of tokio's clock, which tests can pause, and as fine as that is: one millisecond. Timers
 /// that are due together fire in the order in which they were set.
@@ -29,7 +29,7 @@ use crate::{
 pub struct Timer {
     clock: Arc<Clock>,
     id: TimerId,
-    /// The process that it is for, unless it is for a name.
+    /// The process that it ends with.
     receiver: Option<Process>,
 }
 
@@ -191,6 +191,10 @@ impl<M: Send + 'static> Subject<M> {
     /// Sends a message each `period`, the first after one period, until the [`Timer`] is cancelled or the
     /// process has ended. A period of less than a millisecond is taken as one.
     ///
+    /// An interval for a name, or for a key of a registry, ends with the process that holds it now; if nobody does, it has
+    /// ended already. So one that an actor's initialiser sets is the actor's own: who is started after a crash sets
+    /// another. Each tick goes to who has the name then.
+    ///
     /// ```
     /// use erlang_process::{MissedTicks, Subject};
     /// use std::time::Duration;
@@ -222,8 +226,13 @@ impl<M: Send + 'static> Subject<M> {
         let subject = self.clone();
         let period = period.clamp(Duration::from_millis(1), rt::NEVER);
         let tick = Arc::new(move || subject.send(message()));
-        let action = Action::Every { period, missed, tick };
-        Timer::set(rt::after(period), self.fixed_process(), action)
+        let receiver = self.process();
+        let has_receiver = receiver.is_some();
+        let timer = Timer::set(rt::after(period), receiver, Action::Every { period, missed, tick });
+        if !has_receiver {
+            timer.cancel();
+        }
+        timer
     }
 }
 
