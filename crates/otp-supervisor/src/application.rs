@@ -323,8 +323,6 @@ fn watch_signals(asked: Subject<()>) -> Result<(), ApplicationError> {
             signals.next().await;
             asked.send(());
         }
-        #[allow(unreachable_code)]
-        ()
     };
     let _ = Spawn::new().label("signals").spawn(watch);
     Ok(())

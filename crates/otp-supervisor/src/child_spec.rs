@@ -173,7 +173,6 @@ where
 ///     loop {
 ///         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
 ///     }
-///     # #[allow(unreachable_code)] ()
 /// });
 /// # drop(heartbeat);
 /// ```
