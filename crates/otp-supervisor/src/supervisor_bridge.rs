@@ -119,7 +119,7 @@ where
             }
         }
     };
-    start_process(Spawn::new(), Duration::MAX, body).await
+    start_process(Spawn::new().runs(|| "otp_supervisor::supervisor_bridge"), Duration::MAX, body).await
 }
 
 /// What a bridge meets.
