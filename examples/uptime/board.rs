@@ -1,9 +1,9 @@
 //! The board: what is known of each site.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use erlang_process::{ExitReason, Name, NotAProcess, Subject, trap_exits};
-use otp_actor::{self as actor, Initialised, StartError, Started};
+use erlang_process::{ExitReason, Name, Subject};
+use otp_actor::{self as actor, StartError, Started};
 
 use crate::check::Outcome;
 
@@ -20,17 +20,8 @@ pub(crate) struct Report {
 type Board = BTreeMap<String, Outcome>;
 
 pub(crate) async fn start() -> Result<Started<Subject<Report>>, StartError> {
-    let init = async |own: Subject<Report>| {
-        // So that it is asked to end, and can say what it knew.
-        trap_exits(true)?;
-        Ok::<_, NotAProcess>(Initialised::new(Board::new()).returning(own))
-    };
-    actor::with_initialiser(Duration::from_secs(1), init)
-        .on_message(note)
-        .on_terminate(summarize)
-        .named(BOARD)
-        .start()
-        .await
+    // It traps exits, so that it is asked to end, and can say what it knew.
+    actor::new(Board::new()).on_message(note).trap_exits().on_terminate(summarize).named(BOARD).start().await
 }
 
 /// Only what has changed is news.

@@ -203,8 +203,6 @@ async fn proc_33_timeout_counts_from_the_start() {
                 noise.send(());
                 tokio::time::sleep(MS).await;
             }
-            #[allow(unreachable_code)]
-            ExitReason::Normal
         });
         let start = Instant::now();
         assert_eq!(wanted.receive(10 * MS).await, Err(ReceiveError::Timeout));

@@ -28,8 +28,6 @@ fn collector() -> (Pid, Subject<Reply<Vec<ExitMessage>>>) {
                 Event::Asked(reply) => reply.send(exits.clone()),
             }
         }
-        #[allow(unreachable_code)]
-        ExitReason::Normal
     })
 }
 

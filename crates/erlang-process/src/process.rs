@@ -17,6 +17,7 @@ use crate::{
     bound::Bound,
     cell::{Head, Links, Process, Rare, Relations},
     life::LifeEvent,
+    link::unlink,
     node::Node,
     observe, panic,
     pid::Pid,
@@ -505,6 +506,10 @@ pin_project! {
             // The runtime is shut down, or the process was never started.
             let this = this.project();
             if let Some(scope) = this.scope.take() {
+                // A process that panics while it starts another ends of its panic, and not of the other's end.
+                if std::thread::panicking() {
+                    let _ = unlink(scope.cell.head().pid);
+                }
                 finish(scope, this.future, Ending::Dropped);
             }
         }

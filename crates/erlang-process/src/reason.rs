@@ -266,7 +266,7 @@ impl fmt::Debug for Panic {
     }
 }
 
-/// What a process may return: nothing, a reason, or a result whose error is the reason.
+/// What a process may return: nothing, a reason, or a result whose error is the reason. It need not return at all.
 ///
 /// ```
 /// use erlang_process::{self as process, ExitReason};
@@ -307,6 +307,24 @@ impl IntoExitReason for std::convert::Infallible {
     fn into_exit_reason(self) -> ExitReason {
         match self {}
     }
+}
+
+/// Of `!`, which a process has whose body is an endless loop.
+impl IntoExitReason for Never {
+    fn into_exit_reason(self) -> ExitReason {
+        self
+    }
+}
+
+/// `!`, as what a function returns: only there can it be written in stable Rust.
+type Never = <fn() -> ! as Returns>::Output;
+
+pub trait Returns {
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
 }
 
 impl IntoExitReason for ExitReason {

@@ -179,6 +179,31 @@ where
 ///
 /// For a process with a subject of its own: [`Spawn::prepare`] and [`Prepared::start_local`].
 ///
+/// # Under a supervisor
+///
+/// A supervisor runs on any thread, and so do those who start its children: no `LocalSet` is there. What is not `Send` gets a
+/// thread of its own there, on which it is made and [awaited](crate::block_on). A child is then a `supervision::worker`
+/// that spawns this, and returns `Started` with its pid:
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc, time::Duration};
+/// use erlang_process::{Reply, Spawn, Subject, block_on};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let counter = Spawn::new().spawn_blocking(|requests: Subject<Reply<u32>>| {
+///     block_on(async move {
+///         let count = Rc::new(Cell::new(0));
+///         while let Ok(reply) = requests.receive_forever().await {
+///             count.set(count.get() + 1);
+///             reply.send(count.get());
+///         }
+///     })
+/// })?;
+/// assert_eq!(counter.call(Duration::from_secs(1), |reply| reply).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// Outside a `LocalSet`: on a worker thread of a runtime, or in a process that was spawned in any other way than this.

@@ -19,7 +19,7 @@ use crate::{
 /// [`exit_after`].
 ///
 /// Dropping it changes nothing; [`cancel`](Self::cancel) stops it. A timer for a process ends with that
-/// process; one for a name does not.
+/// process. One for a name does not, except that an interval ends with the process that held the name when it was set.
 ///
 /// A timer is kept by the tokio runtime that it was set on, whichever runtime its receiver runs on: when that runtime is
 /// shut down the timer is gone, and its message is dropped.
@@ -48,7 +48,7 @@ use crate::{
 pub struct Timer {
     clock: Arc<Clock>,
     id: TimerId,
-    /// The process that it is for, unless it is for a name.
+    /// The process that it ends with.
     receiver: Option<Process>,
 }
 
@@ -234,6 +234,10 @@ impl<M: Send + 'static> Subject<M> {
     /// `message` runs in the task that keeps all timers of the runtime, as the function of a [mapped](Self::map) subject
     /// does: one that blocks keeps all of them waiting.
     ///
+    /// An interval for a name, or for a key of a registry, ends with the process that holds it now; if nobody does, it has
+    /// ended already. So one that an actor's initialiser sets is the actor's own: who is started after a crash sets
+    /// another. Each tick goes to who has the name then.
+    ///
     /// ```
     /// use erlang_process::{MissedTicks, Subject};
     /// use std::time::Duration;
@@ -265,8 +269,13 @@ impl<M: Send + 'static> Subject<M> {
         let subject = self.clone();
         let period = period.clamp(Duration::from_millis(1), rt::NEVER);
         let tick = Arc::new(move || subject.send(message()));
-        let action = Action::Every { period, missed, tick };
-        Timer::set(rt::after(period), self.fixed_process(), action)
+        let receiver = self.process();
+        let has_receiver = receiver.is_some();
+        let timer = Timer::set(rt::after(period), receiver, Action::Every { period, missed, tick });
+        if !has_receiver {
+            timer.cancel();
+        }
+        timer
     }
 }
 

@@ -37,6 +37,15 @@ async fn local(body: impl Future<Output = ()> + 'static) {
     assert_eq!(LocalSet::new().run_until(test).await, ExitReason::Normal);
 }
 
+#[tokio::test]
+async fn who_is_in_no_local_set_ends_of_that_and_not_of_the_end_of_what_it_starts() {
+    let start = async {
+        let _ = process::spawn_local(async {});
+    };
+    let reason = Node::new().run(start).await.unwrap_err();
+    assert!(matches!(&reason, ExitReason::Panic(panic) if panic.message().contains("LocalSet")), "{reason}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_receives_calls_and_shares_what_is_not_send() {
     local(async {

@@ -267,6 +267,42 @@ async fn an_interval_ends_with_its_receiver() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_interval_for_a_name_ends_with_the_process_that_held_it() {
+    in_a_process(async {
+        let name = Name::<()>::new("ticker");
+        let ticked = Arc::new(AtomicU32::new(0));
+        let interval = |ticked: &Arc<AtomicU32>| {
+            let ticked = ticked.clone();
+            name.subject().send_interval(SECOND, MissedTicks::Burst, move || {
+                ticked.fetch_add(1, Ordering::SeqCst);
+            })
+        };
+        // Nobody to end with.
+        let nobodys = interval(&ticked);
+        assert_eq!((nobodys.remaining(), nobodys.cancel()), (None, Cancelled::TimerNotFound));
+
+        let holder = || Spawn::new().unlinked().named(name).spawn(std::future::pending::<()>()).unwrap();
+        let first = holder();
+        let firsts = interval(&ticked);
+        sleep(3 * SECOND + SECOND / 2).await;
+        process::kill(first);
+        process::join(first).await;
+        assert_eq!((firsts.remaining(), firsts.cancel()), (None, Cancelled::TimerNotFound));
+
+        // Its successor gets no tick that it has not asked for.
+        let second = holder();
+        sleep(10 * SECOND).await;
+        assert_eq!(ticked.load(Ordering::SeqCst), 3);
+        let seconds = interval(&ticked);
+        sleep(2 * SECOND + SECOND / 2).await;
+        assert_eq!(ticked.load(Ordering::SeqCst), 5);
+        assert!(matches!(seconds.cancel(), Cancelled::Cancelled { .. }));
+        process::kill(second);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_million_timers_are_set_and_cancelled() {
     in_a_process(async {
         let subject = Subject::new().unwrap();

@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use erlang_process::{
-    Bound, ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, whereis,
+    Bound, ExitReason, Monitor, Name, Node, NotAProcess, NotRegistered, Spawn, Subject, current, trap_exits,
+    whereis,
 };
 use otp_system::DebugOptions;
 
@@ -44,20 +45,30 @@ pub fn new<S: Send + 'static>(state: S) -> New<State<S>> {
 ///
 /// The function returns [`Initialised`] or an error, which [`start`](Builder::start) returns. It runs in the
 /// new process before the actor takes any message, and so can make subjects, monitor, link, trap exits, and
-/// open what the actor works with.
+/// open what the actor works with. Its last line names the type of its errors; where `?` meets several, that is
+/// [`BoxError`], which takes them all.
 ///
 /// ```
 /// use std::time::Duration;
-/// use erlang_process::{ExitMessage, Selector, Subject};
-/// use otp_actor::{self as actor, Initialised};
+/// use erlang_process::{MissedTicks, Subject};
+/// use otp_actor::{self as actor, BoxError, Initialised};
 ///
-/// enum Message { Job(String), Ended(ExitMessage) }
+/// enum Message { Add(u32), Sweep }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), actor::StartError> {
-/// let worker = actor::with_initialiser(Duration::from_secs(5), async |jobs: Subject<String>| {
-///     erlang_process::trap_exits(true)?;
-/// #   Ok::<_, erlang_process::NotAProcess>(Initialised::new(()).selecting(Selector::<Message>::new()).returning(jobs))
+/// let init = async |own: Subject<Message>| {
+///     let first: u32 = std::str::from_utf8(b"7")?.parse()?;
+///     // Each second, for as long as this actor lives: the one that is started after a crash sets its own.
+///     own.send_interval(Duration::from_secs(1), MissedTicks::Skip, || Message::Sweep);
+///     Ok::<_, BoxError>(Initialised::new(vec![first]).returning(own))
+/// };
+/// let numbers = actor::with_initialiser(Duration::from_secs(5), init).on_message(|numbers: &mut Vec<u32>, message| {
+///     match message {
+///         Message::Add(n) => numbers.push(n),
+///         Message::Sweep => numbers.retain(|n| *n > 0),
+///     }
 /// });
+/// numbers.start().await?.data.send(Message::Add(0));
 /// # Ok(()) }
 /// ```
 ///
@@ -124,25 +135,34 @@ impl<I> New<I> {
 
     /// Handles messages by an async function that borrows the state, also across its awaits.
     ///
-    /// Takes an `async fn` by its path, or an async closure with annotated arguments that captures nothing.
+    /// Takes an `async fn` by its path, or an async closure with annotated arguments that captures nothing: what else it
+    /// works with, such as a pool of connections, belongs into the state.
     /// A kill drops it at the await where it stands, and the state with it. While it awaits, no other
     /// message is handled.
     ///
     /// ```
     /// use erlang_process::Reply;
     /// use otp_actor as actor;
-    /// use std::time::Duration;
+    /// use std::{sync::Arc, time::Duration};
+    /// use tokio::sync::Semaphore;
     ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// // Borrows the state across its awaits. Until it is done the actor handles nothing else.
-    /// async fn handle(pause: &mut Duration, reply: Reply<&'static str>) {
-    ///     tokio::time::sleep(*pause).await;
-    ///     reply.send("rested");
+    /// struct Counter {
+    ///     pool: Arc<Semaphore>, // shared with others
+    ///     count: u32,           // its own
     /// }
     ///
-    /// let pause = Duration::from_millis(1);
-    /// let sleeper = actor::new(pause).on_message_async(handle).start().await?.data;
-    /// assert_eq!(sleeper.call(Duration::from_secs(1), |reply| reply).await?, "rested");
+    /// // Borrows the state across its awaits. Until it is done the actor handles nothing else.
+    /// async fn handle(state: &mut Counter, reply: Reply<u32>) -> Result<(), tokio::sync::AcquireError> {
+    ///     let _connection = state.pool.acquire().await?;
+    ///     state.count += 1;
+    ///     reply.send(state.count);
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let counter = Counter { pool: Arc::new(Semaphore::new(3)), count: 0 };
+    /// let counter = actor::new(counter).on_message_async(handle).start().await?.data;
+    /// assert_eq!(counter.call(Duration::from_secs(1), |reply| reply).await?, 1);
     /// # Ok(())
     /// # }
     /// ```
@@ -188,6 +208,7 @@ struct Options {
     debug: Option<Box<DebugOptions>>,
     label: Option<String>,
     mailbox: Option<Bound>,
+    traps_exits: bool,
 }
 
 impl<I, S, M, H> Builder<I, S, M, H> {
@@ -213,7 +234,8 @@ where
 {
     /// Registers the actor under this name before its initialiser runs. The subject that the initialiser is
     /// given, and that [`start`](Self::start) returns, is then the name's: it stays valid when the actor is
-    /// restarted.
+    /// restarted. What the initialiser has sent to it later, by [`send_after`](Subject::send_after), reaches whoever holds
+    /// the name then; at intervals, by [`send_interval`](Subject::send_interval), only as long as this actor lives.
     ///
     /// ```
     /// use erlang_process::Name;
@@ -294,15 +316,18 @@ where
     /// |---|---|
     /// | its handler stops it, or returns an error | yes |
     /// | its handler panics, or [exits](erlang_process::exit) | yes, with the state as that has left it |
-    /// | it traps exits and its parent ends | yes |
+    /// | it [traps exits](Self::trap_exits), and its supervisor stops it or its parent ends | yes |
     /// | it is told to by [`stop`](crate::stop()) or [`terminate`](otp_system::terminate) | yes |
     /// | its initialiser fails | no |
-    /// | a link or an exit signal ends it, and it does not trap exits | no |
+    /// | its supervisor stops it, or a link or an exit signal ends it, and it does not trap exits | **no** |
     /// | it is killed, or its runtime is shut down | no |
     ///
     /// Where it is not, the state is dropped all the same: what has to happen always belongs into its `Drop`. If the
     /// function panics or exits, its reason takes the place of the first.
     /// It can be called again, because an actor that is supervised is started again.
+    ///
+    /// After a panic or an error the state may be what has led to it: who saves it for the next start asks the reason whether
+    /// it [is orderly](ExitReason::is_orderly).
     ///
     /// ```
     /// use erlang_process::ExitReason;
@@ -350,6 +375,38 @@ where
     {
         self.callbacks_mut().terminate =
             Some(terminate(move |state, reason| Box::pin(function.call(state, reason))));
+        self
+    }
+
+    /// Traps exits, from when the initialiser is done: a supervisor that stops the actor, and a parent that ends, end it
+    /// by [`on_terminate`](Self::on_terminate), and not in the middle of what it awaits.
+    ///
+    /// The exits of others that it is linked with become messages, which are dropped with a warning unless its
+    /// [selector](crate::Initialised::selecting) takes them.
+    ///
+    /// ```
+    /// use erlang_process as process;
+    /// use otp_actor as actor;
+    /// use std::sync::OnceLock;
+    ///
+    /// static SAVED: OnceLock<u32> = OnceLock::new();
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sum = actor::new(7)
+    ///     .on_message(|sum: &mut u32, n: u32| *sum += n)
+    ///     .trap_exits()
+    ///     .on_terminate(|sum, _| drop(SAVED.set(*sum)));
+    /// // Its parent starts it, and ends.
+    /// let sum = process::run(async { sum.start().await }).await??;
+    /// process::join(sum.pid).await;
+    /// assert_eq!(SAVED.get(), Some(&7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Counterpart: `process_flag(trap_exit, true)` in `init/1`.
+    pub fn trap_exits(mut self) -> Self {
+        self.options_mut().traps_exits = true;
         self
     }
 
@@ -556,10 +613,9 @@ where
                 Err(error) => return ExitReason::error(error),
             };
             let Some(ready) = ready else { return ExitReason::Normal };
+            let debug = options.and_then(|options| options.begin());
             let parent = Node::current().info(pid).and_then(|info| info.parent);
-            Server::new(own, parent, handler, callbacks)
-                .run(ready, options.and_then(|options| options.debug))
-                .await
+            Server::new(own, parent, handler, callbacks).run(ready, debug).await
         }
     }
 
@@ -588,9 +644,7 @@ where
         let Self { init, handler, name, callbacks, options, .. } = self;
         let address = name.map_or_else(|| own.clone(), Name::subject);
         let server = Server::new(own, ack.parent(), handler, callbacks);
-        Then::new(init.init(address), |made| {
-            begin(server, made, ack, options.and_then(|options| options.debug))
-        })
+        Then::new(init.init(address), |made| begin(server, made, ack, options))
     }
 }
 
@@ -604,6 +658,15 @@ impl Options {
         }
         spawn
     }
+
+    /// Does in the actor's process what is left to do there, and returns how it is debugged.
+    fn begin(self) -> Option<Box<DebugOptions>> {
+        if self.traps_exits {
+            // Refused outside any process only.
+            let _ = trap_exits(true);
+        }
+        self.debug
+    }
 }
 
 /// An actor that runs with what its initialiser has made, when its starter was told; and if it ends before, why.
@@ -611,7 +674,7 @@ fn begin<S, M, H, D>(
     server: Server<S, M, H>,
     made: Result<Initialised<S, M, D>, BoxError>,
     ack: InitAck<D>,
-    debug: Option<Box<DebugOptions>>,
+    options: Option<Box<Options>>,
 ) -> (Option<impl Future<Output = ExitReason> + Send>, Option<ExitReason>)
 where
     S: Send + 'static,
@@ -620,6 +683,7 @@ where
 {
     match made {
         Ok(Initialised { ready: Some(ready), data: Some(data) }) => {
+            let debug = options.and_then(|options| options.begin());
             (Some(server.run(ready, debug)), ack.ready(data).err())
         }
         Ok(_) => {

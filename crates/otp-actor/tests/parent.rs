@@ -156,6 +156,44 @@ async fn gs_63_and_so_it_does_where_it_selects_nothing() {
     .await;
 }
 
+/// What an actor that cleans up at its end has to say of it, if its parent ends normally.
+async fn cleaned_up(trapping: bool, entered: bool) -> Option<String> {
+    let (cleaned, told) = std::sync::mpsc::channel();
+    run(async move {
+        let actor = actor::new(()).on_message(|(): &mut (), (): ()| {});
+        let actor = actor.on_terminate(move |(), reason| cleaned.send(reason.to_string()).unwrap());
+        let actor = if trapping { actor.trap_exits() } else { actor };
+        let (end_parent, over) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        process::spawn_unlinked(async move {
+            let own = match entered {
+                true => process::spawn_subject(|own| actor.enter_loop(own)),
+                false => actor.start().await.unwrap().data,
+            };
+            tell.send(own.pid().unwrap()).unwrap();
+            over.await
+        });
+        let pid = told.await.unwrap();
+        otp_system::get_status(pid, PATIENCE).await.unwrap();
+        let end = end_of(pid);
+        end_parent.send(()).unwrap();
+        if !trapping {
+            process::send_exit(pid, ExitReason::Shutdown);
+        }
+        end.await;
+    })
+    .await;
+    told.recv().ok()
+}
+
+#[tokio::test]
+async fn an_actor_that_traps_exits_cleans_up_when_its_parent_ends_and_no_other_does() {
+    for entered in [false, true] {
+        assert_eq!(cleaned_up(true, entered).await.as_deref(), Some("normal"));
+        assert_eq!(cleaned_up(false, entered).await, None);
+    }
+}
+
 #[tokio::test]
 async fn a_trapping_actor_ends_when_its_parent_tells_it_to() {
     run(async {

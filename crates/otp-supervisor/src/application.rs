@@ -3,11 +3,19 @@
 //! ```no_run
 //! use otp_supervisor::{Strategy, application, static_supervisor as supervisor, supervision};
 //!
+//! async fn serve() -> std::io::Result<()> {
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:4000").await?;
+//!     loop {
+//!         let (_socket, client) = listener.accept().await?;
+//!         println!("{client} was here");
+//!     }
+//! }
+//!
 //! #[tokio::main]
 //! async fn main() -> Result<(), application::ApplicationError> {
 //!     let root = || {
 //!         supervisor::new(Strategy::OneForOne)
-//!             .add(supervision::process(|| async { /* serve */ }))
+//!             .add(supervision::process(serve).id("server"))
 //!             .start()
 //!     };
 //!     application::new(root).run().await
@@ -54,13 +62,11 @@ use crate::semantics::Shutdown;
 /// ```no_run
 /// use otp_supervisor::{Strategy, application, static_supervisor as supervisor, supervision};
 ///
-/// async fn serve() {
-///     // Takes connections, for as long as the program runs.
-/// }
-///
 /// #[tokio::main]
 /// async fn main() -> Result<(), application::ApplicationError> {
-///     let start = || supervisor::new(Strategy::OneForOne).add(supervision::process(serve)).start();
+///     // In place of what runs as long as the program does.
+///     let child = || supervision::process(std::future::pending::<()>);
+///     let start = move || supervisor::new(Strategy::OneForOne).add(child()).start();
 ///     // Returns when the tree has stopped: at a SIGTERM, or because it gave up.
 ///     application::new(start).run().await
 /// }
@@ -365,8 +371,6 @@ fn watch_signals(asked: Subject<()>) -> Result<(), ApplicationError> {
             signals.next().await;
             asked.send(());
         }
-        #[allow(unreachable_code)]
-        ()
     };
     let _ = Spawn::new().label("signals").spawn(watch);
     Ok(())
@@ -411,7 +415,19 @@ impl Signals {
 }
 
 /// Why an application did not run, or did not end well.
-#[derive(Debug)]
+///
+/// It prints in words and with all that led to it, as `Debug` too: that is how a `main` that returns it ends.
+///
+/// ```
+/// use otp_actor::StartError;
+/// use otp_supervisor::application::ApplicationError;
+///
+/// let error = ApplicationError::Start(StartError::failed("no disk"));
+/// assert_eq!(format!("{error:?}"), "the application did not start: the initialiser failed: no disk");
+/// ```
+///
+/// A supervisor gives up with the reason `shutdown`, as in OTP, which names no child: which one it was, and why it ended, is in
+/// the reports of the supervisor, under the targets `otp_supervisor::shutdown` and `otp_supervisor::report`.
 #[non_exhaustive]
 pub enum ApplicationError {
     /// Its root did not start.
@@ -434,9 +450,18 @@ impl fmt::Display for ApplicationError {
         match self {
             Self::Start(error) => write!(f, "the application did not start: {error}"),
             Self::StartPhase { name, error } => write!(f, "the start phase {name} failed: {error}"),
+            Self::Ended(ExitReason::Shutdown) => f.write_str(
+                "the application ended: shutdown: its root was stopped, or gave up, as its reports tell",
+            ),
             Self::Ended(reason) => write!(f, "the application ended: {reason}"),
             Self::Signals(error) => write!(f, "signals cannot be received: {error}"),
         }
+    }
+}
+
+impl fmt::Debug for ApplicationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

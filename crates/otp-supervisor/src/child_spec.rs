@@ -28,6 +28,10 @@ use crate::{
 ///
 /// let (ledger, worker) = (ChildId::from("ledger"), ChildId::from(format!("worker {}", 7)));
 /// assert_eq!([ledger.to_string(), worker.to_string()], ["ledger", "worker 7"]);
+/// let shard = format!("shard-{}", 3);
+/// // A text that is borrowed for a while only is cloned.
+/// assert_eq!(ChildId::from(&shard), "shard-3");
+/// assert!(ChildId::from(&shard) != *"shard-4");
 /// ```
 ///
 /// Counterpart: the `id` of a child specification.
@@ -56,6 +60,31 @@ impl ChildId {
 impl From<&'static str> for ChildId {
     fn from(text: &'static str) -> Self {
         Self(Id::Given(text.into()))
+    }
+}
+
+impl From<&String> for ChildId {
+    fn from(text: &String) -> Self {
+        text.clone().into()
+    }
+}
+
+impl From<Cow<'static, str>> for ChildId {
+    fn from(text: Cow<'static, str>) -> Self {
+        Self(Id::Given(text))
+    }
+}
+
+/// Whether the child was given this text: a number is equal to none.
+impl PartialEq<str> for ChildId {
+    fn eq(&self, text: &str) -> bool {
+        matches!(&self.0, Id::Given(given) if given == text)
+    }
+}
+
+impl PartialEq<&str> for ChildId {
+    fn eq(&self, text: &&str) -> bool {
+        *self == **text
     }
 }
 
@@ -176,6 +205,12 @@ where
 /// A child that is any async function: a server's accept loop, a loop over a queue. It counts as started when
 /// it is spawned.
 ///
+/// A function that returns has ended, and is started again, as [permanent](Restart::Permanent) children are; if it returns
+/// at once its supervisor soon gives up. One that may be done is [transient](Restart::Transient), one that is to run once
+/// [temporary](Restart::Temporary): see [`restart`](ChildSpec::restart). One that shall not seem started before it is ready, such as a
+/// server that has its port, is a [`worker`] that [`start_process`](otp_actor::start_process) starts. A future that is not
+/// `Send` gets [a thread of its own](erlang_process::spawn_local#under-a-supervisor).
+///
 /// ```
 /// use otp_supervisor::supervision;
 ///
@@ -183,7 +218,6 @@ where
 ///     loop {
 ///         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
 ///     }
-///     # #[allow(unreachable_code)] ()
 /// });
 /// # drop(heartbeat);
 /// ```

@@ -4,23 +4,73 @@
 //! [`start_child`](Supervisor::start_child) adds one, and any number may live at once. Children are stopped all
 //! at the same time.
 //!
+//! One process for each connection, all of which say good-bye when the tree is stopped:
+//!
 //! ```
-//! use std::time::Duration;
-//! use erlang_process::Reply;
-//! use otp_actor as actor;
-//! use otp_supervisor::factory_supervisor;
+//! use std::{error::Error, io, sync::Arc, time::Duration};
+//! use erlang_process::{Name, Selector, trap_exits};
+//! use otp_supervisor::{
+//!     Shutdown, Strategy, Supervised,
+//!     factory_supervisor::{self, Supervisor},
+//!     static_supervisor as supervisor, supervision,
+//! };
+//! use tokio::{
+//!     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+//!     net::{TcpListener, TcpStream},
+//! };
 //!
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let counters = factory_supervisor::worker(|start: u64| {
-//!     let get = |count: &mut u64, reply: Reply<u64>| reply.send(*count);
-//!     actor::new(start).on_message(get).start()
-//! })
-//! .start()
-//! .await?;
+//! const CONNECTIONS: Name<factory_supervisor::Message<TcpStream, ()>> = Name::fixed("connections");
 //!
-//! let counter = counters.data.start_child(41).await?;
-//! assert_eq!(counter.data.call(Duration::from_secs(1), |reply| reply).await?, 41);
-//! assert_eq!(counters.data.count_children().await?.active, 1);
+//! async fn serve(mut socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
+//!     // So that it is asked to end; without this it ends where it awaits, and the socket is closed.
+//!     trap_exits(true)?;
+//!     let mut exits = Selector::new().select_trapped_exits(|exit| exit.reason);
+//!     let (read, mut write) = socket.split();
+//!     let mut lines = BufReader::new(read).lines();
+//!     loop {
+//!         let line = tokio::select! {
+//!             reason = exits.receive_forever() => {
+//!                 write.write_all(b"good-bye\n").await?;
+//!                 return Err(reason?.into());
+//!             }
+//!             line = lines.next_line() => line?,
+//!         };
+//!         let Some(line) = line else { return Ok(()) };
+//!         write.write_all(format!("{line}!\n").as_bytes()).await?;
+//!     }
+//! }
+//!
+//! async fn accept(listener: Arc<TcpListener>) -> io::Result<()> {
+//!     loop {
+//!         let (socket, _) = listener.accept().await?;
+//!         if let Err(error) = Supervisor::named(CONNECTIONS).start_child(socket).await {
+//!             eprintln!("a client is turned away: {error}");
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn Error>> {
+//! let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await?);
+//! let address = listener.local_addr()?;
+//! let connections = factory_supervisor::process(serve)
+//!     .max_children(1_000)
+//!     .shutdown(Shutdown::After(Duration::from_secs(10)))
+//!     .named(CONNECTIONS);
+//! // The listener comes last, and so is the first to be stopped.
+//! let tree = supervisor::new(Strategy::RestForOne)
+//!     .add(connections.supervised().id("connections"))
+//!     .add(supervision::process(move || accept(listener.clone())).id("listener"))
+//!     .start()
+//!     .await?;
+//!
+//! let mut client = BufReader::new(TcpStream::connect(address).await?);
+//! client.write_all(b"hello\n").await?;
+//! let mut said = String::new();
+//! client.read_line(&mut said).await?;
+//! assert_eq!(said, "hello!\n");
+//! tree.data.stop().await?;
+//! client.read_line(&mut said).await?;
+//! assert_eq!(said, "hello!\ngood-bye\n");
 //! # Ok(()) }
 //! ```
 //!
@@ -29,6 +79,7 @@
 //! | [`worker`] | are restarted after a crash, with a clone of the argument they were first started with |
 //! | [`supervisor`] | the same, and get all the time they need to stop |
 //! | [`temporary`] | are never restarted, so that their argument is moved into them: a socket, say |
+//! | [`process`] | the same, of any async function |
 //!
 //! How children are restarted can be said otherwise, of all or of one, where their argument is [`Clone`]: the methods for that
 //! are there for no others.
@@ -37,7 +88,7 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
-use erlang_process::{CallError, ExitReason, Name, Pid, Reply, Spawn, Subject};
+use erlang_process::{CallError, ExitReason, IntoExitReason, Name, Pid, Reply, Spawn, Subject, spawn};
 use otp_actor::{InitAck, StartError, Started, start_process_cooperatively};
 use otp_system::DebugOptions;
 use tokio::sync::oneshot;
@@ -116,6 +167,7 @@ where
 }
 
 /// A factory of workers that are never restarted. The argument is used once and need not be `Clone`.
+/// An async function that has no handshake to make needs none: [`process`].
 ///
 /// ```
 /// use otp_actor as actor;
@@ -142,6 +194,39 @@ where
     F: Future<Output = Result<Started<D>, StartError>> + Send + 'static,
 {
     Builder::new(ChildType::Worker, start)
+}
+
+/// A factory of processes that run this async function, each with an argument of its own, and are never restarted. A child
+/// counts as started when it is spawned.
+///
+/// ```
+/// use otp_supervisor::factory_supervisor;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let letters = factory_supervisor::process(|letter: String| async move {
+///     println!("delivered: {letter}");
+/// });
+/// let letters = letters.start().await?.data;
+/// let letter = letters.start_child("from Joe".to_owned()).await?;
+/// erlang_process::join(letter.pid).await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What is not ready as soon as it is spawned, or has something to return to who starts it, starts with a handshake:
+/// [`temporary`]. What is to be restarted is a [`worker`].
+///
+/// Counterpart: temporary children that are started by `proc_lib:spawn_link/3`; `Task.Supervisor.start_child/2` in Elixir.
+pub fn process<A, F>(body: impl Fn(A) -> F + Send + Sync + 'static) -> Builder<A, ()>
+where
+    A: Send + 'static,
+    F: Future<Output: IntoExitReason> + Send + 'static,
+{
+    temporary(move |argument| {
+        let body = body(argument);
+        // Spawned by the future, not by the closure: only that runs in the supervisor.
+        async { Ok(Started { pid: spawn(body), data: () }) }
+    })
 }
 
 /// Starts a child with its argument, and hands its data to who has asked for it.
@@ -356,10 +441,10 @@ impl<A: Send + 'static, D: Send + 'static> Builder<A, D> {
     pub async fn start(self) -> Result<Started<Supervisor<A, D>>, StartError> {
         let Self { make, template, copy, flags, name, debug } = self;
         let core = semantics::Factory::new(flags).map_err(StartError::failed)?;
-        let spawn = match name {
-            Some(name) => Spawn::new().named(name),
-            None => Spawn::new(),
-        };
+        let mut spawn = Spawn::new().runs(|| "otp_supervisor::factory_supervisor");
+        if let Some(name) = name {
+            spawn = spawn.named(name);
+        }
         let body = move |own: Subject<Message<A, D>>, ack: InitAck<Supervisor<A, D>>| {
             let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };
             let core = Children { core, template, copy, make };

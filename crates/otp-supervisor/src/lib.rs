@@ -30,6 +30,9 @@ pub use crate::{
     child_info::ChildInfo,
     child_spec::{ChildId, ChildSpec, FailedToStartChild},
     error::SupervisorError,
-    semantics::{AutoShutdown, Backoff, ChildType, Counts, Presence, Restart, Shutdown, Strategy},
+    semantics::{
+        AutoShutdown, Backoff, ChildType, Counts, FlagsError, Presence, Restart, RulesError, SetupError,
+        Shutdown, Strategy,
+    },
     supervised::Supervised,
 };

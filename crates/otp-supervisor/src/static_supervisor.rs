@@ -270,10 +270,10 @@ impl Builder {
         let core = semantics::Supervisor::new(self.flags, rules).map_err(StartError::failed)?;
         let keys: Vec<ChildKey> = core.which_children().rev().map(|child| child.key).collect();
         let children: Vec<_> = keys.into_iter().zip(launches.into_iter().map(|slot| slot.0)).collect();
-        let spawn = match self.name {
-            Some(name) => Spawn::new().named(name),
-            None => Spawn::new(),
-        };
+        let mut spawn = Spawn::new().runs(|| "otp_supervisor::static_supervisor");
+        if let Some(name) = self.name {
+            spawn = spawn.named(name);
+        }
         let (name, debug) = (self.name, self.debug);
         start_process_cooperatively(spawn, move |own: Subject<Message>, ack: InitAck<Supervisor>| {
             let handle = Supervisor { subject: name.map_or_else(|| own.clone(), Name::subject) };

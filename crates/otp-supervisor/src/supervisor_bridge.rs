@@ -199,7 +199,8 @@ where
                 }
             }
         };
-        start_process(Spawn::new(), Duration::MAX, body).await
+        let spawn = Spawn::new().runs(|| "otp_supervisor::supervisor_bridge");
+        start_process(spawn, Duration::MAX, body).await
     }
 }
 

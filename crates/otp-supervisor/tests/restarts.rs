@@ -390,3 +390,42 @@ async fn a_transient_child_that_is_done_stays_listed() {
     assert_eq!((child.pid(), child.restarts), (None, 0));
     tree.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_factory_of_functions_moves_each_argument_into_a_process_and_restarts_none() {
+    // What cannot be cloned.
+    struct Letter(tokio::sync::oneshot::Sender<Pid>);
+    Node::new()
+        .run(async {
+            let factory = factory_supervisor::process(|Letter(to): Letter| async move {
+                to.send(process::current().unwrap()).unwrap();
+                Err::<(), _>("lost")
+            });
+            let factory = factory.start().await.unwrap().data;
+            for _ in 0..3 {
+                let (to, delivered) = tokio::sync::oneshot::channel();
+                let child = factory.start_child(Letter(to)).await.unwrap();
+                assert_eq!(delivered.await, Ok(child.pid));
+            }
+            while !factory.which_children().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn supervisors_are_told_apart_by_what_they_run() {
+    let node = Node::new();
+    let inner = node.clone();
+    node.run(async move {
+        let runs = |pid| inner.info(pid).unwrap().initial_call;
+        let tree = supervisor::new(Strategy::OneForOne).start().await.unwrap();
+        assert_eq!(runs(tree.pid), "otp_supervisor::static_supervisor");
+        let factory = factory_supervisor::process(|()| async {}).start().await.unwrap();
+        assert_eq!(runs(factory.pid), "otp_supervisor::factory_supervisor");
+    })
+    .await
+    .unwrap();
+}

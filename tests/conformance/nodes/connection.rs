@@ -444,8 +444,6 @@ impl Puppet {
                 let heard = all.receive_forever().await.unwrap();
                 note.lock().unwrap().extend(heard);
             }
-            #[allow(unreachable_code)]
-            ExitReason::Normal
         });
         let prepared = prepared.unwrap();
         let jobs = prepared.subject();

@@ -7,8 +7,7 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, AliasMode, Dest, ExitReason, InjectError, Name, Reference, Selector, Signal, Spawn,
-    Subject,
+    self as process, AliasMode, Dest, InjectError, Name, Reference, Selector, Signal, Spawn, Subject,
 };
 
 use super::connection::{Joined, rest};
@@ -52,8 +51,6 @@ async fn what_comes_from_outside_reaches_what_is_exposed_and_nothing_else() {
                 let number = all.receive_forever().await.unwrap();
                 numbers.lock().unwrap().push(number);
             }
-            #[allow(unreachable_code)]
-            ExitReason::Normal
         }
     });
     let exposed = joined.there(exposed.unwrap().start());

@@ -14,6 +14,15 @@
 //! | [`Model`] | ask what a tree would do, with no other library |
 //! | [`simulate`] | run any test of yours under hundreds of orders of events |
 //!
+//! # Words
+//!
+//! | | |
+//! |---|---|
+//! | a *day* | one run of a tree, and what befalls it there: crashes, kills, ends, requests, each at its moment, drawn from a seed |
+//! | at *rest* | nothing is left to do before time goes on or the next thing befalls the tree |
+//! | a *truth* | a function of the world that says what has to hold at each rest |
+//! | the [*world*](World) | the tree and its [`Node`](erlang_process::Node), which has a process table and names of its own, and all that can be asked of them |
+//!
 //! # Who judges whom
 //!
 //! The [`Model`] is a second text, written for plainness: it shares no code with the rules in
