@@ -222,31 +222,29 @@ where
 /// Outside a tokio runtime.
 ///
 /// Counterpart: what `proc_lib:start_link/3` is to a process that traps exits: its parent's end is a message to it.
-pub fn start_process_cooperatively<M, D, F>(
+pub async fn start_process_cooperatively<M, D, F>(
     spawn: Spawn,
     body: impl FnOnce(Subject<M>, InitAck<D>) -> F,
-) -> impl Future<Output = Result<Started<D>, StartError>>
+) -> Result<Started<D>, StartError>
 where
     M: Send + 'static,
     D: Send + 'static,
     F: Future<Output: IntoExitReason> + Send + 'static,
 {
-    async move {
-        let (mut starting, ended) = begin(spawn, body, false)?;
-        starting.cooperative = true;
-        let acknowledged = (&mut starting.acknowledged).await;
-        let data = match acknowledged {
-            Ok(Ok(data)) => Ok(data),
-            // The process ends by itself, and is gone before its starter hears of it.
-            Ok(Err(error)) => {
-                ended.await;
-                Err(error)
-            }
-            Err(_) => Err(StartError::InitExited(ended.await)),
-        };
-        starting.settled = true;
-        data.map(|data| Started { pid: starting.pid, data })
-    }
+    let (mut starting, ended) = begin(spawn, body, false)?;
+    starting.cooperative = true;
+    let acknowledged = (&mut starting.acknowledged).await;
+    let data = match acknowledged {
+        Ok(Ok(data)) => Ok(data),
+        // The process ends by itself, and is gone before its starter hears of it.
+        Ok(Err(error)) => {
+            ended.await;
+            Err(error)
+        }
+        Err(_) => Err(StartError::InitExited(ended.await)),
+    };
+    starting.settled = true;
+    data.map(|data| Started { pid: starting.pid, data })
 }
 
 /// As [`start_process`], monitored by the calling process from the beginning, and not linked with it: the monitor always
