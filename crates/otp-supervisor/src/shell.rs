@@ -234,7 +234,9 @@ impl<B: Behaviour> Shell<B> {
         match self.unresponsive.down(down) {
             Ok(Gone::Child(exit)) => return self.exited(exit).await,
             Ok(Gone::Start(id)) => {
-                if let Some(key) = self.core.key(&id) {
+                if let Some(key) = self.core.key(&id)
+                    && self.in_the_way(key).is_none()
+                {
                     self.subject.send(B::retry(key));
                 }
             }

@@ -174,8 +174,10 @@ fn a_truth_that_does_not_hold_is_told_with_the_shortest_day() {
     assert_eq!(lines[0], "broken: nobody is restarted");
     assert!(lines[1].ends_with("ledger, mailer"), "{told}");
     assert!(lines[2].contains("crash ledger") && lines[2].ends_with("new: ledger, mailer"), "{told}");
-    assert!(lines[3].starts_with("repeat: OTP_SEED=") && lines[3].ends_with("shortest_day"), "{told}");
-    assert_eq!(lines.len(), 4, "{told}");
+    assert_eq!(lines[3], "last in the log:");
+    assert!(lines[4].starts_with("child terminated") && lines[4].contains("child=ledger"), "{told}");
+    assert!(lines[5].starts_with("repeat: OTP_SEED=") && lines[5].ends_with("shortest_day"), "{told}");
+    assert_eq!(lines.len(), 6, "{told}");
 }
 
 #[test]

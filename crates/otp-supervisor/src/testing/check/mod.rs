@@ -2,6 +2,7 @@
 
 mod comparison;
 mod day;
+mod log;
 
 use std::{
     collections::BTreeSet,
@@ -61,13 +62,16 @@ type LastTruth<D> = Arc<dyn Fn(World<D>) -> BoxFuture<bool> + Send + Sync>;
 ///     .run();
 /// ```
 ///
-/// A check that fails shrinks the day, tells it in words, and says how to repeat it:
+/// A check that fails shrinks the day, tells it in words, with what supervisors have reported last, and says how to repeat it:
 ///
 /// ```text
 /// broken: the ledger has its name
 ///   0 s   (it starts)                     ledger, mailer
 ///   0 s   crash ledger                    new: ledger, mailer
 ///   0 s   crash ledger, crash mailer      it has ended (Shutdown)
+/// last in the log:
+///   child terminated  supervisor=<0.2.0> child=mailer pid=<0.6.0> restart=Permanent reason=a fault
+///   too many restarts: supervisor gives up  supervisor=<0.2.0> child=mailer
 /// repeat: OTP_SEED=8f3a cargo test the_orders_survive
 /// ```
 ///
@@ -333,7 +337,7 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
             let first = day.current();
             let shrunk = runner.run_one(day, |day| self.day(&day, seed, &seen).map_err(TestCaseError::fail));
             if let Err(TestError::Fail(_, shortest)) = shrunk {
-                let told = [shortest, first].iter().find_map(|day| self.day(day, seed, &seen).err());
+                let told = [shortest, first].iter().find_map(|day| self.told(day, seed, &seen));
                 let told = told.unwrap_or_else(|| {
                     "it failed once, and not again: the tree is not deterministic".to_owned()
                 });
@@ -346,6 +350,14 @@ impl<D: Clone + Send + Sync + 'static> Check<D> {
         if let Some((never, _)) = self.sometimes.iter().find(|(what, _)| !seen.sometimes.contains(what)) {
             panic!("on none of {} days: {never}", self.cases);
         }
+    }
+
+    /// What is to be told of a day, if it fails.
+    fn told(&self, drafts: &[Draft], seed: u64, seen: &Mutex<Seen>) -> Option<String> {
+        let (outcome, log) = log::of(|| self.day(drafts, seed, seen));
+        let story = outcome.err()?;
+        let log = log.iter().map(|line| format!("\n  {line}")).collect::<String>();
+        Some(if log.is_empty() { story } else { format!("{story}\nlast in the log:{log}") })
     }
 
     /// Has one day, under the schedule of a seed. The error is its story.
