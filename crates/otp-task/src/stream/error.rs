@@ -12,8 +12,8 @@ use erlang_process::ExitReason;
 pub enum ElementError {
     /// Its task ended without a value, for this reason.
     Exited(ExitReason),
-    /// Its task could not be started: the supervisor it was to be under is gone, or full. The reason holds the
-    /// `SupervisorError`, see [`ExitReason::downcast_ref`].
+    /// Its task could not be started: the supervisor it was to be under is gone, or full. In
+    /// [`ExitReason::Error`] lies the `SupervisorError`.
     NotStarted(ExitReason),
     /// Its task was not done in time, and was killed.
     Timeout,
