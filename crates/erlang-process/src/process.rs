@@ -228,7 +228,7 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 }
 
 /// Does this when the calling process ends, however it ends: when those who are linked with it were told, and before those
-/// who monitor or [join](join) it are, who so find it done. For reports, and for those who are to learn of the end after who
+/// who monitor or [join] it are, who so find it done. For reports, and for those who are to learn of the end after who
 /// has to end with it. It is given the reason, runs outside any process and before the process's own crash report; a
 /// panic in it is reported, and nothing else comes of it.
 ///
