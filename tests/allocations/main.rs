@@ -52,7 +52,7 @@ fn allocations_of_what_is_done_all_the_time() {
         ("monitor and demonitor", 0, per_round(monitor)),
         ("monitor with an alias, and the reply", 3, per_round(monitor_with_alias)),
         ("register and unregister", 0, per_round(register)),
-        ("send_after, and receive", 2, per_round(timer_fires)),
+        ("send_after, and receive", 1, per_round(timer_fires)),
         ("send_after, and cancel", 1, per_round(timer_cancelled)),
     ];
     let others: Vec<_> = counted.into_iter().filter(|(_, expected, counted)| expected != counted).collect();
