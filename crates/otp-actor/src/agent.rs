@@ -62,7 +62,7 @@ impl<S> fmt::Debug for Request<S> {
 ///     }
 /// }
 ///
-/// let scores = Scores(agent::start(Vec::new).await?.data);
+/// let scores = Scores(agent::new(Vec::new).start().await?.data);
 /// scores.add(7);
 /// assert_eq!(scores.best().await?, Some(7));
 /// # Ok(())
@@ -179,7 +179,7 @@ impl<S: Send + 'static> Agent<S> {
     /// use otp_actor::agent;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let started = agent::start(|| 0).await?;
+    /// let started = agent::new(|| 0).start().await?;
     /// assert_eq!(started.data.pid(), Some(started.pid));
     /// # Ok(())
     /// # }

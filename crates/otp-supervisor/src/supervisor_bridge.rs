@@ -134,7 +134,7 @@ where
     /// ```
     /// use erlang_process::ExitReason;
     /// use otp_supervisor::supervisor_bridge::{self, Bridge};
-    /// use std::{io, sync::{Arc, atomic::{AtomicBool, Ordering}}};
+    /// use std::{io, sync::{Arc, atomic::{AtomicBool, Ordering}}, time::Duration};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// struct Lamp(Arc<AtomicBool>);
@@ -153,8 +153,7 @@ where
     /// });
     /// let lamp = lamp.start().await?;
     /// assert!(shines.load(Ordering::Relaxed));
-    /// erlang_process::send_exit(lamp.pid, ExitReason::Shutdown);
-    /// assert_eq!(erlang_process::join(lamp.pid).await, ExitReason::Shutdown);
+    /// otp_actor::stop(lamp.pid, ExitReason::Shutdown, Duration::from_secs(5)).await?;
     /// assert!(!shines.load(Ordering::Relaxed));
     /// # Ok(())
     /// # }
