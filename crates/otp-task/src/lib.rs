@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod await_all;
+#[cfg(feature = "supervised")]
+mod called;
 mod callers;
 mod error;
 mod many;

@@ -19,12 +19,13 @@ use otp_system::DebugOptions;
 use tokio::sync::oneshot;
 
 use crate::{
+    called::Called,
     callers,
     slot::{Slot, When},
     spawn::run,
     stream::{AsyncStream, Spawner},
     task::Task,
-    work::{Called, Gated, Launch, Start, Work, launch, prepare},
+    work::{Gated, Launch, Start, Work, launch, prepare},
 };
 
 /// A supervisor of tasks to be started. It starts with none.

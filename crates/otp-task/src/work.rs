@@ -82,37 +82,6 @@ impl<W: Future<Output = ExitReason>> Future for Gated<W> {
     }
 }
 
-pin_project! {
-    /// Makes a future and runs it, both in the process of the task. A type with a name as [`Work`] is one.
-    #[project = Stage]
-    pub(crate) enum Called<B, F> {
-        Made { body: Arc<B> },
-        Running { #[pin] future: F },
-    }
-}
-
-impl<B: Fn() -> F, F> Called<B, F> {
-    pub(crate) fn new(body: Arc<B>) -> Self {
-        Self::Made { body }
-    }
-}
-
-impl<B: Fn() -> F, F: Future> Future for Called<B, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        loop {
-            match self.as_mut().project() {
-                Stage::Running { future } => return future.poll(cx),
-                Stage::Made { body } => {
-                    let future = body();
-                    self.set(Self::Running { future });
-                }
-            }
-        }
-    }
-}
-
 /// Makes the process of a task, which has no name that could be taken.
 pub(crate) fn prepare<F>(spawn: Spawn, future: F) -> Prepared<Infallible, F>
 where

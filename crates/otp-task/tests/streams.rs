@@ -5,10 +5,6 @@
 use std::{
     future::{pending, poll_fn},
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::Poll,
     time::Duration,
 };
@@ -169,6 +165,11 @@ async fn an_element_whose_destructor_panics_ends_the_consumer() {
 
 #[cfg(feature = "supervised")]
 mod supervised {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
 
     /// What a supervisor is asked for is not asked for again at each answer.
