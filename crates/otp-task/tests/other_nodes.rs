@@ -10,7 +10,7 @@ use std::{
 };
 
 use erlang_process::{self as process, ExitReason, Node, Pid};
-use otp_task::{self as task, AwaitError, Task};
+use otp_task::{self as task, AwaitError};
 use tokio::sync::oneshot;
 
 #[cfg(feature = "supervised")]
@@ -122,7 +122,7 @@ async fn a_supervisor_of_another_node_is_used_from_outside() {
             .await
     });
     let tasks = given.await.unwrap();
-    let task: Task<()> = tasks.spawn(pending()).await.unwrap();
+    let task: task::Task<()> = tasks.spawn(pending()).await.unwrap();
     assert_eq!(task.owner(), None);
     let pid = task.pid();
     let strangers = Node::global().run(async move { strangers(pid) }).await.unwrap();
