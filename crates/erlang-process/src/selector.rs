@@ -19,7 +19,7 @@ use crate::{
     process::ExitMessage,
     receive::{Pattern, Receive, ReceiveError},
     reference::Reference,
-    scope::Scope,
+    scope::{self, Scope},
     subject::Subject,
 };
 
@@ -177,8 +177,8 @@ impl<T: 'static> Selector<T> {
     /// Knows messages to this subject, which has to be the receiving process's. A second function for one
     /// subject replaces the first.
     ///
-    /// With a subject of another process, that of a name which the receiving process does not hold, or one that is
-    /// [mapped](Subject::map), it cannot receive: the receive says so.
+    /// With a subject of another process, or one that is [mapped](Subject::map), it cannot receive: the receive says so. A name
+    /// may come and go: messages to it come while the receiving process holds it, and are received after that as well.
     ///
     /// ```
     /// use erlang_process::{Selector, Subject};
@@ -575,8 +575,8 @@ impl<T: 'static> Selector<T> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if a subject is another process's, that of a name which
-    /// the calling one does not hold, or [mapped](Subject::map); [`ReceiveError::NotAProcess`] outside any process.
+    /// [`ReceiveError::Timeout`]; [`ReceiveError::NotOwner`] if a subject is another process's or
+    /// [mapped](Subject::map); [`ReceiveError::NotAProcess`] outside any process.
     ///
     /// # Cancel safety
     ///
@@ -646,20 +646,36 @@ fn have_one_owner(owned: &[(Key, Process)]) -> bool {
     owned.windows(2).all(|pair| std::ptr::eq(pair[0].1.head(), pair[1].1.head()))
 }
 
+impl<T> Selector<T> {
+    /// What the function of a name makes of a message that may have come by it. First that of a name which the process holds:
+    /// messages to all names of its own type look alike.
+    fn take_named(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
+        let names = &mut self.names;
+        let held =
+            |scope: &mut Scope| names.iter().position(|name| name.is_key(key, own) && name.is_held(scope));
+        let held = if names.len() > 1 { scope::with(held).flatten() } else { None };
+        for index in held.into_iter().chain(0..names.len()) {
+            if names[index].is_key(key, own)
+                && let Some(output) = (names[index].map)(message)
+            {
+                return Some(output);
+            }
+        }
+        None
+    }
+}
+
 impl<T: 'static> Pattern for Selector<T> {
     type Output = T;
 
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
         let owned = self.owned.iter().all(|(_, owner)| std::ptr::eq(owner.head(), scope.cell.head()));
-        let held = self.names.iter().all(|named| named.is_held(scope));
-        if owned && held && self.mapped.is_empty() { Ok(()) } else { Err(ReceiveError::NotOwner) }
+        if owned && self.mapped.is_empty() { Ok(()) } else { Err(ReceiveError::NotOwner) }
     }
 
     fn take_next(&mut self, waker: &Waker) -> Taken<T> {
         match &mut self.own {
-            Some(own) if self.mapped.is_empty() && self.names.is_empty() && have_one_owner(&self.owned) => {
-                own.take_next(waker)
-            }
+            Some(own) if self.mapped.is_empty() && have_one_owner(&self.owned) => own.take_next(waker),
             _ => Taken::Others,
         }
     }
@@ -676,14 +692,17 @@ impl<T: 'static> Pattern for Selector<T> {
     }
 
     fn take(&mut self, key: Key, own: TypeId, message: &mut dyn Any) -> Option<T> {
-        let exact = match (key, &mut self.own) {
-            (Key::Own, Some(own)) => return own.take(message),
-            (Key::Own | Key::Name(_), _) => {
-                self.names.iter_mut().find(|named| named.is_key(key, own)).map(|named| &mut named.map)
-            }
-            _ => self.mappers.get_mut(&key),
-        };
-        if let Some(mapper) = exact {
+        if key == Key::Own
+            && let Some(own) = &mut self.own
+        {
+            return own.take(message);
+        }
+        if matches!(key, Key::Own | Key::Name(_))
+            && let Some(output) = self.take_named(key, own, message)
+        {
+            return Some(output);
+        }
+        if let Some(mapper) = self.mappers.get_mut(&key) {
             return mapper(message);
         }
         match (key, &mut self.exits, &mut self.monitors, &mut self.other) {

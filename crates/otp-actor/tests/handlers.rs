@@ -7,7 +7,9 @@ mod common;
 use std::{fmt, time::Duration};
 
 use common::{PATIENCE, Told, end_of, mailbox, run, trapped};
-use erlang_process::{self as process, CallError, Down, ExitMessage, ExitReason, Reply, Selector, Subject};
+use erlang_process::{
+    self as process, CallError, Down, ExitMessage, ExitReason, Name, Reply, Selector, Subject,
+};
 use otp_actor::{self as actor, Initialised, Next};
 use tokio::sync::oneshot;
 
@@ -431,4 +433,21 @@ async fn timers_of_an_actor_send_to_it() {
         assert_eq!(mailbox().await, Vec::<String>::new());
     })
     .await;
+}
+
+/// Names come and go, also of an actor that selects what comes by its own.
+#[tokio::test]
+async fn an_actor_that_loses_its_name_lives_on() {
+    let name = Name::<u32>::new("passing");
+    let actor = actor::with_initialiser(PATIENCE, async |own: Subject<u32>| {
+        let selector = Selector::new().select(&own, |n| n);
+        Ok::<_, String>(Initialised::new(0).selecting(selector))
+    });
+    let actor = actor.on_message(|sum: &mut u32, n: u32| *sum += n).named(name).start().await.unwrap();
+    name.subject().send(1);
+    process::unregister(name).unwrap();
+    // When the first is answered it has looked at its mailbox again.
+    for _ in 0..2 {
+        otp_system::get_status(actor.pid, PATIENCE).await.unwrap();
+    }
 }
