@@ -80,13 +80,16 @@ impl<M> Rest<M> {
     }
 }
 
-type Block<M> = Vec<Envelope<M>>;
+pub(crate) type Block<M> = Vec<Envelope<M>>;
 
 impl<M: 'static> Queue<M> {
     const BLOCK: usize = {
         let fitting = BLOCK_BYTES / size_of::<Envelope<M>>();
         if fitting < Self::FIRST { Self::FIRST } else { fitting }
     };
+
+    /// For how many messages a process keeps room while it waits. A model checker is to see it given back.
+    const KEPT: usize = if MODELLED { 0 } else { 2 * Self::FIRST };
 
     /// For how many messages there is room in the first block at first.
     const FIRST: usize = 4;
@@ -140,6 +143,12 @@ impl<M: 'static> Queue<M> {
     fn absorb(&mut self) -> bool {
         let Some(Rest { full, store: Some(store) }) = self.rest.as_deref_mut() else { return false };
         store.absorb(full.drain(..).flatten().chain(self.last.drain(..)))
+    }
+
+    /// What a burst has needed, if nothing has come since.
+    pub(crate) fn take_spare_room(&mut self) -> Block<M> {
+        let spare = self.last.is_empty() && self.last.capacity() > Self::KEPT;
+        if spare { mem::take(&mut self.last) } else { Vec::new() }
     }
 
     /// Takes the only message that there is, if it is of the process's own type.
@@ -287,6 +296,17 @@ impl<M: 'static> Inbox<M> {
                 Err(NotOwn)
             }
         })
+    }
+
+    /// Whether there is more room in it than a process keeps that waits.
+    #[inline]
+    pub(crate) fn has_spare_room(&self) -> bool {
+        self.first.capacity() > Queue::<M>::KEPT
+    }
+
+    /// What a burst has needed, of which all is read.
+    pub(crate) fn take_spare_room(&mut self) -> VecDeque<Envelope<M>> {
+        mem::take(&mut self.first)
     }
 
     #[inline]
@@ -653,6 +673,31 @@ mod tests {
         for seed in 0..200 {
             anything_in_any_order::<Large>(seed);
             anything_in_any_order::<Small>(seed);
+        }
+    }
+
+    #[test]
+    fn a_burst_leaves_room_for_a_few_messages() {
+        for burst in sizes::<Small>().filter(|burst| *burst > 1) {
+            let mut both = Both::<Small>::new();
+            // The two halves exchange their memory.
+            for _ in 0..2 {
+                for _ in 0..burst {
+                    both.push(true);
+                }
+                both.refill();
+                while !both.taken.is_empty() {
+                    both.take_oldest();
+                }
+                both.take_oldest();
+            }
+            let inbox = both.inbox().unwrap();
+            if inbox.has_spare_room() {
+                drop(inbox.take_spare_room());
+            }
+            drop(both.queue.take_spare_room());
+            let kept = (both.inbox().unwrap().first.capacity(), both.queue.last.capacity());
+            assert!(kept.0 <= Queue::<Small>::KEPT && kept.1 <= Queue::<Small>::KEPT, "{burst}: {kept:?}");
         }
     }
 
