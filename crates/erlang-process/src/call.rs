@@ -18,7 +18,7 @@ use crate::{
     rt,
     scope::{self, Orphan},
     slot::Slot,
-    subject::Subject,
+    subject::{Sent, Subject},
     sync::{Arc, thread_local},
 };
 
@@ -196,6 +196,16 @@ pub enum CallError {
     Full,
 }
 
+impl CallError {
+    /// Of a call whose request was not sent.
+    fn not_sent(why: Refusal) -> Self {
+        match why {
+            Refusal::Dead => Self::NoProc,
+            Refusal::Full | Refusal::Dropped => Self::Full,
+        }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -297,11 +307,13 @@ impl<M: Send + 'static> Subject<M> {
         let slot = Slot::open(head).ok_or(CallError::CallingSelf)?;
         let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
         let sent = match &found {
-            None => self.offer(request),
+            None => self.offer(request).map(|()| Sent::Arrived),
             Some(process) => self.send_to(process, request, None),
         };
-        if let Err(unsent) = sent {
-            *waiting = Some(self.wait_for_room(found, unsent, timeout));
+        match sent {
+            Ok(Sent::Arrived) => {}
+            Ok(Sent::Lost(why)) => return Err(CallError::not_sent(why)),
+            Err(unsent) => *waiting = Some(self.wait_for_room(found, unsent, timeout)),
         }
         Ok(slot)
     }
@@ -312,10 +324,8 @@ impl<M: Send + 'static> Subject<M> {
     fn wait_for_room(&self, process: Option<Process>, unsent: Unsent<M>, timeout: Duration) -> Waiting<'_> {
         Box::pin(async move {
             let (mut deadline, begun) = (Deadline::after(timeout), rt::now());
-            match unsent.why {
-                Refusal::Dead => return Err(CallError::NoProc),
-                Refusal::Dropped => return Err(CallError::Full),
-                Refusal::Full => {}
+            if unsent.why != Refusal::Full {
+                return Err(CallError::not_sent(unsent.why));
             }
             let process = process.or_else(|| self.process()).ok_or(CallError::NoProc)?;
             let mut place = Place::new(process);
@@ -332,10 +342,11 @@ impl<M: Send + 'static> Subject<M> {
             let sent = self.send_to(&place.process, unsent.message, place.turn);
             let left =
                 if timeout == Duration::MAX { timeout } else { timeout.saturating_sub(begun.elapsed()) };
-            sent.map(|()| left).map_err(|unsent| match unsent.why {
-                Refusal::Dead => CallError::NoProc,
-                Refusal::Full | Refusal::Dropped => CallError::Full,
-            })
+            match sent {
+                Ok(Sent::Arrived) => Ok(left),
+                Ok(Sent::Lost(why)) => Err(CallError::not_sent(why)),
+                Err(unsent) => Err(CallError::not_sent(unsent.why)),
+            }
         })
     }
 }

@@ -193,15 +193,20 @@ impl<M: Send + 'static> Subject<M> {
     /// Sends a message that is not for the subject of a process's own.
     fn send_elsewhere(&self, message: M) -> Result<(), Unsent<M>> {
         match self.process() {
-            Some(process) => self.send_to(&process, message, None),
+            Some(process) => self.send_to(&process, message, None).map(|_| ()),
             None => Err(Unsent::dead(message)),
         }
     }
 
     /// Sends a message to this process, which is the one that was [found](Self::process) behind the subject, in the
     /// turn for which the sender has waited.
-    pub(crate) fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>> {
-        match &self.0 {
+    pub(crate) fn send_to(
+        &self,
+        process: &Process,
+        message: M,
+        turn: Option<Turn>,
+    ) -> Result<Sent, Unsent<M>> {
+        let sent = match &self.0 {
             Route::Own(cell) if turn.is_some() => cell.offer(message, turn),
             Route::Own(cell) => cell.push(message),
             Route::Tagged(_, tag) => push_tagged(process, Key::Subject(*tag), message, turn),
@@ -211,8 +216,9 @@ impl<M: Send + 'static> Subject<M> {
                 Err(PushError::Unsent(unsent)) => Err(unsent),
                 Err(PushError::Other(message)) => push_tagged(process, Key::Name(*name), message, turn),
             },
-            Route::Mapped(subject) => subject.send_to(process, message, turn),
-        }
+            Route::Mapped(subject) => return subject.send_to(process, message, turn),
+        };
+        sent.map(|()| Sent::Arrived)
     }
 
     /// Waits for a message to this subject, for as long as `timeout`. Messages to other subjects stay where
@@ -592,9 +598,16 @@ where
     }
 }
 
+/// What became of a message that is not given back.
+pub(crate) enum Sent {
+    Arrived,
+    /// It was refused when it was already mapped, and is dropped.
+    Lost(Refusal),
+}
+
 /// What a mapped subject sends to.
 pub(crate) trait Target<M>: Send + Sync {
-    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>>;
+    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<Sent, Unsent<M>>;
     fn process(&self) -> Option<Process>;
     fn fixed_process(&self) -> Option<Process>;
     /// Whether messages to it count in a bounded mailbox.
@@ -611,14 +624,21 @@ struct Mapped<M, F> {
 impl<M: Send + 'static, F> Mapped<M, F> {
     /// Sends a message to a mailbox that is bounded, and has room kept for it while it is mapped.
     #[cold]
-    fn send_in_turn<N>(&self, process: &Process, message: N) -> Result<(), Unsent<N>>
+    fn send_in_turn<N>(&self, process: &Process, message: N) -> Result<Sent, Unsent<N>>
     where
         F: Fn(N) -> M,
     {
         let mut place = Place::new(process.clone());
         let message = place.take(message)?;
-        drop(self.subject.send_to(process, (self.map)(message), place.turn));
-        Ok(())
+        Ok(self.send_mapped(process, message, place.turn))
+    }
+
+    fn send_mapped<N>(&self, process: &Process, message: N, turn: Option<Turn>) -> Sent
+    where
+        F: Fn(N) -> M,
+    {
+        let sent = self.subject.send_to(process, (self.map)(message), turn);
+        sent.unwrap_or_else(|unsent| Sent::Lost(unsent.why))
     }
 }
 
@@ -626,7 +646,7 @@ impl<M: Send + 'static, N: Send + 'static, F> Target<N> for Mapped<M, F>
 where
     F: Fn(N) -> M + Send + Sync,
 {
-    fn send_to(&self, process: &Process, message: N, turn: Option<Turn>) -> Result<(), Unsent<N>> {
+    fn send_to(&self, process: &Process, message: N, turn: Option<Turn>) -> Result<Sent, Unsent<N>> {
         // Looked at first: once it is mapped, the message cannot be given back.
         if !process.head().is_alive() {
             return Err(Unsent::dead(message));
@@ -634,8 +654,7 @@ where
         if process.head().is_bounded() && turn.is_none() && self.subject.counts() {
             return self.send_in_turn(process, message);
         }
-        drop(self.subject.send_to(process, (self.map)(message), turn));
-        Ok(())
+        Ok(self.send_mapped(process, message, turn))
     }
 
     fn process(&self) -> Option<Process> {
