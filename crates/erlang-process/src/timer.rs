@@ -22,7 +22,7 @@ use crate::{
 /// process. One for a name does not, except that an interval ends with the process that held the name when it was set.
 ///
 /// A timer is kept by the tokio runtime that it was set on, whichever runtime its receiver runs on: when that runtime is
-/// shut down the timer is gone, and its message is dropped.
+/// shut down the timer is gone, and its message is dropped; so is that of one which is set after that.
 ///
 /// Times are those of tokio's clock, which tests can pause, and as fine as that is: one millisecond. Timers
 /// that are due together fire in the order in which they were set.
@@ -191,7 +191,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
     ///
     /// Counterpart: `erlang:send_after/3`, `process.send_after` in Gleam.
     pub fn send_after(&self, delay: Duration, message: M) -> Timer {
@@ -219,7 +219,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
     ///
     /// Counterpart: `erlang:send_after/4` with `{abs, true}`.
     pub fn send_at(&self, at: Instant, message: M) -> Timer {
@@ -257,7 +257,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
     ///
     /// Counterpart: `timer:send_interval/3`.
     pub fn send_interval(
@@ -301,7 +301,7 @@ impl<M: Send + 'static> Subject<M> {
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime.
+/// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
 ///
 /// Counterpart: `timer:exit_after/3` and, with [`ExitReason::Kill`], `timer:kill_after/2`.
 pub fn exit_after(pid: Pid, delay: Duration, reason: ExitReason) -> Timer {

@@ -77,6 +77,28 @@ fn nothing_is_left_when_the_program_is_done() {
     assert_eq!(node.processes().len(), 0);
 }
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn what_is_left_may_panic_when_it_is_dropped() {
+    let seven = simulate::once(1, |_| async {
+        Name::new("nobody").subject().send_after(MINUTE, Bomb);
+        process::spawn_unlinked(async {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        });
+        7
+    });
+    assert_eq!(seven, 7);
+}
+
 #[test]
 fn who_gives_way_all_the_time_keeps_nobody_out() {
     let seven = simulate::once(1, |_| async {
