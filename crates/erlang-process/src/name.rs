@@ -683,9 +683,10 @@ impl Names {
                     .held
                     .iter()
                     .filter(|(_, holder)| holder.process.head().is_alive())
-                    .map(|(name, _)| *name),
+                    .map(|(name, holder)| (holder.process.head().pid, *name)),
             );
         }
-        names
+        names.sort_unstable_by_key(|(pid, _)| *pid);
+        names.into_iter().map(|(_, name)| name).collect()
     }
 }

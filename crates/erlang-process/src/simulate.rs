@@ -26,7 +26,9 @@
 //!
 //! Which of the processes that are ready runs next: those that are spawned while the simulation runs. What is given to
 //! tokio directly, as by `tokio::spawn`, runs as well, in an order that is always the same. Sockets and threads of one's own
-//! are outside: they know nothing of the clock. What is random in the program itself has to come from its [`Chance`].
+//! are outside: they know nothing of the clock. What is random in the program itself has to come from its [`Chance`]: the
+//! maps of the standard library go through their entries in an order that is never the same, and so does `tokio::select!`
+//! through its branches, unless it is `biased`. Names that are [unique](crate::Name::new) print a number of the whole program.
 //!
 //! | for | the process that runs next is | finds |
 //! |---|---|---|
