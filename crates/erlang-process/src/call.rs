@@ -145,6 +145,40 @@ impl<R: Send + 'static> Reply<R> {
     }
 }
 
+impl<R: Send + 'static> Reply<R> {
+    /// Whether the caller still waits: false once its time is over or it has given the call up, after which all work for it
+    /// is in vain. It may give up in the next moment. A reply that is handed to a [function](Self::new) is always wanted.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Reply, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let requests = Subject::<Reply<u32>>::new()?;
+    /// let to = requests.clone();
+    /// process::spawn(async move { drop(to.call(Duration::from_secs(1), |reply| reply).await) });
+    /// let reply = requests.receive_forever().await?;
+    /// assert!(reply.is_wanted());
+    /// tokio::time::sleep(Duration::from_secs(2)).await;
+    /// assert!(!reply.is_wanted());
+    /// # reply.send(0);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// Counterpart: none.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        match &self.0 {
+            Some(ReplyTo::Caller(slot)) => slot.is_awaited(),
+            Some(ReplyTo::Function(_)) => true,
+            None => false,
+        }
+    }
+}
+
 impl<R: Send + 'static> Drop for Reply<R> {
     fn drop(&mut self) {
         if let Some(ReplyTo::Caller(slot)) = self.0.take() {

@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    hash::{Hash, Hasher},
     task::Waker,
     time::Duration,
 };
@@ -14,7 +15,7 @@ use crate::{
     node::Node,
     pid::Pid,
     process::NotAProcess,
-    receive::{Pattern, Receive, ReceiveError},
+    receive::{self, Pattern, Receive, ReceiveError},
     scope::{self, Scope},
     selector::{Unexpected, take},
     sync::Arc,
@@ -255,6 +256,32 @@ impl<M: Send + 'static> Subject<M> {
     /// Counterpart: `receive ... after`, `process.receive` in Gleam.
     pub async fn receive(&self, timeout: Duration) -> Result<M, ReceiveError> {
         Receive::new(FromSubject(self)).within(timeout).await
+    }
+
+    /// Takes a message to this subject, if one is there: what [`receive`](Self::receive) does with a timeout of zero, for
+    /// code that is not async. It never lets others run.
+    ///
+    /// ```
+    /// use erlang_process::{ReceiveError, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// subject.send("one");
+    /// assert_eq!(subject.try_receive(), Ok("one"));
+    /// assert_eq!(subject.try_receive(), Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive): [`ReceiveError::Timeout`] if there is none.
+    ///
+    /// Counterpart: `receive ... after 0`.
+    pub fn try_receive(&self) -> Result<M, ReceiveError> {
+        receive::try_next(&mut FromSubject(self))
     }
 
     /// Waits for a message to this subject, however long that takes.
@@ -683,6 +710,37 @@ impl<M> Clone for Subject<M> {
             Route::Named(node, name) => Route::Named(node.clone(), *name),
             Route::Mapped(subject) => Route::Mapped(subject.clone()),
         })
+    }
+}
+
+/// Two subjects are equal if they are one address: not where they only lead to one process, as a name and a subject of its
+/// holder do. A [mapped](Subject::map) one is equal to its clones, and so is that of a key.
+impl<M> PartialEq for Subject<M> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Route::Own(one), Route::Own(other)) => Arc::ptr_eq(one, other),
+            (Route::Tagged(one, tag), Route::Tagged(other, others)) => {
+                tag == others && Arc::ptr_eq(one, other)
+            }
+            (Route::Raw(one), Route::Raw(other)) => Arc::ptr_eq(one, other),
+            (Route::Named(node, name), Route::Named(other, others)) => name == others && node.is(other),
+            (Route::Mapped(one), Route::Mapped(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl<M> Eq for Subject<M> {}
+
+impl<M> Hash for Subject<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.0 {
+            Route::Own(cell) => cell.head().pid.hash(state),
+            Route::Tagged(_, tag) => tag.hash(state),
+            Route::Raw(process) => process.head().pid.hash(state),
+            Route::Named(_, name) => name.hash(state),
+            Route::Mapped(target) => Arc::as_ptr(target).cast::<()>().hash(state),
+        }
     }
 }
 
