@@ -58,8 +58,9 @@ fn replies_sent() -> u64 {
 /// Where the reply to a request goes: part of the request, used up by [`send`](Self::send).
 ///
 /// It may be answered at once, later, or by another process that it is handed to. If it is dropped
-/// unanswered the caller learns so at once, and why: because the process that dropped it has ended, or
-/// because it would not answer.
+/// unanswered the caller learns so at the end of the poll that has dropped it, and why: because the process has ended, or
+/// because it would not answer. A process on a [thread of its own](crate::spawn_blocking) has no polls: there the caller
+/// learns of it when the process next receives or waits, or has ended.
 ///
 /// ```
 /// use erlang_process::{self as process, CallError, Reply, Subject};
@@ -291,6 +292,11 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// [`CallError`]. A process that is dead, ends, or drops the request is noticed at once. If the time is
     /// over the request is not taken back, but its reply will never be seen.
+    ///
+    /// # Panics
+    ///
+    /// If it has to wait, with a timeout that is neither zero nor [`Duration::MAX`], outside a tokio runtime or on one whose
+    /// time is not [enabled](tokio::runtime::Builder::enable_time).
     ///
     /// # Cancel safety
     ///

@@ -701,8 +701,11 @@ impl<T: 'static> Pattern for Selector<T> {
             return false;
         }
         let own = scope.cell.message_type();
-        // All of them, whatever one says.
-        self.names.iter_mut().fold(false, |more, name| name.look(scope, own) || more)
+        let mut more = false;
+        for name in &mut self.names {
+            more |= name.look(scope, own);
+        }
+        more
     }
 
     fn take_next(&mut self, waker: &Waker) -> Taken<T> {

@@ -51,6 +51,30 @@ async fn a_reply_that_outlives_its_process_says_what_is_known_when_it_is_dropped
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reply_is_wanted_until_the_caller_gives_up() {
+    on_a_node(async {
+        let requests = Subject::<Reply<u8>>::new().unwrap();
+        let to = requests.clone();
+        let second = Duration::from_secs(1);
+        let caller = process::spawn(async move {
+            // The reply to the first is taken, and its place is that of the next.
+            assert_eq!(to.call(second, |reply| reply).await, Ok(1));
+            assert_eq!(to.call(second, |reply| reply).await, Err(CallError::Timeout));
+        });
+        let first = requests.receive_forever().await.unwrap();
+        assert!(first.is_wanted());
+        first.send(1);
+        let late = requests.receive_forever().await.unwrap();
+        assert!(late.is_wanted());
+        process::join(caller).await;
+        assert!(!late.is_wanted());
+        late.send(2);
+        assert!(Reply::new(drop::<u8>).is_wanted());
+    })
+    .await;
+}
+
 /// Ends the process, or moves it on, while a request to it is being mapped.
 type Meanwhile = Box<dyn Fn() + Send + Sync>;
 

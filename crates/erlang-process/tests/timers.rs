@@ -15,7 +15,7 @@ use std::{
 
 use erlang_process::{
     self as process, Cancelled, ExitReason, MissedTicks, Name, Node, Pid, ReceiveError, Selector, Signal,
-    Spawn, Subject, Timer, exit_after,
+    Spawn, Subject, Timer, exit_after, exit_at,
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -63,7 +63,7 @@ async fn timers_that_are_due_together_fire_in_the_order_they_were_set() {
 async fn a_timer_tells_what_remains_and_is_cancelled_by_anyone() {
     in_a_process(async {
         let subject = Subject::new().unwrap();
-        let timer = Arc::new(subject.send_after(10 * SECOND, ()));
+        let timer = subject.send_after(10 * SECOND, ());
         sleep(4 * SECOND).await;
         assert_eq!(timer.remaining(), Some(6 * SECOND));
         let by_another = timer.clone();
@@ -72,6 +72,31 @@ async fn a_timer_tells_what_remains_and_is_cancelled_by_anyone() {
         assert_eq!(timer.cancel(), Cancelled::TimerNotFound);
         assert_eq!(timer.remaining(), None);
         assert_eq!(subject.receive(100 * SECOND).await, Err(ReceiveError::Timeout));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_of_a_timer_is_the_same_timer() {
+    in_a_process(async {
+        let timer = Subject::new().unwrap().send_after(10 * SECOND, ());
+        let clone = timer.clone();
+        drop(timer);
+        assert_eq!(clone.clone().cancel(), Cancelled::Cancelled { remaining: 10 * SECOND });
+        assert_eq!(clone.remaining(), None);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_at_an_instant_that_is_over_comes_at_once() {
+    in_a_process(async {
+        let start = Instant::now();
+        sleep(SECOND).await;
+        let (pid, down) = process::spawn_monitor(pending::<()>()).unwrap();
+        exit_at(pid, start, ExitReason::Shutdown);
+        assert_eq!(down.down().await.unwrap().reason, ExitReason::Shutdown);
+        assert_eq!(start.elapsed(), SECOND);
     })
     .await;
 }
