@@ -46,6 +46,7 @@ fn allocations_of_what_is_done_all_the_time() {
         ("to another process and back, with timeouts", 0, per_round(round_trip::<true>)),
         ("call", 0, per_round(call::<false>)),
         ("call with a timeout", 0, per_round(call::<true>)),
+        ("calls with replies of two types, two of them at once", 0, per_round(calls)),
         ("call of an actor", 0, per_round(actor_call)),
         ("call of an actor, which sets an idle timeout", 0, per_round(actor_call_idle)),
         ("link and unlink", 1, per_round(link)),
@@ -277,6 +278,28 @@ async fn call<const TIMEOUT: bool>(rounds: u64) {
     });
     let timeout = if TIMEOUT { LONG } else { Duration::MAX };
     rounds!(rounds, assert_eq!(echo.call(timeout, |reply| reply).await, Ok(1)));
+}
+
+/// Replies of two types, and two at once.
+async fn calls(rounds: u64) {
+    enum Request {
+        Number(Reply<u64>),
+        Text(Reply<&'static str>),
+    }
+    let server = process::spawn_subject(|own: Subject<Request>| async move {
+        while let Ok(request) = own.receive_forever().await {
+            match request {
+                Request::Number(reply) => reply.send(1),
+                Request::Text(reply) => reply.send("one"),
+            }
+        }
+    });
+    rounds!(rounds, {
+        assert_eq!(server.call(LONG, Request::Number).await, Ok(1));
+        assert_eq!(server.call(LONG, Request::Text).await, Ok("one"));
+        let both = (server.call(LONG, Request::Text), server.call(LONG, Request::Text));
+        assert_eq!(tokio::join!(both.0, both.1), (Ok("one"), Ok("one")));
+    });
 }
 
 async fn link(rounds: u64) {

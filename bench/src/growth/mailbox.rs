@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use erlang_process::{Reply, Subject, spawn, spawn_subject};
+use erlang_process::{Reply, Selector, Subject, spawn, spawn_subject};
 use tokio::{task::yield_now, time::Instant};
 
 use super::nanoseconds_each;
@@ -70,6 +70,26 @@ pub(super) async fn arrivals(depth: u64) -> f64 {
         });
         let start = wanted.receive_forever().await.expect("it is its own");
         nanoseconds_each(ARRIVALS, start)
+    })
+    .await
+}
+
+/// Selects subjects, sends to each, and receives.
+pub(super) async fn select(subjects: u64) -> f64 {
+    in_process(async move {
+        let all: Vec<_> = (0..subjects).map(|_| subject()).collect();
+        let start = Instant::now();
+        let mut selector = Selector::new();
+        for subject in &all {
+            selector = selector.select(subject, |number| number);
+        }
+        for (number, subject) in (0..).zip(&all) {
+            subject.send(number);
+        }
+        for number in 0..subjects {
+            assert_eq!(selector.receive_forever().await, Ok(number));
+        }
+        nanoseconds_each(subjects, start)
     })
     .await
 }

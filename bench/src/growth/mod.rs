@@ -43,6 +43,7 @@ pub(crate) const ALL: &[Series] = &[
     time("call by a process with a full mailbox", DEPTHS, |n| Box::pin(mailbox::call(n))),
     time("selective receive, a message passed over", TO_A_MILLION, |n| Box::pin(mailbox::scan(n))),
     time("selective receive, an arrival while it waits", DEPTHS, |n| Box::pin(mailbox::arrivals(n))),
+    time("one of many subjects of a selector", TO_A_HUNDRED_THOUSAND, |n| Box::pin(mailbox::select(n))),
     time("link", RELATIONS, |n| Box::pin(relations::link(n))),
     time("unlink", RELATIONS, |n| Box::pin(relations::unlink(n))),
     time("exit signal to one of many links", RELATIONS, |n| Box::pin(relations::exit(n))),

@@ -167,7 +167,7 @@ impl<M: Send + 'static> Subject<M> {
         let Some(process) = self.process() else { return Err(SendError::Dead(message)) };
         let mut place = Place::new(process);
         place.room().await;
-        self.send_to(&place.process, message, place.turn).or_else(SendError::told)
+        self.send_to(&place.process, message, place.turn).map(|_| ()).or_else(SendError::told)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     rt,
     scope::{self, Orphan},
     slot::Slot,
-    subject::Subject,
+    subject::{Sent, Subject},
     sync::{Arc, thread_local},
 };
 
@@ -58,8 +58,9 @@ fn replies_sent() -> u64 {
 /// Where the reply to a request goes: part of the request, used up by [`send`](Self::send).
 ///
 /// It may be answered at once, later, or by another process that it is handed to. If it is dropped
-/// unanswered the caller learns so at once, and why: because the process that dropped it has ended, or
-/// because it would not answer.
+/// unanswered the caller learns so at the end of the poll that has dropped it, and why: because the process has ended, or
+/// because it would not answer. A process on a [thread of its own](crate::spawn_blocking) has no polls: there the caller
+/// learns of it when the process next receives or waits, or has ended.
 ///
 /// ```
 /// use erlang_process::{self as process, CallError, Reply, Subject};
@@ -145,6 +146,40 @@ impl<R: Send + 'static> Reply<R> {
     }
 }
 
+impl<R: Send + 'static> Reply<R> {
+    /// Whether the caller still waits: false once its time is over or it has given the call up, after which all work for it
+    /// is in vain. It may give up in the next moment. A reply that is handed to a [function](Self::new) is always wanted.
+    ///
+    /// ```
+    /// use erlang_process::{self as process, Reply, Subject};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # erlang_process::run(async {
+    /// let requests = Subject::<Reply<u32>>::new()?;
+    /// let to = requests.clone();
+    /// process::spawn(async move { drop(to.call(Duration::from_secs(1), |reply| reply).await) });
+    /// let reply = requests.receive_forever().await?;
+    /// assert!(reply.is_wanted());
+    /// tokio::time::sleep(Duration::from_secs(2)).await;
+    /// assert!(!reply.is_wanted());
+    /// # reply.send(0);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// Counterpart: none.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        match &self.0 {
+            Some(ReplyTo::Caller(slot)) => slot.is_awaited(),
+            Some(ReplyTo::Function(_)) => true,
+            None => false,
+        }
+    }
+}
+
 impl<R: Send + 'static> Drop for Reply<R> {
     fn drop(&mut self) {
         if let Some(ReplyTo::Caller(slot)) = self.0.take() {
@@ -194,6 +229,16 @@ pub enum CallError {
     /// The process's mailbox is [bounded](crate::Bound) and full, and was so for as long as the caller waited. The
     /// request was not sent.
     Full,
+}
+
+impl CallError {
+    /// Of a call whose request was not sent.
+    fn not_sent(why: Refusal) -> Self {
+        match why {
+            Refusal::Dead => Self::NoProc,
+            Refusal::Full | Refusal::Dropped => Self::Full,
+        }
+    }
 }
 
 impl fmt::Display for CallError {
@@ -248,6 +293,11 @@ impl<M: Send + 'static> Subject<M> {
     /// [`CallError`]. A process that is dead, ends, or drops the request is noticed at once. If the time is
     /// over the request is not taken back, but its reply will never be seen.
     ///
+    /// # Panics
+    ///
+    /// If it has to wait, with a timeout that is neither zero nor [`Duration::MAX`], outside a tokio runtime or on one whose
+    /// time is not [enabled](tokio::runtime::Builder::enable_time).
+    ///
     /// # Cancel safety
     ///
     /// Nothing is sent before the first poll. Dropping the future later does not take the request back; its
@@ -297,11 +347,13 @@ impl<M: Send + 'static> Subject<M> {
         let slot = Slot::open(head).ok_or(CallError::CallingSelf)?;
         let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
         let sent = match &found {
-            None => self.offer(request),
+            None => self.offer(request).map(|()| Sent::Arrived),
             Some(process) => self.send_to(process, request, None),
         };
-        if let Err(unsent) = sent {
-            *waiting = Some(self.wait_for_room(found, unsent, timeout));
+        match sent {
+            Ok(Sent::Arrived) => {}
+            Ok(Sent::Lost(why)) => return Err(CallError::not_sent(why)),
+            Err(unsent) => *waiting = Some(self.wait_for_room(found, unsent, timeout)),
         }
         Ok(slot)
     }
@@ -312,10 +364,8 @@ impl<M: Send + 'static> Subject<M> {
     fn wait_for_room(&self, process: Option<Process>, unsent: Unsent<M>, timeout: Duration) -> Waiting<'_> {
         Box::pin(async move {
             let (mut deadline, begun) = (Deadline::after(timeout), rt::now());
-            match unsent.why {
-                Refusal::Dead => return Err(CallError::NoProc),
-                Refusal::Dropped => return Err(CallError::Full),
-                Refusal::Full => {}
+            if unsent.why != Refusal::Full {
+                return Err(CallError::not_sent(unsent.why));
             }
             let process = process.or_else(|| self.process()).ok_or(CallError::NoProc)?;
             let mut place = Place::new(process);
@@ -332,10 +382,11 @@ impl<M: Send + 'static> Subject<M> {
             let sent = self.send_to(&place.process, unsent.message, place.turn);
             let left =
                 if timeout == Duration::MAX { timeout } else { timeout.saturating_sub(begun.elapsed()) };
-            sent.map(|()| left).map_err(|unsent| match unsent.why {
-                Refusal::Dead => CallError::NoProc,
-                Refusal::Full | Refusal::Dropped => CallError::Full,
-            })
+            match sent {
+                Ok(Sent::Arrived) => Ok(left),
+                Ok(Sent::Lost(why)) => Err(CallError::not_sent(why)),
+                Err(unsent) => Err(CallError::not_sent(unsent.why)),
+            }
         })
     }
 }

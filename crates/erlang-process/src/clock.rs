@@ -15,8 +15,12 @@ use crate::{
     pid::Pid,
     process::quietly,
     rt::{self, Instant, Sleep},
+    scope,
     sync::{Arc, Mutex, Weak},
 };
+
+/// How many timers are removed before others have the lock.
+const REMOVED_PER_LOCK: usize = 256;
 
 /// How many timers fire in one poll before others run.
 const FIRED_PER_POLL: usize = 256;
@@ -78,7 +82,9 @@ impl Clock {
     /// Starts the clock on the runtime of the caller.
     pub(crate) fn start() -> Arc<Self> {
         let clock = Arc::new(Self::default());
-        rt::spawn(|| "timers".to_owned(), Driver { clock: Arc::downgrade(&clock), sleep: None });
+        // Made here, so that on a runtime without time it is the caller who is told.
+        let sleep = Box::pin(rt::sleep_until(rt::now()));
+        rt::spawn(|| "timers".to_owned(), Driver { clock: Arc::downgrade(&clock), sleep });
         clock
     }
 
@@ -86,20 +92,24 @@ impl Clock {
         self.state.lock().stopped
     }
 
-    /// Sets a timer, for a process that it ends with if there is an owner.
+    /// Sets a timer, for a process that it ends with if there is an owner. Where the clock is stopped it is not pending.
     pub(crate) fn set(&self, due: Instant, owner: Option<Pid>, action: Action) -> TimerId {
-        let (timer, waker) = {
-            let mut state = self.state.lock();
-            let id = state.next_id;
-            state.next_id += 1;
+        let mut state = self.state.lock();
+        let id = state.next_id;
+        state.next_id += 1;
+        if state.stopped {
+            drop(state);
+            scope::discard(action);
+        } else {
             let earliest = state.pending.first_key_value().is_none_or(|((first, _), _)| due < *first);
             state.insert((due, id), Entry { owner, action });
-            (TimerId { id, due }, if earliest { state.waker.take() } else { None })
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+            let waker = if earliest { state.waker.take() } else { None };
+            drop(state);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
-        timer
+        TimerId { id, due }
     }
 
     /// Removes a timer. How long it had still to run; `None` if it is not pending.
@@ -108,7 +118,10 @@ impl Clock {
         let key = state.key(timer);
         let entry = state.remove(key);
         drop(state);
-        entry.map(|_| key.0.saturating_duration_since(rt::now()))
+        entry.map(|entry| {
+            scope::discard(entry);
+            key.0.saturating_duration_since(rt::now())
+        })
     }
 
     /// How long a timer has still to run; `None` if it is not pending.
@@ -143,12 +156,13 @@ impl Clock {
     }
 
     fn stop(&self) {
-        let state = {
+        let State { pending, waker, .. } = {
             let mut state = self.state.lock();
             let stopped = State { stopped: true, next_id: state.next_id, ..State::default() };
             std::mem::replace(&mut *state, stopped)
         };
-        drop(state);
+        drop(waker);
+        pending.into_values().for_each(scope::discard);
     }
 }
 
@@ -182,14 +196,19 @@ impl State {
 impl Members for Clock {
     /// The timers of a process end with it.
     fn release(&self, pid: Pid) {
-        let mut state = self.state.lock();
-        let owned = state.by_owner.range((pid, 0)..=(pid, u64::MAX));
-        let keys: Vec<Key> = owned.map(|((_, id), due)| (*due, *id)).collect();
-        let ended: Vec<_> = keys.into_iter().filter_map(|key| state.remove(key)).collect();
-        drop(state);
-        // Each by itself: if two panicked at once, the program would abort.
-        for entry in ended {
-            quietly(|| drop(entry));
+        loop {
+            let mut state = self.state.lock();
+            let owned = state.by_owner.range((pid, 0)..=(pid, u64::MAX)).take(REMOVED_PER_LOCK);
+            let keys: Vec<Key> = owned.map(|((_, id), due)| (*due, *id)).collect();
+            let ended: Vec<_> = keys.into_iter().filter_map(|key| state.remove(key)).collect();
+            drop(state);
+            if ended.is_empty() {
+                return;
+            }
+            // Each by itself: if two panicked at once, the program would abort.
+            for entry in ended {
+                quietly(|| drop(entry));
+            }
         }
     }
 
@@ -219,13 +238,14 @@ impl Drop for Clock {
         if let Some(waker) = waker {
             waker.wake();
         }
+        self.stop();
     }
 }
 
 /// The task of a clock.
 struct Driver {
     clock: Weak<Clock>,
-    sleep: Option<Pin<Box<Sleep>>>,
+    sleep: Pin<Box<Sleep>>,
 }
 
 impl Future for Driver {
@@ -246,7 +266,7 @@ impl Future for Driver {
                 }
             }
             let Some(next) = clock.next_due(cx.waker()) else { return Poll::Pending };
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(rt::sleep_until(next)));
+            let sleep = &mut self.sleep;
             if sleep.deadline() != next || sleep.is_elapsed() {
                 sleep.as_mut().reset(next);
             }
@@ -271,5 +291,36 @@ impl Action {
             Self::Once(fire) => fire(),
             Self::Every { tick, .. } => tick(),
         }
+    }
+}
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+mod tests {
+    use super::*;
+
+    /// Notes how many timers are pending when it is dropped.
+    struct Looking {
+        clock: Arc<Clock>,
+        seen: Arc<Mutex<Vec<usize>>>,
+    }
+
+    impl Drop for Looking {
+        fn drop(&mut self) {
+            let pending = self.clock.state.lock().pending.len();
+            self.seen.lock().push(pending);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_process_with_many_timers_lets_others_set_some() {
+        let (clock, seen) = (Arc::new(Clock::default()), Arc::<Mutex<Vec<usize>>>::default());
+        let owner = Pid::here(1);
+        for _ in 0..1_000 {
+            let looking = Looking { clock: clock.clone(), seen: seen.clone() };
+            clock.set(rt::now(), Some(owner), Action::Once(Box::new(move || drop(looking))));
+        }
+        clock.release(owner);
+        let seen = seen.lock();
+        assert_eq!((seen.len(), seen[0], seen[999]), (1_000, 1_000 - REMOVED_PER_LOCK, 0));
     }
 }

@@ -128,6 +128,11 @@ impl Scope {
 ///
 /// [`Elapsed`] if the time is over first; the future is dropped then.
 ///
+/// # Panics
+///
+/// If the future has to wait, with a duration that is neither zero nor [`Duration::MAX`], outside a tokio runtime or on one
+/// whose time is not [enabled](tokio::runtime::Builder::enable_time).
+///
 /// # Cancel safety
 ///
 /// As the future itself.

@@ -23,6 +23,7 @@ mod monitor;
 mod name;
 mod node;
 mod observe;
+mod owners;
 mod panic;
 mod pid;
 mod priority;
@@ -90,5 +91,5 @@ pub use crate::{
     subject::{SendError, Subject},
     suspend::{SuspendError, Suspension, suspend},
     system_monitor::{RunningPolls, SystemEvent, SystemMonitor},
-    timer::{Cancelled, Timer, exit_after},
+    timer::{Cancelled, Timer, exit_after, exit_at},
 };

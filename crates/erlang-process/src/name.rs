@@ -584,12 +584,15 @@ impl Names {
         let holder = {
             let mut shard = self.shard(name).lock();
             let holder = shard.held.get(&name).ok_or(NotRegistered)?;
-            holder.process.with(|control, _| {
+            holder.process.with(|control, queue| {
                 if !control.is_alive() {
                     return Err(NotRegistered);
                 }
                 control.relations_mut().name = None;
                 let head = holder.process.head();
+                if holder.message == queue.message_type() {
+                    control.remember_name(head, name);
+                }
                 head.node.note(head.pid, || LifeEvent::Unregistered { pid: head.pid, name });
                 Ok(())
             })?;
@@ -683,9 +686,10 @@ impl Names {
                     .held
                     .iter()
                     .filter(|(_, holder)| holder.process.head().is_alive())
-                    .map(|(name, _)| *name),
+                    .map(|(name, holder)| (holder.process.head().pid, *name)),
             );
         }
-        names
+        names.sort_unstable_by_key(|(pid, _)| *pid);
+        names.into_iter().map(|(_, name)| name).collect()
     }
 }

@@ -421,7 +421,7 @@ impl Node {
         self.tables().names.existing(text)
     }
 
-    /// All names that are held on this node, in no order.
+    /// All names that are held on this node, that of the oldest process first.
     ///
     /// ```
     /// use erlang_process::{self as process, Name, Node};

@@ -54,6 +54,12 @@ pub(crate) trait Pattern {
     /// Whether the calling process may receive this.
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError>;
 
+    /// Looks what the calling process is ready for, where that changes; asked before messages are looked at, and again when
+    /// none was found. Returns whether it is ready for more than before, so that those which were passed over count again.
+    fn refresh(&mut self, _: &Scope) -> bool {
+        false
+    }
+
     /// Whether it wants a message with this key, in a mailbox whose own messages are of type `own`. May be asked under
     /// the lock of the process: no user code may run here.
     fn wants(&self, key: Key, own: TypeId) -> bool;
@@ -181,6 +187,10 @@ impl<P: Pattern> Pattern for &mut P {
         (**self).check(scope)
     }
 
+    fn refresh(&mut self, scope: &Scope) -> bool {
+        (**self).refresh(scope)
+    }
+
     fn wants(&self, key: Key, own: TypeId) -> bool {
         (**self).wants(key, own)
     }
@@ -233,10 +243,20 @@ impl Search {
             let mut waker_kept = false;
             let found = scope::with(|scope| {
                 pattern.check(scope).map_err(Sought::Refused)?;
+                if pattern.refresh(scope) {
+                    self.position = Position::default();
+                }
                 if scope::is_turn_over() {
                     return Err(Sought::TurnOver);
                 }
-                let found = self.find(scope, cx, pattern, &mut waker_kept)?;
+                let found = match self.find(scope, cx, pattern, &mut waker_kept) {
+                    // Messages that it was not ready for may have come with what has changed.
+                    Err(Sought::Nothing) if pattern.refresh(scope) => {
+                        self.position = Position::default();
+                        self.find(scope, cx, pattern, &mut waker_kept)?
+                    }
+                    found => found?,
+                };
                 scope::spend(1);
                 Ok((found, scope.local_mut().inbox.take()))
             });
@@ -384,6 +404,16 @@ pub(crate) fn drain<P: Pattern>(pattern: &mut P) -> Vec<P::Output> {
     let mut position = Position::default();
     // No more: what comes meanwhile lies behind them, in some mailboxes at once, and there may be no end of it.
     iter::from_fn(|| take_from(&mut position, pattern)).take(there).collect()
+}
+
+/// Takes the first message that the pattern wants and that is there, if the calling process may receive with it.
+pub(crate) fn try_next<P: Pattern>(pattern: &mut P) -> Result<P::Output, ReceiveError> {
+    let checked = scope::with(|scope| {
+        pattern.refresh(scope);
+        pattern.check(scope)
+    });
+    checked.ok_or(ReceiveError::NotAProcess)??;
+    first(pattern).ok_or(ReceiveError::Timeout)
 }
 
 /// Takes the first that fits and is already there. What lies behind it is not looked at: who takes the ends of many out of a

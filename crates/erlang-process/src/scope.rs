@@ -42,13 +42,18 @@ pub(crate) struct Local {
     pub(crate) inbox: Option<Box<dyn AnyInbox>>,
     pub(crate) timer: Option<SharedTimer>,
     /// Where the reply to the last call came, for the next one.
-    pub(crate) slot: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) slot: Option<KeptSlot>,
+    /// Where those came that were of another type, or were awaited at once.
+    pub(crate) more_slots: Vec<KeptSlot>,
     orphans: Vec<Orphan>,
     /// What is done when everyone was told of the end.
     deferred: Vec<Deferred>,
     /// That of the processes which it spawns.
     lineage: Option<Arc<Lineage>>,
 }
+
+/// A [`Slot`](crate::slot::Slot) of a call that is over.
+pub(crate) type KeptSlot = Arc<dyn Any + Send + Sync>;
 
 /// A request that the process dropped unanswered. Whether it is unanswered because the process is ending is
 /// known only when the poll is over; then this tells the caller.

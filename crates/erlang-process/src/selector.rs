@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, TypeId, type_name},
-    fmt,
+    fmt, mem,
     sync::Arc,
     task::Waker,
     time::Duration,
@@ -11,13 +11,14 @@ use std::{
 use rustc_hash::FxHashMap;
 
 use crate::{
-    cell::{Key, Process, Taken},
+    cell::{Key, Taken},
     monitor::{Down, Monitor},
     name::RegisteredName,
     node::Node,
+    owners::Owners,
     pid::Pid,
     process::ExitMessage,
-    receive::{Pattern, Receive, ReceiveError},
+    receive::{self, Pattern, Receive, ReceiveError},
     reference::Reference,
     scope::{self, Scope},
     subject::Subject,
@@ -54,16 +55,14 @@ use crate::{
 ///
 /// Counterpart: the clauses of `receive` in Erlang, `Selector` in Gleam.
 pub struct Selector<T> {
-    /// The subjects that were selected, with the processes whose they are, in the order in which they were
-    /// selected. More than one process, and nobody can receive.
-    owned: Vec<(Key, Process)>,
+    owners: Owners,
     /// The mapped subjects that were selected: any, and nobody can receive.
     mapped: Vec<Box<dyn Any + Send>>,
     /// For messages to the process's own subject.
     own: Option<Box<dyn Own<T>>>,
     /// For messages with exactly this key.
     mappers: FxHashMap<Key, Mapper<T>>,
-    /// For messages to names: any that is not the receiving process's, and it cannot receive.
+    /// For messages to names.
     names: Vec<Named<T>>,
     exits: Option<Mapper<T>>,
     monitors: Option<Mapper<T>>,
@@ -118,6 +117,8 @@ struct Named<T> {
     name: RegisteredName,
     /// The type of the messages: where that is the process's own, they are its own messages.
     message: TypeId,
+    /// Whether messages to it may be among the receiving process's own.
+    is_own: bool,
     map: Mapper<T>,
 }
 
@@ -136,7 +137,17 @@ impl<T> Named<T> {
 
     /// Whether messages to it have this key, in a mailbox whose own messages are of type `own`.
     fn is_key(&self, key: Key, own: TypeId) -> bool {
-        if self.message == own { key == Key::Own } else { key == Key::Name(self.name) }
+        if self.message == own { key == Key::Own && self.is_own } else { key == Key::Name(self.name) }
+    }
+
+    /// Looks whether messages to it may be among the process's own, which are of type `own`: where the process holds the
+    /// name, or has held it. Returns whether they were not when it looked before.
+    fn look(&mut self, scope: &Scope, own: TypeId) -> bool {
+        let has_held = || scope.cell.with(|control, _| control.has_held(self.name));
+        let is_own = self.message == own
+            && self.node.is(&scope.cell.head().node)
+            && (self.is_held(scope) || has_held());
+        !mem::replace(&mut self.is_own, is_own) && is_own
     }
 }
 
@@ -163,7 +174,7 @@ impl<T: 'static> Selector<T> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            owned: Vec::new(),
+            owners: Owners::default(),
             mapped: Vec::new(),
             own: None,
             mappers: FxHashMap::default(),
@@ -178,7 +189,8 @@ impl<T: 'static> Selector<T> {
     /// subject replaces the first.
     ///
     /// With a subject of another process, or one that is [mapped](Subject::map), it cannot receive: the receive says so. A name
-    /// may come and go: messages to it come while the receiving process holds it, and are received after that as well.
+    /// may come and go: messages to it come while the receiving process holds it, and are received after that as well. One
+    /// that is somebody else's brings nothing.
     ///
     /// ```
     /// use erlang_process::{Selector, Subject};
@@ -211,14 +223,13 @@ impl<T: 'static> Selector<T> {
         };
         if let Some((node, name)) = subject.as_name() {
             let node = node.clone();
-            let named = Named { node, name, message: TypeId::of::<M>(), map: unboxing(map) };
+            let named = Named { node, name, message: TypeId::of::<M>(), is_own: false, map: unboxing(map) };
             self.names.retain(|known| !known.is_same(&named));
             self.names.push(named);
             return self;
         }
         if let Some(owner) = subject.fixed_process() {
-            self.owned.retain(|owned| !is(owned, key, &owner));
-            self.owned.push((key, owner));
+            self.owners.add(key, owner);
         }
         if key == Key::Own {
             self.own = Some(Box::new(OwnSubject { subject: subject.clone(), map }));
@@ -436,14 +447,9 @@ impl<T: 'static> Selector<T> {
             self.names.retain(|named| !named.is(node, name, TypeId::of::<M>()));
             return self;
         }
-        if let Some(owner) = subject.fixed_process() {
-            // Subjects of two processes may have one key: the function is that of the last.
-            let last = self.owned.iter().rfind(|(other, _)| *other == key);
-            let has_the_function = last.is_some_and(|owned| is(owned, key, &owner));
-            self.owned.retain(|owned| !is(owned, key, &owner));
-            if !has_the_function {
-                return self;
-            }
+        if subject.fixed_process().is_some_and(|owner| !self.owners.remove(key, &owner)) {
+            // The function is not its own.
+            return self;
         }
         if key == Key::Own {
             self.own = None;
@@ -502,13 +508,13 @@ impl<T: 'static> Selector<T> {
             let map = map.clone();
             Box::new(move |message| mapper(message).map(&*map))
         };
-        let names = self.names.into_iter().map(|Named { node, name, message, map }| {
+        let names = self.names.into_iter().map(|Named { node, name, message, is_own, map }| {
             let map = wrap(map);
-            Named { node, name, message, map }
+            Named { node, name, message, is_own, map }
         });
         Selector {
             names: names.collect(),
-            owned: self.owned,
+            owners: self.owners,
             mapped: self.mapped,
             own: self.own.map(|own| -> Box<dyn Own<U>> { Box::new(MappedOwn { own, map: map.clone() }) }),
             mappers: self.mappers.into_iter().map(|(key, mapper)| (key, wrap(mapper))).collect(),
@@ -541,8 +547,7 @@ impl<T: 'static> Selector<T> {
     /// Counterpart: `process.merge_selector` in Gleam.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
-        self.owned.retain(|(key, owner)| !other.owned.iter().any(|owned| is(owned, *key, owner)));
-        self.owned.extend(other.owned);
+        self.owners.extend(other.owners);
         self.mapped.extend(other.mapped);
         self.own = other.own.or(self.own);
         self.mappers.extend(other.mappers);
@@ -587,6 +592,33 @@ impl<T: 'static> Selector<T> {
         Receive::new(self).within(timeout).await
     }
 
+    /// Takes the first message that the selector knows, if one is there: what [`receive`](Self::receive) does with a timeout
+    /// of zero, for code that is not async. It never lets others run.
+    ///
+    /// ```
+    /// use erlang_process::{ReceiveError, Selector, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let numbers = Subject::<u32>::new()?;
+    /// let mut selector = Selector::new().select(&numbers, |n| n + 1);
+    /// numbers.send(1);
+    /// assert_eq!(selector.try_receive(), Ok(2));
+    /// assert_eq!(selector.try_receive(), Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive): [`ReceiveError::Timeout`] if there is none.
+    ///
+    /// Counterpart: `receive ... after 0`, `process.selector_receive` in Gleam.
+    pub fn try_receive(&mut self) -> Result<T, ReceiveError> {
+        receive::try_next(self)
+    }
+
     /// Waits for the first message that the selector knows, however long that takes.
     ///
     /// ```
@@ -616,11 +648,6 @@ impl<T: 'static> Selector<T> {
     }
 }
 
-/// Whether this is what stands for the subject of that process with that key.
-fn is((key, owner): &(Key, Process), other: Key, process: &Process) -> bool {
-    *key == other && std::ptr::eq(owner.head(), process.head())
-}
-
 /// A mapper of messages that may lie boxed in the mailbox.
 fn unboxing<M: 'static, T>(mut map: impl FnMut(M) -> T + Send + 'static) -> Mapper<T> {
     Box::new(move |message| take(message).map(&mut map))
@@ -641,11 +668,6 @@ pub(crate) fn take<M: 'static>(message: &mut dyn Any) -> Option<M> {
     }
 }
 
-/// Whether all are the subjects of one process.
-fn have_one_owner(owned: &[(Key, Process)]) -> bool {
-    owned.windows(2).all(|pair| std::ptr::eq(pair[0].1.head(), pair[1].1.head()))
-}
-
 impl<T> Selector<T> {
     /// What the function of a name makes of a message that may have come by it. First that of a name which the process holds:
     /// messages to all names of its own type look alike.
@@ -653,6 +675,7 @@ impl<T> Selector<T> {
         let names = &mut self.names;
         let held =
             |scope: &mut Scope| names.iter().position(|name| name.is_key(key, own) && name.is_held(scope));
+        // Of several that it holds or has held, the one that it holds.
         let held = if names.len() > 1 { scope::with(held).flatten() } else { None };
         for index in held.into_iter().chain(0..names.len()) {
             if names[index].is_key(key, own)
@@ -669,13 +692,25 @@ impl<T: 'static> Pattern for Selector<T> {
     type Output = T;
 
     fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
-        let owned = self.owned.iter().all(|(_, owner)| std::ptr::eq(owner.head(), scope.cell.head()));
+        let owned = self.owners.are_none_but(&scope.cell);
         if owned && self.mapped.is_empty() { Ok(()) } else { Err(ReceiveError::NotOwner) }
+    }
+
+    fn refresh(&mut self, scope: &Scope) -> bool {
+        if self.names.is_empty() {
+            return false;
+        }
+        let own = scope.cell.message_type();
+        let mut more = false;
+        for name in &mut self.names {
+            more |= name.look(scope, own);
+        }
+        more
     }
 
     fn take_next(&mut self, waker: &Waker) -> Taken<T> {
         match &mut self.own {
-            Some(own) if self.mapped.is_empty() && have_one_owner(&self.owned) => own.take_next(waker),
+            Some(own) if self.mapped.is_empty() && !self.owners.are_many() => own.take_next(waker),
             _ => Taken::Others,
         }
     }

@@ -26,7 +26,9 @@
 //!
 //! Which of the processes that are ready runs next: those that are spawned while the simulation runs. What is given to
 //! tokio directly, as by `tokio::spawn`, runs as well, in an order that is always the same. Sockets and threads of one's own
-//! are outside: they know nothing of the clock. What is random in the program itself has to come from its [`Chance`].
+//! are outside: they know nothing of the clock. What is random in the program itself has to come from its [`Chance`]: the
+//! maps of the standard library go through their entries in an order that is never the same, and so does `tokio::select!`
+//! through its branches, unless it is `biased`. Names that are [unique](crate::Name::new) print a number of the whole program.
 //!
 //! | for | the process that runs next is | finds |
 //! |---|---|---|
@@ -156,7 +158,7 @@ where
 
 /// Runs a program under so many schedules.
 ///
-/// The environment may say `OTP_SEED`, which a failure tells: that schedule comes first then.
+/// The environment may say `OTP_SEED`, a hexadecimal number, which a failure tells: that schedule comes first then.
 ///
 /// ```
 /// use erlang_process::{self as process, simulate};
@@ -174,17 +176,23 @@ where
 ///
 /// # Panics
 ///
-/// If the program panics or is ended under one of them, with the seed that repeats it; inside a tokio runtime.
+/// If the program panics or is ended under one of them, with the seed that repeats it; inside a tokio runtime; if `OTP_SEED`
+/// is no seed.
 pub fn many<F>(schedules: u64, program: impl Fn(Chance) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let given = env::var("OTP_SEED").ok().and_then(|seed| u64::from_str_radix(&seed, 16).ok());
-    let first = given.unwrap_or_default();
+    let first = env::var_os("OTP_SEED").map_or(0, |seed| read_seed(&seed.to_string_lossy()));
     for seed in (0..schedules).map(|schedule| first.wrapping_add(schedule)) {
         let _telling = Telling(seed);
         once(seed, &program);
     }
+}
+
+/// A seed as a failure tells it: in hexadecimal, with or without `0x`.
+fn read_seed(text: &str) -> u64 {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    u64::from_str_radix(digits, 16).unwrap_or_else(|error| panic!("OTP_SEED is no seed: {text:?}: {error}"))
 }
 
 /// Tells the seed if the program fails under it.
@@ -449,4 +457,20 @@ impl Schedule {
 /// Nothing of ours panics under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_read_as_it_is_told() {
+        assert_eq!((read_seed("2a"), read_seed("0x2a")), (42, 42));
+    }
+
+    #[test]
+    #[should_panic(expected = "OTP_SEED is no seed: \"g\"")]
+    fn what_is_no_seed_is_not_passed_over() {
+        read_seed("g");
+    }
 }

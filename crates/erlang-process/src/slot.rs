@@ -1,7 +1,6 @@
 //! The slot that the reply to a call is put into.
 
 use std::{
-    any::Any,
     mem,
     task::{Context, Poll, Waker},
 };
@@ -12,13 +11,13 @@ use crate::{
     node::Node,
     pid::Pid,
     process::quietly,
-    scope,
+    scope::{self, KeptSlot, Local},
     sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering},
 };
 
 /// Where one caller waits for one reply at a time.
 ///
-/// A process keeps the slot of its last call for the next one, so that a call allocates nothing. One that has
+/// A process keeps the slots of its calls for the next ones, so that a call allocates nothing. One that has
 /// been given up is not used again: its reply may still come.
 pub(crate) struct Slot<R> {
     /// The process that calls, if it is one: its task is woken.
@@ -31,6 +30,9 @@ pub(crate) struct Slot<R> {
     filled: AtomicBool,
     state: Mutex<State<R>>,
 }
+
+/// How many slots a process keeps besides the first: for so many other types of replies, or calls at once.
+const MORE_SLOTS: usize = 7;
 
 struct State<R> {
     outcome: Option<Outcome<R>>,
@@ -64,16 +66,25 @@ impl<R: Send + 'static> Slot<R> {
             if std::ptr::eq(scope.cell.head(), callee) {
                 return Err(CallingSelf);
             }
-            Ok(scope.local.as_mut().and_then(|local| local.slot.take()))
+            Ok(scope.local.as_mut().and_then(|local| {
+                if local.slot.as_ref().is_some_and(|slot| Self::serves(slot, callee)) {
+                    return local.slot.take();
+                }
+                let index = local.more_slots.iter().position(|slot| Self::serves(slot, callee))?;
+                Some(local.more_slots.swap_remove(index))
+            }))
         });
         if let Some(kept) = kept.transpose().ok()?.flatten()
             && let Ok(slot) = kept.downcast::<Self>()
-            && slot.node.is(&callee.node)
         {
             slot.callee.store(callee.pid.number(), Ordering::Relaxed);
             return Some(slot);
         }
         Some(Self::new(callee))
+    }
+
+    fn serves(kept: &KeptSlot, callee: &Head) -> bool {
+        kept.downcast_ref::<Self>().is_some_and(|slot| slot.node.is(&callee.node))
     }
 
     fn new(callee: &Head) -> Arc<Self> {
@@ -93,9 +104,11 @@ impl<R: Send + 'static> Slot<R> {
             let caller = slot.as_ref().and_then(|slot| slot.caller.as_ref());
             // A call may be gone on with by another process.
             if caller.is_some_and(|caller| Arc::ptr_eq(caller, &scope.cell)) {
-                let kept = &mut scope.local_mut().slot;
+                let Local { slot: kept, more_slots, .. } = scope.local_mut();
                 if kept.is_none() {
-                    *kept = slot.take().map(|slot| -> Arc<dyn Any + Send + Sync> { slot });
+                    *kept = slot.take().map(|slot| -> KeptSlot { slot });
+                } else if more_slots.len() < MORE_SLOTS {
+                    more_slots.extend(slot.take().map(|slot| -> KeptSlot { slot }));
                 }
             }
         });
@@ -116,9 +129,15 @@ impl<R: Send + 'static> Slot<R> {
         self.fill(Outcome::Failed(Box::new(error)));
     }
 
+    /// Whether the caller has not given up. For who is to answer.
+    #[inline]
+    pub(crate) fn is_awaited(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) > 1
+    }
+
     #[inline]
     fn fill(self: &Arc<Self>, outcome: Outcome<R>) {
-        if Arc::strong_count(self) == 1 {
+        if !self.is_awaited() {
             return;
         }
         let waker = {

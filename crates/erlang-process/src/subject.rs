@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    hash::{Hash, Hasher},
     task::Waker,
     time::Duration,
 };
@@ -14,7 +15,7 @@ use crate::{
     node::Node,
     pid::Pid,
     process::NotAProcess,
-    receive::{Pattern, Receive, ReceiveError},
+    receive::{self, Pattern, Receive, ReceiveError},
     scope::{self, Scope},
     selector::{Unexpected, take},
     sync::Arc,
@@ -193,15 +194,20 @@ impl<M: Send + 'static> Subject<M> {
     /// Sends a message that is not for the subject of a process's own.
     fn send_elsewhere(&self, message: M) -> Result<(), Unsent<M>> {
         match self.process() {
-            Some(process) => self.send_to(&process, message, None),
+            Some(process) => self.send_to(&process, message, None).map(|_| ()),
             None => Err(Unsent::dead(message)),
         }
     }
 
     /// Sends a message to this process, which is the one that was [found](Self::process) behind the subject, in the
     /// turn for which the sender has waited.
-    pub(crate) fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>> {
-        match &self.0 {
+    pub(crate) fn send_to(
+        &self,
+        process: &Process,
+        message: M,
+        turn: Option<Turn>,
+    ) -> Result<Sent, Unsent<M>> {
+        let sent = match &self.0 {
             Route::Own(cell) if turn.is_some() => cell.offer(message, turn),
             Route::Own(cell) => cell.push(message),
             Route::Tagged(_, tag) => push_tagged(process, Key::Subject(*tag), message, turn),
@@ -211,8 +217,9 @@ impl<M: Send + 'static> Subject<M> {
                 Err(PushError::Unsent(unsent)) => Err(unsent),
                 Err(PushError::Other(message)) => push_tagged(process, Key::Name(*name), message, turn),
             },
-            Route::Mapped(subject) => subject.send_to(process, message, turn),
-        }
+            Route::Mapped(subject) => return subject.send_to(process, message, turn),
+        };
+        sent.map(|()| Sent::Arrived)
     }
 
     /// Waits for a message to this subject, for as long as `timeout`. Messages to other subjects stay where
@@ -249,6 +256,32 @@ impl<M: Send + 'static> Subject<M> {
     /// Counterpart: `receive ... after`, `process.receive` in Gleam.
     pub async fn receive(&self, timeout: Duration) -> Result<M, ReceiveError> {
         Receive::new(FromSubject(self)).within(timeout).await
+    }
+
+    /// Takes a message to this subject, if one is there: what [`receive`](Self::receive) does with a timeout of zero, for
+    /// code that is not async. It never lets others run.
+    ///
+    /// ```
+    /// use erlang_process::{ReceiveError, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let subject = Subject::new()?;
+    /// subject.send("one");
+    /// assert_eq!(subject.try_receive(), Ok("one"));
+    /// assert_eq!(subject.try_receive(), Err(ReceiveError::Timeout));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive): [`ReceiveError::Timeout`] if there is none.
+    ///
+    /// Counterpart: `receive ... after 0`.
+    pub fn try_receive(&self) -> Result<M, ReceiveError> {
+        receive::try_next(&mut FromSubject(self))
     }
 
     /// Waits for a message to this subject, however long that takes.
@@ -592,9 +625,16 @@ where
     }
 }
 
+/// What became of a message that is not given back.
+pub(crate) enum Sent {
+    Arrived,
+    /// It was refused when it was already mapped, and is dropped.
+    Lost(Refusal),
+}
+
 /// What a mapped subject sends to.
 pub(crate) trait Target<M>: Send + Sync {
-    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>>;
+    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<Sent, Unsent<M>>;
     fn process(&self) -> Option<Process>;
     fn fixed_process(&self) -> Option<Process>;
     /// Whether messages to it count in a bounded mailbox.
@@ -611,14 +651,21 @@ struct Mapped<M, F> {
 impl<M: Send + 'static, F> Mapped<M, F> {
     /// Sends a message to a mailbox that is bounded, and has room kept for it while it is mapped.
     #[cold]
-    fn send_in_turn<N>(&self, process: &Process, message: N) -> Result<(), Unsent<N>>
+    fn send_in_turn<N>(&self, process: &Process, message: N) -> Result<Sent, Unsent<N>>
     where
         F: Fn(N) -> M,
     {
         let mut place = Place::new(process.clone());
         let message = place.take(message)?;
-        drop(self.subject.send_to(process, (self.map)(message), place.turn));
-        Ok(())
+        Ok(self.send_mapped(process, message, place.turn))
+    }
+
+    fn send_mapped<N>(&self, process: &Process, message: N, turn: Option<Turn>) -> Sent
+    where
+        F: Fn(N) -> M,
+    {
+        let sent = self.subject.send_to(process, (self.map)(message), turn);
+        sent.unwrap_or_else(|unsent| Sent::Lost(unsent.why))
     }
 }
 
@@ -626,7 +673,7 @@ impl<M: Send + 'static, N: Send + 'static, F> Target<N> for Mapped<M, F>
 where
     F: Fn(N) -> M + Send + Sync,
 {
-    fn send_to(&self, process: &Process, message: N, turn: Option<Turn>) -> Result<(), Unsent<N>> {
+    fn send_to(&self, process: &Process, message: N, turn: Option<Turn>) -> Result<Sent, Unsent<N>> {
         // Looked at first: once it is mapped, the message cannot be given back.
         if !process.head().is_alive() {
             return Err(Unsent::dead(message));
@@ -634,8 +681,7 @@ where
         if process.head().is_bounded() && turn.is_none() && self.subject.counts() {
             return self.send_in_turn(process, message);
         }
-        drop(self.subject.send_to(process, (self.map)(message), turn));
-        Ok(())
+        Ok(self.send_mapped(process, message, turn))
     }
 
     fn process(&self) -> Option<Process> {
@@ -664,6 +710,37 @@ impl<M> Clone for Subject<M> {
             Route::Named(node, name) => Route::Named(node.clone(), *name),
             Route::Mapped(subject) => Route::Mapped(subject.clone()),
         })
+    }
+}
+
+/// Two subjects are equal if they are one address: not where they only lead to one process, as a name and a subject of its
+/// holder do. A [mapped](Subject::map) one is equal to its clones, and so is that of a key.
+impl<M> PartialEq for Subject<M> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Route::Own(one), Route::Own(other)) => Arc::ptr_eq(one, other),
+            (Route::Tagged(one, tag), Route::Tagged(other, others)) => {
+                tag == others && Arc::ptr_eq(one, other)
+            }
+            (Route::Raw(one), Route::Raw(other)) => Arc::ptr_eq(one, other),
+            (Route::Named(node, name), Route::Named(other, others)) => name == others && node.is(other),
+            (Route::Mapped(one), Route::Mapped(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl<M> Eq for Subject<M> {}
+
+impl<M> Hash for Subject<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.0 {
+            Route::Own(cell) => cell.head().pid.hash(state),
+            Route::Tagged(_, tag) => tag.hash(state),
+            Route::Raw(process) => process.head().pid.hash(state),
+            Route::Named(_, name) => name.hash(state),
+            Route::Mapped(target) => Arc::as_ptr(target).cast::<()>().hash(state),
+        }
     }
 }
 

@@ -18,11 +18,11 @@ use crate::{
 /// Something that is to happen later: a message, see [`Subject::send_after`], or an exit, see
 /// [`exit_after`].
 ///
-/// Dropping it changes nothing; [`cancel`](Self::cancel) stops it. A timer for a process ends with that
+/// Dropping it changes nothing; [`cancel`](Self::cancel) stops it. Clones are the same timer. A timer for a process ends with that
 /// process. One for a name does not, except that an interval ends with the process that held the name when it was set.
 ///
 /// A timer is kept by the tokio runtime that it was set on, whichever runtime its receiver runs on: when that runtime is
-/// shut down the timer is gone, and its message is dropped.
+/// shut down the timer is gone, and its message is dropped; so is that of one which is set after that.
 ///
 /// Times are those of tokio's clock, which tests can pause, and as fine as that is: one millisecond. Timers
 /// that are due together fire in the order in which they were set.
@@ -45,6 +45,7 @@ use crate::{
 /// ```
 ///
 /// Counterpart: the timer reference of `erlang:send_after/3`, `Timer` in Gleam.
+#[derive(Clone)]
 pub struct Timer {
     clock: Arc<Clock>,
     id: TimerId,
@@ -191,7 +192,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
     ///
     /// Counterpart: `erlang:send_after/3`, `process.send_after` in Gleam.
     pub fn send_after(&self, delay: Duration, message: M) -> Timer {
@@ -219,7 +220,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
     ///
     /// Counterpart: `erlang:send_after/4` with `{abs, true}`.
     pub fn send_at(&self, at: Instant, message: M) -> Timer {
@@ -257,7 +258,7 @@ impl<M: Send + 'static> Subject<M> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
     ///
     /// Counterpart: `timer:send_interval/3`.
     pub fn send_interval(
@@ -301,16 +302,46 @@ impl<M: Send + 'static> Subject<M> {
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime.
+/// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
 ///
 /// Counterpart: `timer:exit_after/3` and, with [`ExitReason::Kill`], `timer:kill_after/2`.
 pub fn exit_after(pid: Pid, delay: Duration, reason: ExitReason) -> Timer {
+    exit_at(pid, rt::after(delay), reason)
+}
+
+/// Sends an exit signal to a process at this instant, or at once if it is over, unless the [`Timer`] is cancelled. Otherwise
+/// as [`exit_after`].
+///
+/// ```
+/// use erlang_process::{self as process, ExitReason};
+/// use std::time::Duration;
+/// use tokio::time::Instant;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # erlang_process::run(async {
+/// // All of them end at the same time.
+/// let end = Instant::now() + Duration::from_secs(60);
+/// let (pid, monitor) = process::spawn_monitor(std::future::pending::<()>())?;
+/// process::exit_at(pid, end, ExitReason::Shutdown);
+/// assert_eq!(monitor.down().await?.reason, ExitReason::Shutdown);
+/// assert!(Instant::now() >= end);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).await.unwrap().unwrap();
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Outside a tokio runtime, and on one whose time is not [enabled](tokio::runtime::Builder::enable_time).
+///
+/// Counterpart: none; `erlang:send_after/4` has `{abs, true}` for messages.
+pub fn exit_at(pid: Pid, at: Instant, reason: ExitReason) -> Timer {
     let node = Node::current();
     let sender = node.clone();
     let exit = move || sender.signal(None, pid, Signal::Exit { reason, link: false });
     let receiver = node.find(pid);
     let is_gone = receiver.is_none() && pid.node().is_here();
-    let timer = Timer::set(rt::after(delay), receiver, Action::Once(Box::new(exit)));
+    let timer = Timer::set(at, receiver, Action::Once(Box::new(exit)));
     if is_gone {
         timer.clock.cancel(timer.id);
     }

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::{pending, poll_fn},
+    task::Poll,
+    time::Duration,
+};
 
 use erlang_process::{
     self as process, Name, Node, ReceiveError, Selector, Spawn, Subject, register, unregister,
@@ -45,6 +49,76 @@ async fn a_name_that_the_process_does_not_hold_brings_nothing_and_harms_nothing(
             own.send(1);
             assert_eq!(mapped.receive(SECOND).await, Ok(2));
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_selects_a_name_of_its_own_type_that_another_holds_loses_none_of_its_own_messages() {
+    with_an_own_subject(|own| async move {
+        let leader = Name::<u32>::new("leader");
+        register(Spawn::new().spawn(pending::<()>()).unwrap(), leader).unwrap();
+        own.send(1);
+        let mut selector = Selector::new().select(&leader.subject(), |n| n);
+        assert_eq!(selector.receive(SECOND).await, Err(ReceiveError::Timeout));
+        assert_eq!(selector.try_receive(), Err(ReceiveError::Timeout));
+        let mut others = selector.select_other(|mut other| other.take().unwrap());
+        own.send(2);
+        assert_eq!(others.try_receive(), Ok(1));
+        assert_eq!(own.try_receive(), Ok(2));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_brings_messages_of_the_own_type_as_long_as_there_may_be_some() {
+    with_an_own_subject(|own| async move {
+        let this = process::current().unwrap();
+        let name = Name::<u32>::new("coming and going");
+        let mut selector = Selector::new().select(&name.subject(), |n| n);
+        // It has passed over this one, and is ready for it from the moment at which it may be the name's.
+        own.send(1);
+        let mut waiting = Box::pin(selector.receive_forever());
+        assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await.is_pending());
+        register(this, name).unwrap();
+        name.subject().send(2);
+        assert_eq!(waiting.await, Ok(1));
+        unregister(name).unwrap();
+        assert_eq!(selector.receive(SECOND).await, Ok(2));
+        // Nothing is left of it when it is unregistered again.
+        register(this, name).unwrap();
+        unregister(name).unwrap();
+        own.send(3);
+        assert_eq!(selector.receive(SECOND).await, Err(ReceiveError::Timeout));
+        // Of two, that which has brought it.
+        let foreign = Name::<u32>::new("foreign").subject();
+        let mut both = Selector::new().select(&foreign, |_| 0).merge(selector);
+        register(this, name).unwrap();
+        unregister(name).unwrap();
+        assert_eq!(both.receive(SECOND).await, Ok(3));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_selector_of_many_subjects_has_them_all() {
+    on_a_node(async {
+        let subjects: Vec<_> = (0..10_000).map(|_| Subject::new().unwrap()).collect();
+        let mut selector = Selector::new();
+        for (number, subject) in subjects.iter().enumerate() {
+            selector = selector.select(subject, move |n: usize| (number, n));
+        }
+        for (number, subject) in subjects.iter().enumerate() {
+            subject.send(number);
+        }
+        for number in 0..subjects.len() {
+            assert_eq!(selector.receive_forever().await, Ok((number, number)));
+        }
+        let gone = process::spawn_subject(|_: Subject<usize>| pending::<()>());
+        let mut selector = selector.select(&gone, |n| (0, n));
+        assert_eq!(selector.receive_forever().await, Err(ReceiveError::NotOwner));
+        subjects[7].send(7);
+        assert_eq!(selector.deselect(&gone).receive_forever().await, Ok((7, 7)));
     })
     .await;
 }

@@ -13,7 +13,8 @@ use std::{
 };
 
 use erlang_process::{
-    self as process, ExitReason, Name, Node, RegisterError, Spawn, Subject, simulate, trouble,
+    self as process, ExitReason, Groups, Name, Node, RegisterError, Registry, Spawn, Subject, simulate,
+    trouble,
 };
 use tokio::time::{Instant, sleep};
 
@@ -65,6 +66,76 @@ fn a_seed_is_one_order_of_events_and_seeds_are_many() {
     assert!(traces.len() > 90, "{} orders of 100 seeds", traces.len());
 }
 
+/// Notes that it was dropped.
+#[derive(Clone)]
+struct Noted(usize, Arc<Mutex<Vec<String>>>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.1.lock().unwrap().push(format!("the value {} is dropped", self.0));
+    }
+}
+
+/// What groups, a registry and names show of eight processes that die.
+fn trace_of_tables(seed: u64) -> Vec<String> {
+    simulate::once(seed, |_| async {
+        let node = Node::current();
+        let (groups, registry) = (Groups::new(), Registry::unique());
+        let trace = Arc::new(Mutex::new(Vec::new()));
+        let (watch, _) = groups.monitor_scope().unwrap();
+        let ready = Subject::new().unwrap();
+        let workers: Vec<_> = (0..8)
+            .map(|number| {
+                let (registry, trace, ready) = (registry.clone(), trace.clone(), ready.clone());
+                let name = Name::<()>::new("worker");
+                let prepared =
+                    Spawn::new().unlinked().named(name).prepare(move |_: Subject<()>| async move {
+                        for key in 0..3 {
+                            registry
+                                .register((number, key), Noted(10 * number + key, trace.clone()))
+                                .unwrap();
+                        }
+                        ready.send(());
+                        std::future::pending::<()>().await;
+                    });
+                let prepared = prepared.unwrap();
+                let worker = prepared.subject();
+                prepared.start();
+                groups.join(number, &worker).unwrap();
+                worker.pid().unwrap()
+            })
+            .collect();
+        for _ in &workers {
+            ready.receive_forever().await.unwrap();
+        }
+        let note = |text: String| trace.lock().unwrap().push(text);
+        note(format!("the groups are {:?}", groups.which_groups()));
+        let holders: Vec<_> = node.registered().into_iter().map(|name| node.whereis(name)).collect();
+        note(format!("names are held by {holders:?}"));
+        for worker in &workers {
+            process::kill(*worker);
+        }
+        // Who subscribes now is told of nobody who has ended, so the others are told before.
+        let (_, now) = groups.monitor_scope().unwrap();
+        assert!(now.is_empty());
+        for worker in workers {
+            process::join(worker).await;
+        }
+        while let Ok(event) = watch.events().receive(Duration::ZERO).await {
+            note(format!("{event:?}"));
+        }
+        let trace = trace.lock().unwrap();
+        trace.clone()
+    })
+}
+
+#[test]
+fn tables_of_keys_have_an_order_that_a_seed_repeats() {
+    for seed in 0..10 {
+        assert_eq!(trace_of_tables(seed), trace_of_tables(seed), "the same seed");
+    }
+}
+
 #[test]
 fn nothing_is_left_when_the_program_is_done() {
     let node = simulate::once(1, |_| async {
@@ -75,6 +146,28 @@ fn nothing_is_left_when_the_program_is_done() {
         Node::current()
     });
     assert_eq!(node.processes().len(), 0);
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn what_is_left_may_panic_when_it_is_dropped() {
+    let seven = simulate::once(1, |_| async {
+        Name::new("nobody").subject().send_after(MINUTE, Bomb);
+        process::spawn_unlinked(async {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        });
+        7
+    });
+    assert_eq!(seven, 7);
 }
 
 #[test]

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    env,
+    future::pending,
+    process::Command,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -12,9 +15,12 @@ use std::{
 
 use erlang_process::{
     self as process, Cancelled, ExitReason, MissedTicks, Name, Node, Pid, ReceiveError, Selector, Signal,
-    Spawn, Subject, Timer, exit_after,
+    Spawn, Subject, Timer, exit_after, exit_at,
 };
-use tokio::time::{Instant, advance, sleep};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{Instant, advance, sleep},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -57,7 +63,7 @@ async fn timers_that_are_due_together_fire_in_the_order_they_were_set() {
 async fn a_timer_tells_what_remains_and_is_cancelled_by_anyone() {
     in_a_process(async {
         let subject = Subject::new().unwrap();
-        let timer = Arc::new(subject.send_after(10 * SECOND, ()));
+        let timer = subject.send_after(10 * SECOND, ());
         sleep(4 * SECOND).await;
         assert_eq!(timer.remaining(), Some(6 * SECOND));
         let by_another = timer.clone();
@@ -66,6 +72,31 @@ async fn a_timer_tells_what_remains_and_is_cancelled_by_anyone() {
         assert_eq!(timer.cancel(), Cancelled::TimerNotFound);
         assert_eq!(timer.remaining(), None);
         assert_eq!(subject.receive(100 * SECOND).await, Err(ReceiveError::Timeout));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_of_a_timer_is_the_same_timer() {
+    in_a_process(async {
+        let timer = Subject::new().unwrap().send_after(10 * SECOND, ());
+        let clone = timer.clone();
+        drop(timer);
+        assert_eq!(clone.clone().cancel(), Cancelled::Cancelled { remaining: 10 * SECOND });
+        assert_eq!(clone.remaining(), None);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_at_an_instant_that_is_over_comes_at_once() {
+    in_a_process(async {
+        let start = Instant::now();
+        sleep(SECOND).await;
+        let (pid, down) = process::spawn_monitor(pending::<()>()).unwrap();
+        exit_at(pid, start, ExitReason::Shutdown);
+        assert_eq!(down.down().await.unwrap().reason, ExitReason::Shutdown);
+        assert_eq!(start.elapsed(), SECOND);
     })
     .await;
 }
@@ -137,7 +168,7 @@ async fn a_timer_for_a_name_reaches_whoever_holds_it_then() {
 #[tokio::test(start_paused = true)]
 async fn an_exit_comes_later_unless_it_is_cancelled() {
     in_a_process(async {
-        let idle = || process::spawn_monitor(std::future::pending::<()>()).unwrap();
+        let idle = || process::spawn_monitor(pending::<()>()).unwrap();
         let (shut, down) = idle();
         exit_after(shut, SECOND, ExitReason::Shutdown);
         let start = Instant::now();
@@ -281,7 +312,7 @@ async fn an_interval_for_a_name_ends_with_the_process_that_held_it() {
         let nobodys = interval(&ticked);
         assert_eq!((nobodys.remaining(), nobodys.cancel()), (None, Cancelled::TimerNotFound));
 
-        let holder = || Spawn::new().unlinked().named(name).spawn(std::future::pending::<()>()).unwrap();
+        let holder = || Spawn::new().unlinked().named(name).spawn(pending::<()>()).unwrap();
         let first = holder();
         let firsts = interval(&ticked);
         sleep(3 * SECOND + SECOND / 2).await;
@@ -319,10 +350,8 @@ async fn a_million_timers_are_set_and_cancelled() {
 fn timers_of_a_runtime_that_is_gone_do_not_keep_others_from_being_set() {
     let node = Node::new();
     for _ in 0..3 {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let node = node.clone();
-        runtime.block_on(async move {
+        runtime().block_on(async move {
             node.run(async {
                 let subject = Subject::new().unwrap();
                 subject.send_after(100 * SECOND, 1);
@@ -333,6 +362,94 @@ fn timers_of_a_runtime_that_is_gone_do_not_keep_others_from_being_set() {
             .unwrap();
         });
     }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+#[test]
+fn a_timer_on_a_runtime_that_is_gone_is_not_pending() {
+    let (kept, gone) = (runtime(), runtime());
+    let receiver = kept.block_on(async {
+        let process = Spawn::new().on(&Node::new()).prepare(|_: Subject<Counted>| pending::<()>()).unwrap();
+        let subject = process.subject();
+        process.start();
+        subject
+    });
+    let dropped = Arc::new(AtomicU32::new(0));
+    let handle = gone.handle().clone();
+    drop(gone);
+    let _inside = handle.enter();
+    for number in 1..=3 {
+        let timer = receiver.send_after(SECOND, Counted(dropped.clone()));
+        assert_eq!((timer.remaining(), timer.cancel()), (None, Cancelled::TimerNotFound));
+        assert_eq!(dropped.load(Ordering::SeqCst), number);
+    }
+}
+
+#[test]
+fn a_runtime_without_time_says_so_to_who_sets_a_timer() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let ended = runtime.block_on(Node::new().run(async {
+        Subject::new().unwrap().send_after(SECOND, ());
+    }));
+    assert!(matches!(ended, Err(ExitReason::Panic(_))), "{ended:?}");
+}
+
+/// Does in a child process, which may abort, what this test is to do there.
+fn in_a_program_of_its_own(test: &str, work: impl FnOnce()) {
+    const HERE: &str = "ERLANG_PROCESS_TEST";
+    if env::var_os(HERE).is_some() {
+        return work();
+    }
+    let this = env::current_exe().unwrap();
+    let ran = Command::new(this).args(["--exact", test, "--nocapture"]).env(HERE, "1").output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+}
+
+#[test]
+fn messages_that_panic_when_their_runtime_ends_end_nothing_else() {
+    in_a_program_of_its_own("messages_that_panic_when_their_runtime_ends_end_nothing_else", || {
+        let name = Name::<Bomb>::new("nobody");
+        let dropped = Arc::new(AtomicU32::new(0));
+        let counted = Name::<Counted>::new("nobody");
+        let timers = async {
+            for _ in 0..2 {
+                name.subject().send_after(SECOND, Bomb);
+                counted.subject().send_after(SECOND, Counted(dropped.clone()));
+            }
+        };
+        // With its runtime, and with its node.
+        let running = runtime();
+        running.block_on(timers);
+        drop(running);
+        assert_eq!(dropped.load(Ordering::SeqCst), 2);
+
+        let running = runtime();
+        let node = Node::new();
+        running.block_on(async {
+            let timers = async move {
+                for _ in 0..2 {
+                    name.subject().send_after(SECOND, Bomb);
+                }
+            };
+            node.run(timers).await.unwrap();
+            drop(node);
+            sleep(2 * SECOND).await;
+        });
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_cancelled_is_not_the_cancellers() {
+    in_a_process(async {
+        let bombs = Subject::new().unwrap();
+        let timer = bombs.send_after(SECOND, Bomb);
+        let cancelled = process::run(async move { timer.cancel() }).await;
+        assert_eq!(cancelled, Ok(Cancelled::Cancelled { remaining: SECOND }));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -372,7 +489,7 @@ async fn timers_of_two_nodes_have_nothing_to_do_with_each_other() {
     });
     let _running = there.run(async move {
         kept.send(Subject::new().unwrap()).unwrap();
-        std::future::pending::<()>().await;
+        pending::<()>().await;
     });
     let (running, _) = tokio::join!(running, async { drop(_running.await) });
     running.unwrap();
@@ -397,7 +514,7 @@ async fn what_panics_in_a_timer_stops_no_other() {
         assert_eq!(subject.receive(10 * SECOND).await, Ok(3));
 
         // Messages that never come are dropped with their timers, each by itself.
-        let other = process::spawn_subject(|_: Subject<Bomb>| std::future::pending::<()>());
+        let other = process::spawn_subject(|_: Subject<Bomb>| pending::<()>());
         process::unlink(other.pid().unwrap()).unwrap();
         other.send_after(SECOND, Bomb);
         other.send_after(SECOND, Bomb);

@@ -78,6 +78,8 @@ pub(crate) struct Rare {
     pub(crate) joiners: Vec<Joiner>,
     /// What those who watch for long queues have heard of this one.
     heard: Heard,
+    /// Names that it has held, by which messages of its own type may have come that it has not read.
+    former_names: Vec<RegisteredName>,
     /// How often the process is suspended and not yet resumed.
     suspended: usize,
     /// It does not heed that it is asked to end: for tests.
@@ -277,6 +279,22 @@ impl Control {
     /// How many messages are in the mailbox.
     pub(crate) fn queue_len(&self, head: &Head) -> u64 {
         self.received.saturating_sub(head.handled.load(Ordering::Relaxed))
+    }
+
+    /// That the process has held this name, as long as messages by it may be in the mailbox.
+    pub(crate) fn remember_name(&mut self, head: &Head, name: RegisteredName) {
+        if self.queue_len(head) > 0 {
+            let names = &mut self.rare_mut().former_names;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        } else if self.rare().is_some() {
+            self.rare_mut().former_names.clear();
+        }
+    }
+
+    pub(crate) fn has_held(&self, name: RegisteredName) -> bool {
+        self.rare().is_some_and(|rare| rare.former_names.contains(&name))
     }
 
     /// What those who watch for long queues have heard of this one.

@@ -408,7 +408,7 @@ where
         sent + usize::from(last.send(message))
     }
 
-    /// The groups that have members, in no order.
+    /// The groups that have members, in the order in which the oldest of these joined.
     ///
     /// ```
     /// use erlang_process::{Groups, Subject};

@@ -68,6 +68,13 @@ where
     G: Eq + Send + Sync + 'static,
     M: Send + 'static,
 {
+    /// The groups in the order in which their oldest members joined, which is always the same; that of the table is not.
+    pub(super) fn by_age(&self) -> Vec<&Keyed<G>> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_unstable_by_key(|(_, group)| group.members.first_key_value().map(|(serial, _)| *serial));
+        groups.into_iter().map(|(key, _)| key).collect()
+    }
+
     pub(super) fn entered(&mut self, process: &Process) -> &mut Entered<G> {
         self.processes.entry(process.head().pid).or_insert_with(|| Entered {
             process: process.clone(),

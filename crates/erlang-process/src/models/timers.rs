@@ -123,3 +123,26 @@ fn a_clock_that_falls_asleep_while_a_timer_is_set_is_woken_for_it() {
         }
     });
 }
+
+#[test]
+fn a_timer_that_is_set_while_its_runtime_ends_is_gone_with_it() {
+    explore(["on the runtime that ends", "on the next"], |world| {
+        let mut receiver = world.puppet::<u8>();
+        let own = receiver.subject.clone();
+        let (_first, clock) = set(&mut receiver, &own, HOUR);
+        let ending = thread::spawn(move || drop(clock));
+        let (second, next) = set(&mut receiver, &own, HOUR);
+        ending.join().unwrap();
+        match next {
+            None => {
+                assert_eq!(second.remaining(), None);
+                world.saw("on the runtime that ends");
+            }
+            Some(next) => {
+                assert_eq!(second.remaining(), Some(HOUR));
+                world.saw("on the next");
+                drop(next);
+            }
+        }
+    });
+}

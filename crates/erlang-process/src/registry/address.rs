@@ -7,7 +7,7 @@ use crate::{
     bound::Turn,
     cell::{Process, Unsent},
     keyed::Keyed,
-    subject::{Subject, Target},
+    subject::{Sent, Subject, Target},
     sync::Arc,
 };
 
@@ -38,7 +38,7 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     M: Send + 'static,
 {
-    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<(), Unsent<M>> {
+    fn send_to(&self, process: &Process, message: M, turn: Option<Turn>) -> Result<Sent, Unsent<M>> {
         match self.registered() {
             Some((found, subject)) if std::ptr::eq(found.head(), process.head()) => {
                 subject.send_to(&found, message, turn)

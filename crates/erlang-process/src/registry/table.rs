@@ -290,7 +290,10 @@ where
         let held = self.holders(pid).lock().remove(&pid);
         let Some(held) = held else { return };
         let mut removed = Removed::default();
-        for (key, serials) in held.keys {
+        let mut keys: Vec<_> = held.keys.into_iter().collect();
+        // The oldest first: what is dropped has an order, and that of the table is never the same.
+        keys.sort_unstable_by_key(|(_, serials)| serials.first().copied());
+        for (key, serials) in keys {
             self.shard(key.hash).lock().remove(&key as &dyn Probe<K>, &serials, &mut removed);
             removed.keys.push(key);
         }

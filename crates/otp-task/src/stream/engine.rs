@@ -1,7 +1,7 @@
 //! The tasks of a stream, and what they have brought.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
     pin::Pin,
     sync::Arc,
@@ -55,9 +55,9 @@ pub(super) struct Engine<T, I> {
     pub(super) output: Output<Outcome<T, I>>,
     /// The index of the next element.
     next: usize,
-    starting: HashMap<usize, Starting<T, I>>,
+    starting: BTreeMap<usize, Starting<T, I>>,
     starts: Futures<Spawned>,
-    running: HashMap<usize, Running<T, I>>,
+    running: BTreeMap<usize, Running<T, I>>,
     woken: Woken,
     /// When whose time is over, of those that run.
     deadlines: BTreeSet<(Instant, usize)>,
@@ -97,9 +97,9 @@ impl<T: Send + 'static, I> Engine<T, I> {
             progress,
             output: Output::default(),
             next: 0,
-            starting: HashMap::new(),
+            starting: BTreeMap::new(),
             starts: Futures::new(),
-            running: HashMap::new(),
+            running: BTreeMap::new(),
             woken: Woken::new(),
             deadlines: BTreeSet::new(),
             sleep: None,
@@ -295,7 +295,7 @@ impl<T, I> Engine<T, I> {
         self.starting.clear();
         self.starts = Futures::new();
         self.deadlines.clear();
-        for (_, Running { task, linked, .. }) in self.running.drain() {
+        for Running { task, linked, .. } in mem::take(&mut self.running).into_values() {
             task.abandon(linked);
         }
     }
@@ -358,9 +358,55 @@ impl<R> Output<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, time::Duration};
+    use std::{
+        future::{pending, poll_fn},
+        sync::mpsc,
+        task::Poll,
+        time::Duration,
+    };
 
     use crate::async_stream;
+
+    /// Tells its number when it is dropped.
+    struct Telling(usize, mpsc::Sender<usize>);
+
+    impl Drop for Telling {
+        fn drop(&mut self) {
+            let _ = self.1.send(self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_stream_ends_in_the_order_of_its_elements() {
+        let (tell, told) = mpsc::channel();
+        let (start, started) = mpsc::channel();
+        let work = move |n: usize| {
+            let (telling, start) = (Telling(n, tell.clone()), start.clone());
+            async move {
+                let _ = start.send(());
+                pending::<()>().await;
+                drop(telling);
+            }
+        };
+        let mut stream = Box::pin(async_stream(0..8, work).max_concurrency(8));
+        assert!(poll_fn(|cx| Poll::Ready(Box::pin(stream.next()).as_mut().poll(cx))).await.is_pending());
+        for _ in 0..8 {
+            next(&started).await;
+        }
+        drop(stream);
+        for n in 0..8 {
+            assert_eq!(next(&told).await, n);
+        }
+    }
+
+    async fn next<T>(channel: &mpsc::Receiver<T>) -> T {
+        loop {
+            if let Ok(value) = channel.try_recv() {
+                return value;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
 
     #[tokio::test]
     async fn the_deadlines_of_those_that_are_done_are_forgotten() {

@@ -1,7 +1,7 @@
 //! Many futures at once.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -12,13 +12,13 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Futures by their index, of which only those are polled that were woken.
 pub(super) struct Futures<T> {
-    pending: HashMap<usize, BoxFuture<T>>,
+    pending: BTreeMap<usize, BoxFuture<T>>,
     woken: Woken,
 }
 
 impl<T> Futures<T> {
     pub(super) fn new() -> Self {
-        Self { pending: HashMap::new(), woken: Woken::new() }
+        Self { pending: BTreeMap::new(), woken: Woken::new() }
     }
 
     pub(super) fn add(&mut self, index: usize, future: BoxFuture<T>) {
