@@ -631,7 +631,9 @@ impl Spawn {
         T: IntoExitReason,
         B: FnOnce(Subject<M>) -> T + Send + 'static,
     {
-        let prepared = self.runs(type_name::<B>).prepare(|subject| async move { body(subject) })?;
+        let mut spawn = self;
+        spawn.runs.get_or_insert(type_name::<B>);
+        let prepared = spawn.prepare(|subject| async move { body(subject) })?;
         let subject = prepared.subject();
         prepared.start_blocking();
         Ok(subject)
