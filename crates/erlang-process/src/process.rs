@@ -21,7 +21,7 @@ use crate::{
     node::Node,
     observe, panic,
     pid::Pid,
-    reason::{ExitReason, IntoExitReason},
+    reason::{ExitReason, IntoExitReason, Panic},
     report,
     scope::{self, Deferred, Scope},
     signal::{Dest, Signal},
@@ -724,6 +724,8 @@ fn finish<F>(scope: Scope, future: Pin<&mut Option<F>>, ending: Ending) {
 fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     let head = scope.cell.head();
     let own = matches!(ending, Ending::Own(_));
+    // Panics that are not the reason of the end.
+    let mut panics = Vec::new();
     let decided = match ending {
         Ending::Own(reason) => reason,
         Ending::Signalled | Ending::Dropped => ExitReason::Killed,
@@ -737,8 +739,11 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
         (too_late, entries)
     });
     let by_itself = own && too_late.is_none();
-    if too_late.is_some() {
-        quietly(|| drop(too_late));
+    if let Some(too_late) = too_late {
+        quietly(|| match too_late {
+            ExitReason::Panic(panic) => panics.push(panic),
+            other => drop(other),
+        });
     }
     if let Some(name) = name {
         head.node.names().release(name, head.pid);
@@ -753,8 +758,9 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
 
     // What is dropped may block, as a poll may, and is found as one.
     head.turn();
-    let (_, Some(scope)) = scope::enter(scope, || quietly(|| future.set(None))) else { return };
-    let Some((process, deferred)) = discard(scope) else { return };
+    let drop_future = || noting(&mut panics, || future.set(None));
+    let (_, Some(scope)) = scope::enter(scope, drop_future) else { return };
+    let Some((process, deferred)) = discard(scope, &mut panics) else { return };
     let head = process.head();
     head.turn();
 
@@ -779,17 +785,20 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
     }
     head.node.note(head.pid, || LifeEvent::Exited { pid: head.pid, reason: reason.clone() });
     head.node.tell();
-    if by_itself {
+    if by_itself || head.has_failed() {
         quietly(|| report::crash(head, name, label.as_deref(), &reason));
+    }
+    for panic in panics {
+        quietly(|| report::panicked_while_ending(head, &panic));
     }
 }
 
 /// Drops what the process has received and not read. Callers whose requests it did not answer learn the
 /// reason from the requests being dropped. What is left is the shared half, and what is still to be done.
-fn discard(mut scope: Scope) -> Option<(Process, Vec<Deferred>)> {
+fn discard(mut scope: Scope, panics: &mut Vec<Panic>) -> Option<(Process, Vec<Deferred>)> {
     if let Some(mut inbox) = scope.take_messages() {
         // Each by itself: if two panicked at once, the program would abort.
-        let drop_all = || while quietly(|| inbox.drop_oldest()).unwrap_or(true) {};
+        let drop_all = || while noting(panics, || inbox.drop_oldest()).unwrap_or(true) {};
         scope = scope::enter(scope, drop_all).1?;
     }
     scope.settle_orphans();
@@ -816,8 +825,10 @@ fn tell(
             send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
         }
         for work in deferred {
-            if quietly(|| work(reason)).is_none() {
-                report::panicked_after_exit(head);
+            let mut panics = Vec::new();
+            noting(&mut panics, || work(reason));
+            for panic in panics {
+                quietly(|| report::panicked_after_exit(head, &panic));
             }
         }
     };
@@ -855,6 +866,21 @@ fn answer_late(head: &Head, reason: &ExitReason, rare: Rare) {
     }
     for joiner in rare.joiners {
         quietly(|| drop(joiner.send(reason.clone())));
+    }
+}
+
+/// As [`quietly`], of an ending process: what the panic was is noted, as nothing else tells of it.
+fn noting<T>(panics: &mut Vec<Panic>, work: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => Some(result),
+        Err(payload) => {
+            quietly(|| match reason_of(payload) {
+                Ending::Own(ExitReason::Panic(panic)) => panics.push(panic),
+                // It has left what it did by `exit`.
+                Ending::Own(_) | Ending::Signalled | Ending::Dropped => {}
+            });
+            None
+        }
     }
 }
 

@@ -388,7 +388,9 @@ impl Control {
             WhenFull::DropNewest => (Refusal::Dropped, Wake::Nobody),
             WhenFull::Exit => {
                 let reason = ExitReason::error(MailboxFull { capacity: bound.capacity() });
-                let _decided = self.begin_exit(head, reason);
+                if self.begin_exit(head, reason).is_none() {
+                    head.raise(Head::FAILED);
+                }
                 (Refusal::Dead, self.wake_up())
             }
         };

@@ -84,6 +84,8 @@ impl Head {
     pub(crate) const SUSPENDED: u8 = 8;
     /// Somebody was told that the message queue is long.
     pub(crate) const LONG_QUEUE: u8 = 16;
+    /// Its end is a failure of its own, though somebody else has decided it.
+    pub(crate) const FAILED: u8 = 32;
 
     fn new(birth: Birth) -> Self {
         let Birth { pid, node, lineage, initial_call, bounded } = birth;
@@ -146,6 +148,11 @@ impl Head {
 
     pub(crate) fn is_alive(&self) -> bool {
         self.flags() & Self::EXITING == 0
+    }
+
+    /// Whether its end, which somebody else has decided, is a failure of its own.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.flags() & Self::FAILED != 0
     }
 
     pub(crate) fn set_task_waker(&self, waker: Waker) {
