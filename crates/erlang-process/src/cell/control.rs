@@ -475,6 +475,9 @@ impl Control {
                 Err(body) => Delivery::Refused(Signal::PriorityMessage(body)),
             },
             Signal::Link => {
+                if !self.is_open(to) {
+                    return Delivery::Refused(Signal::Link);
+                }
                 if let Some(from) = from
                     && self.links.get(&from).is_none()
                 {
@@ -520,6 +523,9 @@ impl Control {
                 self.deliver_exit(head, queue, from.unwrap_or(Pid::OUTSIDE), reason, false, priority)
             }
             Signal::Monitor { reference, target } => {
+                if !self.is_open(to) {
+                    return Delivery::Refused(Signal::Monitor { reference, target });
+                }
                 if let Some(pid) = from {
                     self.relations_mut().watchers.insert(reference, Watcher { pid, target });
                 }
@@ -643,7 +649,7 @@ impl Control {
     }
 
     /// Whether this is not an alias that is no longer active.
-    fn is_open(&self, to: Dest) -> bool {
+    pub(crate) fn is_open(&self, to: Dest) -> bool {
         !matches!(to, Dest::Alias(_)) || self.alias(to).is_some()
     }
 
