@@ -837,7 +837,7 @@ impl Node {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("processes", &self.processes().len()).finish_non_exhaustive()
+        f.debug_struct("Node").field("processes", &self.table().count()).finish_non_exhaustive()
     }
 }
 
