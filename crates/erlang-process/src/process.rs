@@ -137,8 +137,60 @@ pub fn exit(reason: ExitReason) -> ! {
 ///
 /// Counterpart: `exit/2`, `process.send_exit` and `process.send_abnormal_exit` in Gleam.
 pub fn send_exit(pid: Pid, reason: ExitReason) {
-    Node::current().signal(current(), pid, Signal::Exit { reason, link: false });
-    leave_if_ended(pid);
+    Node::current().send_exit(pid, reason);
+}
+
+impl Node {
+    /// Sends an exit signal to a process of this node, see [`send_exit`]: for code outside the node, such as a test that has a
+    /// node of its own.
+    ///
+    /// It is sent by the calling process if that is of this node, and else by [`Pid::OUTSIDE`].
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Node, Spawn};
+    /// use std::future::pending;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), erlang_process::RegisterError> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(pending::<()>())?;
+    /// let ended = node.join(pid);
+    /// node.send_exit(pid, ExitReason::Shutdown);
+    /// assert_eq!(ended.await, ExitReason::Shutdown);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Counterpart: `exit/2`.
+    pub fn send_exit(&self, pid: Pid, reason: ExitReason) {
+        let sender = scope::with(|scope| {
+            let caller = scope.cell.head();
+            caller.node.is(self).then_some(caller.pid)
+        });
+        let sender = sender.flatten();
+        self.signal(sender, pid, Signal::Exit { reason, link: false });
+        if sender == Some(pid) {
+            leave_if_ended(pid);
+        }
+    }
+
+    /// Ends a process of this node with [`Killed`](ExitReason::Killed), whether it traps exits or not, see [`kill`] and
+    /// [`Node::send_exit`].
+    ///
+    /// ```
+    /// use erlang_process::{Node, Spawn};
+    /// use std::future::pending;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), erlang_process::RegisterError> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(pending::<()>())?;
+    /// node.kill(pid);
+    /// assert!(!node.is_alive(pid));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Counterpart: `exit(Pid, kill)`.
+    pub fn kill(&self, pid: Pid) {
+        self.send_exit(pid, ExitReason::Kill);
+    }
 }
 
 /// Does not return if this is the calling process and a signal has ended it.
@@ -231,6 +283,9 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 /// who monitor or [join] it are, who so find it done. For reports, and for those who are to learn of the end after who
 /// has to end with it. It is given the reason, runs outside any process and before the process's own crash report; a
 /// panic in it is reported, and nothing else comes of it.
+///
+/// Those who monitor or join the process wait for it: keep it short, and let what takes longer be done by another process
+/// or task.
 ///
 /// ```
 /// use erlang_process as process;
@@ -354,6 +409,8 @@ impl Drop for KillOnDrop<'_> {
 /// Waits for the end of a process and returns its reason, from any async code: when this returns, everything
 /// the process owned is released. [`NoProc`](ExitReason::NoProc) if there is no such process.
 ///
+/// The process is looked up by the call: who calls in time learns the reason, however late the future is polled.
+///
 /// Inside a process, a [monitor](crate::monitor()) says the same and more.
 ///
 /// ```
@@ -375,8 +432,8 @@ impl Drop for KillOnDrop<'_> {
 /// # Panics
 ///
 /// For a process of another node, outside a tokio runtime.
-pub async fn join(pid: Pid) -> ExitReason {
-    Node::current().join(pid).await
+pub fn join(pid: Pid) -> impl Future<Output = ExitReason> + Send + use<> {
+    Node::current().join(pid)
 }
 
 impl Node {

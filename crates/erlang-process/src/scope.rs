@@ -44,7 +44,7 @@ pub(crate) struct Local {
     /// Where the reply to the last call came, for the next one.
     pub(crate) slot: Option<Arc<dyn Any + Send + Sync>>,
     orphans: Vec<Orphan>,
-    /// What is done when everyone was told of the end.
+    /// What is done at the end, when those who are linked were told, and before those who monitor or join are.
     deferred: Vec<Deferred>,
     /// That of the processes which it spawns.
     lineage: Option<Arc<Lineage>>,
