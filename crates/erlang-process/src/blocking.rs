@@ -144,6 +144,7 @@ async fn ended_in_the_queue<F>(
     mut begun: oneshot::Receiver<Infallible>,
     queued: &Mutex<Option<F>>,
 ) -> Option<F> {
+    let mut ticket = None;
     poll_fn(|cx| {
         if Pin::new(&mut begun).poll(cx).is_ready() {
             return Poll::Ready(take(queued));
@@ -153,7 +154,7 @@ async fn ended_in_the_queue<F>(
         let alive = process.with(|control, _| {
             let alive = control.is_alive();
             if alive {
-                waker = waker.take().and_then(|waker| control.keep_waiter(waker));
+                waker = waker.take().and_then(|waker| control.keep_waiter(&mut ticket, waker));
             }
             alive
         });

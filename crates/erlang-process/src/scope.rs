@@ -4,12 +4,11 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     mem,
-    task::Waker,
 };
 
 use crate::{
     bound::Bound,
-    cell::{AnyInbox, Inbox, Process, Refill},
+    cell::{AnyInbox, Inbox, Process, Refill, Waiter},
     deadline::SharedTimer,
     lineage::Lineage,
     process::quietly,
@@ -82,10 +81,10 @@ impl Scope {
     }
 
     /// Moves what has come into the inbox, see [`Cell::refill`](crate::cell::Cell::refill).
-    pub(crate) fn refill(&mut self, waker: Option<&Waker>) -> Refill {
+    pub(crate) fn refill(&mut self, waiter: Option<Waiter<'_>>) -> Refill {
         let mut first = None;
         let inbox = self.local.as_mut().map_or(&mut first, |local| &mut local.inbox);
-        let more = self.cell.refill(inbox, waker);
+        let more = self.cell.refill(inbox, waiter);
         if first.is_some() {
             self.local_mut().inbox = first;
         }

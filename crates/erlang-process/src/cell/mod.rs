@@ -17,7 +17,7 @@ use self::room::Room;
 pub(crate) use self::{
     control::{
         Alias, AliasEnd, Control, Delivery, Heard, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
-        Unsent, Wake, Watcher,
+        Ticket, Unsent, Waiters, Wake, Watcher,
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
@@ -243,9 +243,9 @@ impl<Q: ?Sized> Cell<Q> {
     }
 
     #[cold]
-    fn wake_all(&self, waiters: Vec<Waker>) {
+    fn wake_all(&self, waiters: Waiters) {
         self.head.wake_task();
-        for waker in waiters {
+        for waker in waiters.into_values() {
             // One that panics must not keep it from the others.
             quietly(|| waker.wake());
         }
@@ -358,10 +358,14 @@ fn offer_own<M: Send + 'static>(
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refill {
     Messages,
-    Nothing {
-        /// Whether the cell keeps the waker, which is not that of the process's task.
-        waker_kept: bool,
-    },
+    Nothing,
+}
+
+/// Who waits for the next message.
+pub(crate) struct Waiter<'a> {
+    pub(crate) waker: &'a Waker,
+    /// By what the cell knows it, if it keeps a waker which is not that of the process's task.
+    pub(crate) ticket: &'a mut Option<Ticket>,
 }
 
 /// What a quick look for one message has found.
@@ -412,22 +416,24 @@ impl Cell<dyn AnyQueue> {
         self.with(|_, queue| queue.message_type())
     }
 
-    /// Moves what has come into the inbox. If nothing has, the next message wakes `waker`: looking and keeping
+    /// Moves what has come into the inbox. If nothing has, the next message wakes who waits: looking and keeping
     /// the waker are one step under the lock, so no message falls between them.
-    pub(crate) fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill {
-        if !self.head.has_mail() && waker.is_none_or(|waker| self.head.is_task_waker(waker)) {
-            return Refill::Nothing { waker_kept: false };
+    pub(crate) fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waiter: Option<Waiter<'_>>) -> Refill {
+        let other = waiter.filter(|waiter| !self.head.is_task_waker(waiter.waker));
+        if !self.head.has_mail() && other.is_none() {
+            return Refill::Nothing;
         }
         // Cloned and dropped without the lock: a waker is somebody else's code.
-        let mut other = waker.filter(|waker| !self.head.is_task_waker(waker)).cloned();
+        let mut waker = other.as_ref().map(|other| other.waker.clone());
         self.with(|control, queue| {
             if queue.refill(inbox) {
                 self.head.set_mail(false);
                 return Refill::Messages;
             }
-            let waker_kept = other.is_some();
-            other = other.take().and_then(|waker| control.keep_waiter(waker));
-            Refill::Nothing { waker_kept }
+            if let Some(other) = other {
+                waker = waker.take().and_then(|waker| control.keep_waiter(other.ticket, waker));
+            }
+            Refill::Nothing
         })
     }
 
