@@ -59,6 +59,9 @@ pub(crate) struct Relations {
     pub(crate) rare: Option<Box<Rare>>,
 }
 
+/// For how many monitors there may be room when there are none.
+const MONITORS_KEPT: usize = 64;
+
 /// What few processes have, or for a moment only.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -683,7 +686,11 @@ impl Control {
             }
             rare.priority_monitors.remove(&reference);
         }
-        relations.monitors.remove(&reference)
+        let monitored = relations.monitors.remove(&reference);
+        if relations.monitors.is_empty() && relations.monitors.capacity() > MONITORS_KEPT {
+            relations.monitors = SerialMap::default();
+        }
+        monitored
     }
 
     // The end
