@@ -2,14 +2,17 @@
 
 use std::{
     cell::{Cell, OnceCell},
+    convert::Infallible,
     fmt,
     future::poll_fn,
     panic::resume_unwind,
-    pin::pin,
+    pin::{Pin, pin},
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
     time::Duration,
 };
+
+use tokio::sync::oneshot;
 
 use crate::{
     call::{CallError, Reply},
@@ -102,8 +105,12 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 'static) {
     let queued = Arc::new(Mutex::new(Some(future)));
     let taken = queued.clone();
+    let (begins, begun) = oneshot::channel::<Infallible>();
     let work = move || {
-        let Some(future) = take(&taken) else { return };
+        let future = take(&taken);
+        // The killer waits for that. What runs here may end without anything that wakes it.
+        drop(begins);
+        let Some(future) = future else { return };
         let _own = Own::enter();
         let parker = Parker::of_this_thread();
         let waker = Waker::from(parker.clone());
@@ -119,7 +126,7 @@ pub(crate) fn start(process: Process, future: impl Future<Output = ()> + Send + 
     let killer = Killer(process);
     let body = async move {
         // There may be no thread for it as long as others run. Dropped, it ends.
-        drop(ended_in_the_queue(&killer.0, &queued).await);
+        drop(ended_in_the_queue(&killer.0, begun, &queued).await);
         drop(joined(killer.0.clone()).await);
     };
     rt::spawn(|| "killer".to_owned(), body);
@@ -132,17 +139,22 @@ fn take<F>(queued: &Mutex<Option<F>>) -> Option<F> {
 
 /// Waits until the process has a thread, or the reason of its end is decided. What it would have run is returned if it never
 /// will.
-async fn ended_in_the_queue<F>(process: &Process, queued: &Mutex<Option<F>>) -> Option<F> {
+async fn ended_in_the_queue<F>(
+    process: &Process,
+    mut begun: oneshot::Receiver<Infallible>,
+    queued: &Mutex<Option<F>>,
+) -> Option<F> {
+    let mut ticket = None;
     poll_fn(|cx| {
-        if queued.lock().is_none() {
-            return Poll::Ready(None);
+        if Pin::new(&mut begun).poll(cx).is_ready() {
+            return Poll::Ready(take(queued));
         }
         // Whatever wakes the process wakes this as well; once it runs, no more than once.
         let mut waker = Some(cx.waker().clone());
         let alive = process.with(|control, _| {
             let alive = control.is_alive();
             if alive {
-                waker = waker.take().and_then(|waker| control.keep_waiter(waker));
+                waker = waker.take().and_then(|waker| control.keep_waiter(&mut ticket, waker));
             }
             alive
         });

@@ -125,7 +125,8 @@ impl Error for MailboxFull {}
 
 impl<M: Send + 'static> Subject<M> {
     /// Sends a message, and waits for room if the process's mailbox is [bounded](Bound) with [`WhenFull::Wait`] and
-    /// full. To any other it sends at once, as [`try_send`](Self::try_send) does.
+    /// full. To any other it sends at once, as [`try_send`](Self::try_send) does, and what does not
+    /// [count](Bound#what-counts) it sends at once as well.
     ///
     /// Who waits gets in in the order in which they began, before all who do not wait. If a name is sent to, the wait
     /// is for the process that holds it now. A process that waits for its own mailbox waits for ever.
@@ -166,7 +167,9 @@ impl<M: Send + 'static> Subject<M> {
     pub async fn send_wait(&self, message: M) -> Result<(), SendError<M>> {
         let Some(process) = self.process() else { return Err(SendError::Dead(message)) };
         let mut place = Place::new(process);
-        place.room().await;
+        if self.counts() {
+            place.room().await;
+        }
         self.send_to(&place.process, message, place.turn).map(|_| ()).or_else(SendError::told)
     }
 }

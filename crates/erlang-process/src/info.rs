@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     cell::{AnyQueue, Cell, Head, Monitored, Process},
     name::RegisteredName,
+    node::Node,
     pid::Pid,
     signal::Dest,
     sync::Ordering,
@@ -103,7 +104,7 @@ impl Info {
         let head = process.head();
         // Not under the lock: who spawned it may have given a function of his own.
         let initial_call = initial_call(head);
-        process.with(|control, _| {
+        let mut info = process.with(|control, _| {
             if !control.is_alive() {
                 return None;
             }
@@ -133,16 +134,41 @@ impl Info {
             };
             let active = control.links().iter().filter(|(_, link)| link.is_active());
             info.links.extend(active.map(|(pid, _)| *pid));
-            info.links.sort_unstable();
             if let Some(relations) = control.relations() {
                 info.name = relations.name;
                 info.label = relations.rare.as_ref().and_then(|rare| rare.label.clone());
                 info.monitors.extend(relations.monitors.values().map(Monitored::target));
                 info.monitored_by.extend(relations.watchers.values().map(|watcher| watcher.pid));
-                info.monitored_by.sort_unstable();
             }
             Some(info)
-        })
+        })?;
+        // Without the lock: there may be many.
+        info.links.sort_unstable();
+        info.monitored_by.sort_unstable();
+        Some(info)
+    }
+}
+
+impl Node {
+    /// How many messages wait in the mailbox of a process of this node; `None` if it does not live. For those who look
+    /// often: [`Node::info`] says this and all else, and copies whom the process is bound to.
+    ///
+    /// ```
+    /// use erlang_process::{Node, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), erlang_process::RegisterError> {
+    /// let node = Node::new();
+    /// let slow = Spawn::new().on(&node).prepare(|_: Subject<u8>| std::future::pending::<()>())?;
+    /// slow.subject().send(1);
+    /// assert_eq!(node.message_queue_len(slow.pid()), Some(1));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Counterpart: `process_info(Pid, message_queue_len)`.
+    #[must_use]
+    pub fn message_queue_len(&self, pid: Pid) -> Option<u64> {
+        let process = self.find(pid)?;
+        process.with(|control, _| control.is_alive().then(|| control.queue_len(process.head())))
     }
 }
 

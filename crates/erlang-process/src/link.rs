@@ -132,7 +132,9 @@ pub fn unlink(pid: Pid) -> Result<(), NotAProcess> {
 }
 
 /// Removes the link between the calling process and another, and takes the other's
-/// [`ExitMessage`] out of the mailbox, if it is there: none is ever seen of this link. Returns its reason.
+/// [`ExitMessage`] out of the mailbox, if it is there: none is ever seen of this link. Returns its reason. If that process
+/// has also [sent an exit](crate::send_exit) itself, nothing tells the two messages apart: the first of them is taken, and
+/// the other stays.
 ///
 /// ```
 /// use erlang_process::{self as process, ExitReason};

@@ -17,7 +17,8 @@ use crate::{
 ///
 /// The other process does not notice. Each call makes a monitor of its own. If there is no such process the
 /// message comes at once, with [`NoProc`](ExitReason::NoProc). A name is looked up now: the monitor is for
-/// the process that holds it, whoever holds it later. A process that monitors itself never hears of it.
+/// the process that holds it, whoever holds it later. An [alias](crate::alias()) means its process while it is active, and
+/// then nobody. A process that monitors itself never hears of it.
 ///
 /// ```
 /// use erlang_process::{self as process, ExitReason};
@@ -242,6 +243,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
+    /// [`ReceiveError::NotOwner`] if the monitor is another process's, which alone is told;
     /// [`ReceiveError::NotAProcess`] outside any process.
     ///
     /// # Cancel safety
@@ -313,8 +315,12 @@ struct DownOf(Monitor);
 impl Pattern for DownOf {
     type Output = Down;
 
-    fn check(&self, _: &Scope) -> Result<(), ReceiveError> {
-        Ok(())
+    fn check(&self, scope: &Scope) -> Result<(), ReceiveError> {
+        if self.0.reference.owner() == Some(scope.cell.head().pid) {
+            Ok(())
+        } else {
+            Err(ReceiveError::NotOwner)
+        }
     }
 
     fn wants(&self, key: Key, _: TypeId) -> bool {

@@ -494,7 +494,9 @@ impl Node {
     pub(crate) fn pin(&self, to: Dest) -> Dest {
         match to {
             Dest::Name(..) | Dest::Alias(_) if to.node().is_here() => {
-                self.resolve(to).map_or(Pid::OUTSIDE, |process| process.head().pid).into()
+                let process =
+                    self.resolve(to).filter(|process| process.with(|control, _| control.is_open(to)));
+                process.map_or(Pid::OUTSIDE, |process| process.head().pid).into()
             }
             to => to,
         }
@@ -835,7 +837,7 @@ impl Node {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("processes", &self.processes().len()).finish_non_exhaustive()
+        f.debug_struct("Node").field("processes", &self.table().count()).finish_non_exhaustive()
     }
 }
 

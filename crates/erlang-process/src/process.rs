@@ -21,7 +21,7 @@ use crate::{
     node::Node,
     observe, panic,
     pid::Pid,
-    reason::{ExitReason, IntoExitReason},
+    reason::{ExitReason, IntoExitReason, Panic},
     report,
     scope::{self, Deferred, Scope},
     signal::{Dest, Signal},
@@ -137,8 +137,60 @@ pub fn exit(reason: ExitReason) -> ! {
 ///
 /// Counterpart: `exit/2`, `process.send_exit` and `process.send_abnormal_exit` in Gleam.
 pub fn send_exit(pid: Pid, reason: ExitReason) {
-    Node::current().signal(current(), pid, Signal::Exit { reason, link: false });
-    leave_if_ended(pid);
+    Node::current().send_exit(pid, reason);
+}
+
+impl Node {
+    /// Sends an exit signal to a process of this node, see [`send_exit`]: for code outside the node, such as a test that has a
+    /// node of its own.
+    ///
+    /// It is sent by the calling process if that is of this node, and else by [`Pid::OUTSIDE`].
+    ///
+    /// ```
+    /// use erlang_process::{ExitReason, Node, Spawn};
+    /// use std::future::pending;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), erlang_process::RegisterError> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(pending::<()>())?;
+    /// let ended = node.join(pid);
+    /// node.send_exit(pid, ExitReason::Shutdown);
+    /// assert_eq!(ended.await, ExitReason::Shutdown);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Counterpart: `exit/2`.
+    pub fn send_exit(&self, pid: Pid, reason: ExitReason) {
+        let sender = scope::with(|scope| {
+            let caller = scope.cell.head();
+            caller.node.is(self).then_some(caller.pid)
+        });
+        let sender = sender.flatten();
+        self.signal(sender, pid, Signal::Exit { reason, link: false });
+        if sender == Some(pid) {
+            leave_if_ended(pid);
+        }
+    }
+
+    /// Ends a process of this node with [`Killed`](ExitReason::Killed), whether it traps exits or not, see [`kill`] and
+    /// [`Node::send_exit`].
+    ///
+    /// ```
+    /// use erlang_process::{Node, Spawn};
+    /// use std::future::pending;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), erlang_process::RegisterError> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(pending::<()>())?;
+    /// node.kill(pid);
+    /// assert!(!node.is_alive(pid));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Counterpart: `exit(Pid, kill)`.
+    pub fn kill(&self, pid: Pid) {
+        self.send_exit(pid, ExitReason::Kill);
+    }
 }
 
 /// Does not return if this is the calling process and a signal has ended it.
@@ -231,6 +283,9 @@ pub fn set_label(label: &str) -> Result<(), NotAProcess> {
 /// who monitor or [join] it are, who so find it done. For reports, and for those who are to learn of the end after who
 /// has to end with it. It is given the reason, runs outside any process and before the process's own crash report; a
 /// panic in it is reported, and nothing else comes of it.
+///
+/// Those who monitor or join the process wait for it: keep it short, and let what takes longer be done by another process
+/// or task.
 ///
 /// ```
 /// use erlang_process as process;
@@ -354,6 +409,8 @@ impl Drop for KillOnDrop<'_> {
 /// Waits for the end of a process and returns its reason, from any async code: when this returns, everything
 /// the process owned is released. [`NoProc`](ExitReason::NoProc) if there is no such process.
 ///
+/// The process is looked up by the call: who calls in time learns the reason, however late the future is polled.
+///
 /// Inside a process, a [monitor](crate::monitor()) says the same and more.
 ///
 /// ```
@@ -375,8 +432,8 @@ impl Drop for KillOnDrop<'_> {
 /// # Panics
 ///
 /// For a process of another node, outside a tokio runtime.
-pub async fn join(pid: Pid) -> ExitReason {
-    Node::current().join(pid).await
+pub fn join(pid: Pid) -> impl Future<Output = ExitReason> + Send + use<> {
+    Node::current().join(pid)
 }
 
 impl Node {
@@ -724,6 +781,8 @@ fn finish<F>(scope: Scope, future: Pin<&mut Option<F>>, ending: Ending) {
 fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: Ending) {
     let head = scope.cell.head();
     let own = matches!(ending, Ending::Own(_));
+    // Panics that are not the reason of the end.
+    let mut panics = Vec::new();
     let decided = match ending {
         Ending::Own(reason) => reason,
         Ending::Signalled | Ending::Dropped => ExitReason::Killed,
@@ -737,8 +796,11 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
         (too_late, entries)
     });
     let by_itself = own && too_late.is_none();
-    if too_late.is_some() {
-        quietly(|| drop(too_late));
+    if let Some(too_late) = too_late {
+        quietly(|| match too_late {
+            ExitReason::Panic(panic) => panics.push(panic),
+            other => drop(other),
+        });
     }
     if let Some(name) = name {
         head.node.names().release(name, head.pid);
@@ -753,8 +815,9 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
 
     // What is dropped may block, as a poll may, and is found as one.
     head.turn();
-    let (_, Some(scope)) = scope::enter(scope, || quietly(|| future.set(None))) else { return };
-    let Some((process, deferred)) = discard(scope) else { return };
+    let drop_future = || noting(&mut panics, || future.set(None));
+    let (_, Some(scope)) = scope::enter(scope, drop_future) else { return };
+    let Some((process, deferred)) = discard(scope, &mut panics) else { return };
     let head = process.head();
     head.turn();
 
@@ -779,17 +842,20 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
     }
     head.node.note(head.pid, || LifeEvent::Exited { pid: head.pid, reason: reason.clone() });
     head.node.tell();
-    if by_itself {
+    if by_itself || head.has_failed() {
         quietly(|| report::crash(head, name, label.as_deref(), &reason));
+    }
+    for panic in panics {
+        quietly(|| report::panicked_while_ending(head, &panic));
     }
 }
 
 /// Drops what the process has received and not read. Callers whose requests it did not answer learn the
 /// reason from the requests being dropped. What is left is the shared half, and what is still to be done.
-fn discard(mut scope: Scope) -> Option<(Process, Vec<Deferred>)> {
+fn discard(mut scope: Scope, panics: &mut Vec<Panic>) -> Option<(Process, Vec<Deferred>)> {
     if let Some(mut inbox) = scope.take_messages() {
         // Each by itself: if two panicked at once, the program would abort.
-        let drop_all = || while quietly(|| inbox.drop_oldest()).unwrap_or(true) {};
+        let drop_all = || while noting(panics, || inbox.drop_oldest()).unwrap_or(true) {};
         scope = scope::enter(scope, drop_all).1?;
     }
     scope.settle_orphans();
@@ -816,8 +882,10 @@ fn tell(
             send(peer.into(), Signal::Exit { reason: reason.clone(), link: true });
         }
         for work in deferred {
-            if quietly(|| work(reason)).is_none() {
-                report::panicked_after_exit(head);
+            let mut panics = Vec::new();
+            noting(&mut panics, || work(reason));
+            for panic in panics {
+                quietly(|| report::panicked_after_exit(head, &panic));
             }
         }
     };
@@ -855,6 +923,21 @@ fn answer_late(head: &Head, reason: &ExitReason, rare: Rare) {
     }
     for joiner in rare.joiners {
         quietly(|| drop(joiner.send(reason.clone())));
+    }
+}
+
+/// As [`quietly`], of an ending process: what the panic was is noted, as nothing else tells of it.
+fn noting<T>(panics: &mut Vec<Panic>, work: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => Some(result),
+        Err(payload) => {
+            quietly(|| match reason_of(payload) {
+                Ending::Own(ExitReason::Panic(panic)) => panics.push(panic),
+                // It has left what it did by `exit`.
+                Ending::Own(_) | Ending::Signalled | Ending::Dropped => {}
+            });
+            None
+        }
     }
 }
 

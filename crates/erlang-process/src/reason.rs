@@ -22,6 +22,9 @@ pub type SharedError = Arc<dyn Error + Send + Sync>;
 /// Two reasons are equal when they are of one kind and say the same; errors are compared by what they
 /// print, as nothing else of them can be compared.
 ///
+/// It prints as its error does. With `{:#}` the [sources](Error::source) of that follow, down to the first cause: so it is
+/// in reports.
+///
 /// ```
 /// use erlang_process::ExitReason;
 ///
@@ -144,14 +147,35 @@ impl fmt::Display for ExitReason {
             Self::Kill => f.write_str("kill"),
             Self::Killed => f.write_str("killed"),
             Self::Shutdown => f.write_str("shutdown"),
-            Self::ShutdownWith(detail) => write!(f, "shutdown: {detail}"),
+            Self::ShutdownWith(detail) => {
+                f.write_str("shutdown: ")?;
+                say(&**detail, f)
+            }
             Self::NoProc => f.write_str("noproc"),
             Self::NoConnection => f.write_str("noconnection"),
             Self::Panic(panic) => panic.fmt(f),
-            Self::Error(error) => error.fmt(f),
+            Self::Error(error) => say(&**error, f),
             Self::Foreign(_) => f.write_str("a reason of another node"),
         }
     }
+}
+
+/// Prints an error, and what has caused it where that is asked for. What an error says of its cause itself is said once.
+fn say(error: &(dyn Error + 'static), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if !f.alternate() {
+        return fmt::Display::fmt(error, f);
+    }
+    let mut said = error.to_string();
+    f.write_str(&said)?;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !said.ends_with(&text) {
+            write!(f, ": {text}")?;
+        }
+        (said, cause) = (text, error.source());
+    }
+    Ok(())
 }
 
 impl fmt::Debug for ExitReason {
@@ -339,5 +363,36 @@ impl<T: IntoExitReason, E: Into<Box<dyn Error + Send + Sync>>> IntoExitReason fo
             Ok(value) => value.into_exit_reason(),
             Err(error) => ExitReason::error(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says this, and has this cause.
+    #[derive(Debug)]
+    struct Caused(&'static str, Option<Box<Caused>>);
+
+    impl fmt::Display for Caused {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Caused {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn what_has_caused_an_error_is_said_once_and_where_it_is_asked_for() {
+        let caused = |text, cause| Some(Box::new(Caused(text, cause)));
+        let cause = caused("no orders: no file", caused("no file", caused("disk is gone", None)));
+        let shutdown = ExitReason::shutdown_with(Caused("closed", cause));
+        assert_eq!(shutdown.to_string(), "shutdown: closed");
+        assert_eq!(format!("{shutdown:#}"), "shutdown: closed: no orders: no file: disk is gone");
+        assert_eq!(format!("{:#}", ExitReason::error("alone")), "alone");
     }
 }

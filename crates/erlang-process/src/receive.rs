@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    cell::{AnyInbox, Found, Key, LOOKS, Look, Position, Process, Refill, Taken},
+    cell::{AnyInbox, Found, Key, LOOKS, Look, Position, Process, Refill, Taken, Ticket, Waiter},
     deadline::Deadline,
     process::NotAProcess,
     scope::{self, Scope},
@@ -210,8 +210,8 @@ struct Search {
     position: Position,
     /// Whose inbox it is, if the search goes on.
     process: Option<Process>,
-    /// The waker that the process keeps for this receive, where it is not that of its task.
-    waker: Option<Waker>,
+    /// By what the process knows this receive, if it keeps a waker for it that is not that of its task.
+    ticket: Option<Ticket>,
 }
 
 /// How many messages a search passes over for what it costs to take one.
@@ -235,12 +235,11 @@ impl Search {
     }
 
     fn is_worth_keeping(&self) -> bool {
-        !self.position.is_start() || self.waker.is_some()
+        !self.position.is_start() || self.ticket.is_some()
     }
 
     fn poll<P: Pattern>(&mut self, cx: &mut Context<'_>, pattern: &mut P) -> Sought<P::Output> {
         loop {
-            let mut waker_kept = false;
             let found = scope::with(|scope| {
                 pattern.check(scope).map_err(Sought::Refused)?;
                 if pattern.refresh(scope) {
@@ -249,11 +248,11 @@ impl Search {
                 if scope::is_turn_over() {
                     return Err(Sought::TurnOver);
                 }
-                let found = match self.find(scope, cx, pattern, &mut waker_kept) {
+                let found = match self.find(scope, cx, pattern) {
                     // Messages that it was not ready for may have come with what has changed.
                     Err(Sought::Nothing) if pattern.refresh(scope) => {
                         self.position = Position::default();
-                        self.find(scope, cx, pattern, &mut waker_kept)?
+                        self.find(scope, cx, pattern)?
                     }
                     found => found?,
                 };
@@ -267,8 +266,8 @@ impl Search {
                     return Sought::TurnOver;
                 }
                 Some(Err(other)) => {
-                    if waker_kept {
-                        self.remember_waker(cx.waker());
+                    if self.ticket.is_some() && self.process.is_none() {
+                        self.process = scope::cell();
                     }
                     return other;
                 }
@@ -289,7 +288,6 @@ impl Search {
         scope: &mut Scope,
         cx: &mut Context<'_>,
         pattern: &P,
-        kept: &mut bool,
     ) -> Result<Found, Sought<P::Output>> {
         let mut came = false;
         loop {
@@ -312,39 +310,27 @@ impl Search {
                     return Err(Sought::TurnOver);
                 }
             }
-            if let Refill::Nothing { waker_kept } = scope.refill(Some(cx.waker())) {
-                *kept = waker_kept;
+            let waiter = Waiter { waker: cx.waker(), ticket: &mut self.ticket };
+            if scope.refill(Some(waiter)) == Refill::Nothing {
                 return Err(Sought::Nothing);
             }
             came = true;
         }
     }
 
-    fn remember_waker(&mut self, waker: &Waker) {
-        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            self.forget_waker();
-            self.process = scope::cell();
-            self.waker = Some(waker.clone());
-        }
-    }
-
-    /// Takes back the waker that the process keeps. Another receive may wait with the same one: woken, it
-    /// leaves it there again.
+    /// Takes back the waker that the process keeps.
     #[cold]
     fn forget_waker(&mut self) {
-        let Some(waker) = self.waker.take() else { return };
-        let process = self.process.as_ref();
-        let kept = process.and_then(|process| process.with(|control, _| control.forget_waiter(&waker)));
-        if let Some(kept) = kept {
-            kept.wake();
-        }
+        let (Some(ticket), Some(process)) = (self.ticket.take(), &self.process) else { return };
+        let kept = process.with(|control, _| control.forget_waiter(ticket));
+        drop(kept);
     }
 }
 
 impl Drop for Search {
     #[inline]
     fn drop(&mut self) {
-        if self.waker.is_some() {
+        if self.ticket.is_some() {
             self.forget_waker();
         }
     }

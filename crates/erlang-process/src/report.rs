@@ -1,6 +1,11 @@
 //! Crash reports.
 
-use crate::{cell::Head, info::initial_call, name::RegisteredName, reason::ExitReason};
+use crate::{
+    cell::Head,
+    info::initial_call,
+    name::RegisteredName,
+    reason::{ExitReason, Panic},
+};
 
 /// Reports the end of a process that failed by itself. Ends that were asked for, and ends by a signal, are
 /// nobody's crash.
@@ -19,18 +24,32 @@ pub(crate) fn crash(head: &Head, name: Option<RegisteredName>, label: Option<&st
         initial_call = initial_call(head),
         name,
         label,
-        reason = %reason,
+        reason = %format_args!("{reason:#}"),
         "process crashed"
+    );
+}
+
+/// Reports a panic of this process that is not the reason of its end, which was decided before: in a destructor, or by code
+/// that went on after a kill.
+#[cold]
+pub(crate) fn panicked_while_ending(head: &Head, panic: &Panic) {
+    tracing::error!(
+        target: "erlang_process::crash",
+        pid = %head.pid,
+        initial_call = initial_call(head),
+        %panic,
+        "process panicked when its end was decided"
     );
 }
 
 /// Reports a panic in what was to be done [after the exit](crate::after_exit) of this process.
 #[cold]
-pub(crate) fn panicked_after_exit(head: &Head) {
+pub(crate) fn panicked_after_exit(head: &Head, panic: &Panic) {
     tracing::error!(
         target: "erlang_process::crash",
         pid = %head.pid,
         initial_call = initial_call(head),
+        %panic,
         "what was left to be done after the exit has panicked"
     );
 }

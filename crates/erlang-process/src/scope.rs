@@ -4,12 +4,11 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     mem,
-    task::Waker,
 };
 
 use crate::{
     bound::Bound,
-    cell::{AnyInbox, Inbox, Process, Refill},
+    cell::{AnyInbox, Inbox, Process, Refill, Waiter},
     deadline::SharedTimer,
     lineage::Lineage,
     process::quietly,
@@ -46,7 +45,7 @@ pub(crate) struct Local {
     /// Where those came that were of another type, or were awaited at once.
     pub(crate) more_slots: Vec<KeptSlot>,
     orphans: Vec<Orphan>,
-    /// What is done when everyone was told of the end.
+    /// What is done at the end, when those who are linked were told, and before those who monitor or join are.
     deferred: Vec<Deferred>,
     /// That of the processes which it spawns.
     lineage: Option<Arc<Lineage>>,
@@ -87,10 +86,10 @@ impl Scope {
     }
 
     /// Moves what has come into the inbox, see [`Cell::refill`](crate::cell::Cell::refill).
-    pub(crate) fn refill(&mut self, waker: Option<&Waker>) -> Refill {
+    pub(crate) fn refill(&mut self, waiter: Option<Waiter<'_>>) -> Refill {
         let mut first = None;
         let inbox = self.local.as_mut().map_or(&mut first, |local| &mut local.inbox);
-        let more = self.cell.refill(inbox, waker);
+        let more = self.cell.refill(inbox, waiter);
         if first.is_some() {
             self.local_mut().inbox = first;
         }

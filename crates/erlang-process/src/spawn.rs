@@ -631,7 +631,9 @@ impl Spawn {
         T: IntoExitReason,
         B: FnOnce(Subject<M>) -> T + Send + 'static,
     {
-        let prepared = self.runs(type_name::<B>).prepare(|subject| async move { body(subject) })?;
+        let mut spawn = self;
+        spawn.runs.get_or_insert(type_name::<B>);
+        let prepared = spawn.prepare(|subject| async move { body(subject) })?;
         let subject = prepared.subject();
         prepared.start_blocking();
         Ok(subject)
@@ -660,15 +662,16 @@ impl Spawn {
     ///
     /// # Errors
     ///
-    /// [`RegisterError::NameTaken`] if another process holds its [name](Self::named); nothing is made then.
-    /// Without a name it cannot fail.
+    /// [`RegisterError::NameTaken`] if another process holds its [name](Self::named); nothing is made then, and the body is
+    /// not called. Without a name it cannot fail.
     pub fn prepare<M, F>(self, body: impl FnOnce(Subject<M>) -> F) -> Result<Prepared<M, F>, RegisterError>
     where
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
     {
         let (name, link) = (self.name, self.link());
-        Ok(self.make(link, |cell| body(Subject::own(cell.clone()))).named(name)?.linked(link))
+        let named = self.make(link).named(name)?;
+        Ok(named.wrapping(|cell| body(Subject::own(cell.clone()))).linked(link))
     }
 
     /// Prepares a process without a name.
@@ -678,7 +681,7 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let link = self.link();
-        self.make(link, |cell| body(Subject::own(cell.clone()))).linked(link)
+        self.make(link).wrapping(|cell| body(Subject::own(cell.clone()))).linked(link)
     }
 
     /// Prepares a process that has no use for its own subject.
@@ -687,7 +690,7 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let (name, link) = (self.name, self.link());
-        Ok(self.make(link, |_| future).named(name)?.linked(link))
+        Ok(self.make(link).named(name)?.wrapping(|_| future).linked(link))
     }
 
     /// The same, without a name.
@@ -696,11 +699,11 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let link = self.link();
-        self.make(link, |_| future).linked(link)
+        self.make(link).wrapping(|_| future).linked(link)
     }
 
-    /// Makes a process that has no name yet, and whose link only it knows of.
-    fn make<M, F>(self, link: Option<Pid>, body: impl FnOnce(&Arc<OwnCell<M>>) -> F) -> Prepared<M, F>
+    /// Makes a process that has no name and nothing to run yet, and whose link only it knows of.
+    fn make<M, F>(self, link: Option<Pid>) -> Prepared<M, F>
     where
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
@@ -740,14 +743,12 @@ impl Spawn {
             parent: head.parent(),
             initial_call: initial_call(head),
         });
-        // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
         let mut future = ProcessFuture::new(cell.clone());
         if let Some(bound) = self.bound {
             future.bound(bound);
         }
         head.node.table().insert(cell.clone());
         head.node.tell();
-        future.wrap(body(&cell));
         Prepared { cell, future }
     }
 }
@@ -1042,6 +1043,12 @@ where
             }
         }
         Ok(self)
+    }
+
+    /// Gives the process what it is to run. If the body panics, the process ends.
+    fn wrapping(mut self, body: impl FnOnce(&Arc<OwnCell<M>>) -> F) -> Self {
+        self.future.wrap(body(&self.cell));
+        self
     }
 
     /// Makes the other side of the link that the process was made with.

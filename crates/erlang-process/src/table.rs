@@ -65,6 +65,13 @@ impl Table {
         polls
     }
 
+    /// How many are alive.
+    pub(crate) fn count(&self) -> usize {
+        let alive =
+            |shard: &Mutex<Shard>| shard.lock().values().filter(|process| process.head().is_alive()).count();
+        self.shards.iter().map(alive).sum()
+    }
+
     /// The pids of all that are alive, in the order of their numbers.
     pub(crate) fn alive(&self) -> Vec<Pid> {
         let mut pids = Vec::new();

@@ -230,6 +230,31 @@ fn a_kill_ends_what_has_no_thread_yet() {
     }));
 }
 
+/// Who ends without having been woken leaves nothing behind that waits for it.
+#[test]
+fn what_had_to_wait_for_a_thread_leaves_no_task_behind() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(in_a_process(async {
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        let (hold, held) = mpsc::channel::<()>();
+        let (_, first_ended) = spawn_ending(move |_| {
+            let _ = held.recv();
+        });
+        let ended: Vec<_> = (0..100).map(|_| spawn_ending(|_| ()).1).collect();
+        // Those that look whether there is a thread have looked.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        drop(hold);
+        assert_eq!(first_ended.await, ExitReason::Normal);
+        for ended in ended {
+            assert_eq!(ended.await, ExitReason::Normal);
+        }
+        until(|| tasks() == before).await;
+    }));
+}
+
 /// A thread for it, and the kill, come at the same moment.
 #[test]
 fn what_is_killed_when_it_gets_a_thread_ends_once() {

@@ -498,6 +498,25 @@ async fn a_message_to_the_pid_does_not_count_if_it_is_mapped_either() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_room_does_not_wait_with_what_needs_none() {
+    alone(async {
+        let spawn = Spawn::new().unlinked().mailbox(Bound::new(1, WhenFull::Wait));
+        let prepared = spawn.prepare(|own: Subject<u8>| async move {
+            let me = Subject::to_pid(process::current().unwrap()).unwrap();
+            me.send_wait(2_u32).await.unwrap();
+            me.map(|n: u8| u32::from(n)).send_wait(3).await.unwrap();
+            assert_eq!(own.receive_forever().await, Ok(1));
+        });
+        let prepared = prepared.unwrap();
+        prepared.subject().send(1);
+        let ended = prepared.ended();
+        prepared.start();
+        assert_eq!(ended.await, ExitReason::Normal);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_of_groups_follow_the_policy() {
     alone(async {
         let groups = Groups::<&str, u8>::new();

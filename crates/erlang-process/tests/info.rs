@@ -129,6 +129,18 @@ async fn the_initial_call_names_the_function() {
     .await;
 }
 
+#[tokio::test]
+async fn the_initial_call_is_what_was_said() {
+    in_a_process(async {
+        let said = || Spawn::new().runs(|| "mine");
+        assert_eq!(info(said().spawn(pending::<()>()).unwrap()).initial_call, "mine");
+        let blocking =
+            said().spawn_blocking(|own: Subject<()>| own.receive_forever_blocking().map(drop)).unwrap();
+        assert_eq!(info(blocking.pid().unwrap()).initial_call, "mine");
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn polls_count_while_it_runs_and_stand_while_it_waits() {
     in_a_process(async {

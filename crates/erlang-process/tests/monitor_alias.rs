@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use erlang_process::{
-    self as process, Dest, Down, Monitor, MonitorAlias, Node, Pid, Selector, Signal, current, demonitor,
-    monitor_with_alias, unalias,
+    self as process, AliasMode, Dest, Down, ExitReason, Monitor, MonitorAlias, Node, Pid, ReceiveError,
+    Selector, Signal, Subject, current, demonitor, monitor_with_alias, unalias,
 };
+
+const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Debug, PartialEq)]
 enum Event {
@@ -139,6 +141,51 @@ async fn mon_35_demonitor_of_an_alias_whose_monitor_is_gone() {
         assert!(!demonitor(monitor));
         send(monitor, 1);
         assert_eq!(events(monitor).await, [Event::Down, Event::Reply(1)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_alias_that_is_not_active_is_nobody_to_be_monitored_or_linked_with() {
+    in_a_process(async {
+        let server = idle();
+        let alias = process::alias(AliasMode::ExplicitUnalias).unwrap();
+        let told = Subject::new().unwrap();
+        let tell = told.clone();
+        let other = process::spawn_unlinked(async move {
+            // Of another process, and active.
+            let monitor = process::monitor(alias).unwrap();
+            assert!(process::demonitor(monitor));
+            let gone = process::monitor_with_alias(server, MonitorAlias::ExplicitUnalias).unwrap();
+            assert!(unalias(gone.reference()));
+            tell.send(gone.reference());
+            std::future::pending::<()>().await;
+        });
+        let gone = told.receive(LONG).await.unwrap();
+        let down = process::timeout(LONG, process::monitor(gone).unwrap().down()).await.unwrap().unwrap();
+        assert_eq!(down.reason, ExitReason::NoProc);
+        // What a carrier may bring: answered in place of the dead.
+        let (node, me) = (Node::current(), current().unwrap());
+        let reference = node.reference();
+        let monitor = Signal::Monitor { reference, target: gone.into() };
+        node.signal(Some(me), gone, monitor);
+        node.signal(Some(me), gone, Signal::Link);
+        let info = node.info(other).unwrap();
+        assert_eq!((info.monitored_by, info.links), (vec![], vec![]));
+        process::kill(other);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_who_monitors_hears_of_the_end() {
+    in_a_process(async {
+        let server = idle();
+        let monitor = process::monitor(server).unwrap();
+        let other = process::run(async move { monitor.down().await });
+        assert_eq!(process::timeout(LONG, other).await.unwrap(), Ok(Err(ReceiveError::NotOwner)));
+        process::kill(server);
+        assert_eq!(monitor.down().await.unwrap().reason, ExitReason::Killed);
     })
     .await;
 }

@@ -114,3 +114,56 @@ async fn what_is_left_for_the_exit_is_done_when_others_than_links_are_told() {
         assert!(done.load(Ordering::SeqCst));
     }
 }
+
+#[tokio::test]
+async fn where_the_name_is_taken_the_body_is_not_called() {
+    let node = Node::new();
+    let name = Name::<()>::new("taken");
+    let first = Spawn::new().on(&node).named(name).prepare(|_: Subject<()>| pending::<()>()).unwrap();
+    let second = Spawn::new()
+        .on(&node)
+        .named(name)
+        .prepare(|_: Subject<()>| -> std::future::Ready<()> { panic!("called") });
+    assert_eq!(second.err(), Some(RegisterError::NameTaken { holder: first.pid() }));
+    drop(first);
+    // It has its name when the body is called, and not when that has panicked.
+    let has_name = || node.registered() == [name.registered_name()];
+    let prepare = || {
+        Spawn::new().on(&node).named(name).prepare(|_: Subject<()>| -> std::future::Ready<()> {
+            assert!(has_name());
+            process::exit(ExitReason::Shutdown)
+        })
+    };
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(prepare)).is_err());
+    assert_eq!((node.registered(), node.processes()), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_join_is_bound_to_the_process_when_it_is_called() {
+    let node = Node::new();
+    let running = node.run(async {
+        let pid = process::spawn_unlinked(pending::<()>());
+        let (free, of_node) = (process::join(pid), Node::current().join(pid));
+        process::kill(pid);
+        assert_eq!(process::monitor(pid).unwrap().down().await.unwrap().reason, ExitReason::NoProc);
+        assert_eq!((free.await, of_node.await), (ExitReason::Killed, ExitReason::Killed));
+    });
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_exit_to_another_node_is_not_for_the_process_with_that_pid_here() {
+    let (here, there) = (Node::new(), Node::new());
+    let outside = there.clone();
+    let running = here.run(async move {
+        let me = process::current().unwrap();
+        let other = Spawn::new().on(&outside).spawn(pending::<()>()).unwrap();
+        assert_eq!(me, other, "each node counts for itself");
+        let ended = outside.join(other);
+        outside.kill(other);
+        assert_eq!(ended.await, ExitReason::Killed);
+        assert!(process::is_alive(me));
+    });
+    running.await.unwrap();
+    assert_eq!(there.processes(), []);
+}

@@ -35,7 +35,7 @@ pub(crate) fn crash(
             last_message = message,
             state,
             log = (!log.is_empty()).then(|| tracing::field::debug(&log)),
-            %reason,
+            reason = %format_args!("{reason:#}"),
             "actor ended abnormally"
         );
     });

@@ -34,7 +34,8 @@ pub struct Started<D> {
 /// Why something did not start. In each case but [`Unresponsive`](Self::Unresponsive) nothing of it is left: no process, no
 /// name, no message.
 ///
-/// Two are equal when they are of one kind and say the same: errors of an initialiser are compared as they print.
+/// Two are equal when they are of one kind and say the same: errors of an initialiser are compared as they print. With `{:#}`
+/// it prints what has caused them as well, as [`ExitReason`] does.
 ///
 /// Counterpart: the error of `gen_server:start_link/3`, `StartError` in Gleam.
 #[derive(Clone, Debug)]
@@ -80,7 +81,13 @@ impl fmt::Display for StartError {
             Self::Unresponsive(pid) => {
                 write!(f, "the initialiser was not done in time, and its process {pid} does not end")
             }
+            Self::InitFailed(error) if f.alternate() => {
+                write!(f, "the initialiser failed: {:#}", ExitReason::Error(error.clone()))
+            }
             Self::InitFailed(error) => write!(f, "the initialiser failed: {error}"),
+            Self::InitExited(reason) if f.alternate() => {
+                write!(f, "the process ended while it started: {reason:#}")
+            }
             Self::InitExited(reason) => write!(f, "the process ended while it started: {reason}"),
             Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
             Self::Ignored => f.write_str("chose not to run"),

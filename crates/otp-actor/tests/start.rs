@@ -637,6 +637,33 @@ fn start_errors_say_one_fact_and_keep_their_source() {
     assert!(StartError::InitTimeout.source().is_none());
 }
 
+#[test]
+fn start_errors_say_what_has_caused_them_where_that_is_asked_for() {
+    let parsed = "seven".parse::<u8>().map_err(|error| ExitReason::error(Unreadable(error)));
+    let exited = StartError::InitExited(parsed.unwrap_err());
+    assert_eq!(exited.to_string(), "the process ended while it started: no number");
+    let all = "the process ended while it started: no number: invalid digit found in string";
+    assert_eq!(format!("{exited:#}"), all);
+    let parsed = "seven".parse::<u8>().map_err(|error| StartError::failed(Unreadable(error)));
+    let all = "the initialiser failed: no number: invalid digit found in string";
+    assert_eq!(format!("{:#}", parsed.unwrap_err()), all);
+}
+
+#[derive(Debug)]
+struct Unreadable(std::num::ParseIntError);
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no number")
+    }
+}
+
+impl std::error::Error for Unreadable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_does_not_start_is_not_debugged() {
     let path = std::env::temp_dir().join(format!("otp-actor-start-{}.log", std::process::id()));

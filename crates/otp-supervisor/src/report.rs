@@ -35,10 +35,14 @@ pub(crate) fn report<I: Display>(report: &Report<I, Pid, ExitReason, StartError>
     match report {
         Report::Progress { child, dynamic: true } => progress!(debug, child),
         Report::Progress { child, dynamic: false } => progress!(info, child),
-        Report::StartError { error, child } => error!(child, reason = %error, "child did not start"),
-        Report::ChildTerminated { reason, child } => error!(child, %reason, "child terminated"),
+        Report::StartError { error, child } => {
+            error!(child, reason = %format_args!("{error:#}"), "child did not start")
+        }
+        Report::ChildTerminated { reason, child } => {
+            error!(child, reason = %format_args!("{reason:#}"), "child terminated")
+        }
         Report::ShutdownError { reason, child, count } => {
-            error!(child, %reason, count, "child did not stop as asked");
+            error!(child, reason = %format_args!("{reason:#}"), count, "child did not stop as asked");
         }
         Report::Unresponsive { child } => {
             error!(
@@ -70,7 +74,7 @@ fn pid<I>(child: &Child<I, Pid>) -> Option<Pid> {
 
 /// What a bridge was started for has ended by itself.
 pub(crate) fn bridge_ended(reason: &ExitReason) {
-    tracing::error!(target: "otp_supervisor::report", bridge = %this(), %reason, "what is bridged has ended");
+    tracing::error!(target: "otp_supervisor::report", bridge = %this(), reason = %format_args!("{reason:#}"), "what is bridged has ended");
 }
 
 /// A message that no supervisor understands was dropped.

@@ -1,6 +1,7 @@
 //! What the catalogue does not say and has to hold all the same.
 
 mod calls;
+mod ends;
 mod mailbox;
 
 use std::{

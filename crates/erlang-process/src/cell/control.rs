@@ -1,7 +1,7 @@
 //! The part of a process's shared half that does not depend on its message type: whether it lives, how to
 //! wake it, and its relations to others. All of it is under the process's one lock.
 
-use std::{any::Any, mem, sync::Arc, task::Waker};
+use std::{any::Any, collections::BTreeMap, mem, sync::Arc, task::Waker};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot;
@@ -59,6 +59,9 @@ pub(crate) struct Relations {
     pub(crate) rare: Option<Box<Rare>>,
 }
 
+/// For how many monitors there may be room when there are none.
+const MONITORS_KEPT: usize = 64;
+
 /// What few processes have, or for a moment only.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -85,9 +88,17 @@ pub(crate) struct Rare {
     /// It does not heed that it is asked to end: for tests.
     #[cfg(feature = "testing")]
     ignores_shutdown: bool,
-    /// Wakers of receives that are not polled by the task itself but by a combinator inside it.
-    waiters: Vec<Waker>,
+    /// Receives that are not polled by the task itself but by a combinator inside it.
+    waiters: Waiters,
+    /// How many such receives there were.
+    tickets: Ticket,
 }
+
+/// What tells apart those who wait for one process, in the order in which they began.
+pub(crate) type Ticket = u64;
+
+/// Who waits, and how it is woken.
+pub(crate) type Waiters = BTreeMap<Ticket, Waker>;
 
 /// What those who watch for long queues have heard of one, see [`observe`](crate::observe).
 #[derive(Clone, Copy, Default)]
@@ -203,7 +214,7 @@ pub(crate) enum Wake {
     /// The process's task.
     Task,
     /// The task, and these.
-    All(Vec<Waker>),
+    All(Waiters),
 }
 
 /// What an active alias does with a message.
@@ -350,21 +361,19 @@ impl Control {
     // Waking
 
     /// Keeps the waker of a receive that is not polled by the task itself, for the next message to wake it. To
-    /// be [forgotten](Self::forget_waiter) when the receive ends first. Gives back one that is kept already.
-    pub(crate) fn keep_waiter(&mut self, waker: Waker) -> Option<Waker> {
-        let waiters = &mut self.rare_mut().waiters;
-        if waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
-            return Some(waker);
-        }
-        waiters.push(waker);
-        None
+    /// be [forgotten](Self::forget_waiter) when the receive ends first. Gives back the one that was kept for it.
+    pub(crate) fn keep_waiter(&mut self, ticket: &mut Option<Ticket>, waker: Waker) -> Option<Waker> {
+        let rare = self.rare_mut();
+        let ticket = *ticket.get_or_insert_with(|| {
+            rare.tickets += 1;
+            rare.tickets
+        });
+        rare.waiters.insert(ticket, waker)
     }
 
     /// Takes back the waker of a receive that no longer waits.
-    pub(crate) fn forget_waiter(&mut self, waker: &Waker) -> Option<Waker> {
-        let waiters = &mut self.relations.as_mut()?.rare.as_mut()?.waiters;
-        let index = waiters.iter().position(|waiter| waiter.will_wake(waker))?;
-        Some(waiters.swap_remove(index))
+    pub(crate) fn forget_waiter(&mut self, ticket: Ticket) -> Option<Waker> {
+        self.relations.as_mut()?.rare.as_mut()?.waiters.remove(&ticket)
     }
 
     /// A message has been pushed.
@@ -406,7 +415,9 @@ impl Control {
             WhenFull::DropNewest => (Refusal::Dropped, Wake::Nobody),
             WhenFull::Exit => {
                 let reason = ExitReason::error(MailboxFull { capacity: bound.capacity() });
-                let _decided = self.begin_exit(head, reason);
+                if self.begin_exit(head, reason).is_none() {
+                    head.raise(Head::FAILED);
+                }
                 (Refusal::Dead, self.wake_up())
             }
         };
@@ -491,6 +502,9 @@ impl Control {
                 Err(body) => Delivery::Refused(Signal::PriorityMessage(body)),
             },
             Signal::Link => {
+                if !self.is_open(to) {
+                    return Delivery::Refused(Signal::Link);
+                }
                 if let Some(from) = from
                     && self.links.get(&from).is_none()
                 {
@@ -536,6 +550,9 @@ impl Control {
                 self.deliver_exit(head, queue, from.unwrap_or(Pid::OUTSIDE), reason, false, priority)
             }
             Signal::Monitor { reference, target } => {
+                if !self.is_open(to) {
+                    return Delivery::Refused(Signal::Monitor { reference, target });
+                }
                 if let Some(pid) = from {
                     self.relations_mut().watchers.insert(reference, Watcher { pid, target });
                 }
@@ -659,7 +676,7 @@ impl Control {
     }
 
     /// Whether this is not an alias that is no longer active.
-    fn is_open(&self, to: Dest) -> bool {
+    pub(crate) fn is_open(&self, to: Dest) -> bool {
         !matches!(to, Dest::Alias(_)) || self.alias(to).is_some()
     }
 
@@ -687,7 +704,11 @@ impl Control {
             }
             rare.priority_monitors.remove(&reference);
         }
-        relations.monitors.remove(&reference)
+        let monitored = relations.monitors.remove(&reference);
+        if relations.monitors.is_empty() && relations.monitors.capacity() > MONITORS_KEPT {
+            relations.monitors = SerialMap::default();
+        }
+        monitored
     }
 
     // The end
@@ -744,8 +765,32 @@ impl Control {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_of_many_who_wait_is_kept_once_and_woken_in_its_order() {
+        let mut control = Control::new(Links::default(), None, false);
+        let mut tickets = [None; 100];
+        for round in 0..3 {
+            for ticket in tickets.iter_mut().rev() {
+                let before = control.keep_waiter(ticket, Waker::noop().clone());
+                assert_eq!(before.is_some(), round == 1);
+            }
+            if round > 0 {
+                let Wake::All(waiters) = control.wake_up() else { panic!("nobody waits") };
+                assert!(waiters.keys().copied().eq(1..=100));
+            }
+        }
+        assert!(matches!(control.wake_up(), Wake::Task));
+        for ticket in &mut tickets {
+            assert!(control.keep_waiter(ticket, Waker::noop().clone()).is_none());
+            assert!(control.forget_waiter(ticket.unwrap()).is_some());
+            assert!(control.forget_waiter(ticket.unwrap()).is_none());
+        }
+        assert!(matches!(control.wake_up(), Wake::Task));
+    }
 
     #[test]
     fn joins_that_are_given_up_do_not_pile_up() {

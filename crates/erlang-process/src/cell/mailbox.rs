@@ -18,7 +18,7 @@ use super::{
     store::{Locked, Store},
 };
 use crate::{
-    bound::{Bound, Turn},
+    bound::{Bound, Turn, WhenFull},
     sync::MODELLED,
 };
 
@@ -142,7 +142,11 @@ impl<M: 'static> Queue<M> {
     #[cold]
     fn absorb(&mut self) -> bool {
         let Some(Rest { full, store: Some(store) }) = self.rest.as_deref_mut() else { return false };
-        store.absorb(full.drain(..).flatten().chain(self.last.drain(..)))
+        let come = store.absorb(&mut self.last, full);
+        if full.capacity() > KEPT_BLOCKS {
+            *full = Vec::new();
+        }
+        come
     }
 
     /// What a burst has needed, if nothing has come since.
@@ -175,17 +179,30 @@ impl<M: Send + 'static> Queue<M> {
         message: Envelope<M>,
         turn: Option<Turn>,
     ) -> Result<Option<Gone>, (Envelope<M>, Bound)> {
-        // What came before lies before.
-        let come = self.absorb();
-        let Some(store) = self.store() else {
-            self.push(message);
-            return Ok(None);
+        let bound = self.store().and_then(|store| store.enter(turn));
+        let gone = match bound {
+            None => None,
+            // The room of the oldest is the new one's.
+            Some(bound) => match self.drive_out(bound) {
+                None => return Err((message, bound)),
+                gone => gone,
+            },
         };
+        self.push(message);
+        Ok(gone.map(|gone| -> Gone { Box::new(gone) }))
+    }
+
+    /// Takes the oldest message that counts out of a full mailbox, if that is what becomes of it.
+    fn drive_out(&mut self, bound: Bound) -> Option<Envelope<M>> {
+        if bound.when_full() != WhenFull::DropOldest {
+            return None;
+        }
+        let come = self.absorb();
+        let store = self.store()?;
         if come {
             store.refresh();
         }
-        let gone = store.offer(message, turn)?;
-        Ok(gone.map(|gone| -> Gone { Box::new(gone) }))
+        store.remove_oldest()
     }
 }
 
@@ -229,9 +246,7 @@ impl<M: Send + 'static> AnyQueue for Queue<M> {
             return inbox.unwrap_or_else(|| Box::new(Locked::<M>::new(process)));
         }
         let inbox = inbox.and_then(|inbox| inbox.into_any().downcast::<Inbox<M>>().ok()).unwrap_or_default();
-        let Inbox { mut first, blocks, removals } = *inbox;
-        first.extend(blocks.into_iter().flatten());
-        self.rest_mut().store = Some(Store::new(first, removals, bound));
+        self.rest_mut().store = Some(Store::new(*inbox, bound));
         Box::new(Locked::<M>::new(process))
     }
 
@@ -267,7 +282,7 @@ pub(crate) struct Inbox<M> {
     blocks: VecDeque<Block<M>>,
     /// How many messages were taken out: a search that was interrupted may go on where it stopped as long
     /// as this stands.
-    removals: u64,
+    pub(super) removals: u64,
 }
 
 /// The oldest message is not of the process's own type, and stays.
@@ -282,6 +297,10 @@ impl<M> Default for Inbox<M> {
 impl<M: 'static> Inbox<M> {
     /// For how many blocks there may be room when there are none.
     const BLOCKS_KEPT: usize = 64;
+
+    /// For how many messages there may be room among those that are being read when there are none: as large as the last
+    /// block becomes by growing.
+    pub(super) const FIRST_KEPT: usize = 2 * Queue::<M>::BLOCK;
 
     /// Takes the oldest message, if there is one: an error if it is not of the process's own type.
     #[inline]
@@ -329,8 +348,7 @@ impl<M: 'static> Inbox<M> {
 
     /// Gives the memory back that a long queue has needed, when all of it is read.
     fn give_back(&mut self) {
-        // As large as the last block becomes by growing.
-        if self.first.is_empty() && self.first.capacity() > 2 * Queue::<M>::BLOCK {
+        if self.first.is_empty() && self.first.capacity() > Self::FIRST_KEPT {
             self.first = VecDeque::new();
         }
         if self.blocks.is_empty() && self.blocks.capacity() > Self::BLOCKS_KEPT {
@@ -340,22 +358,23 @@ impl<M: 'static> Inbox<M> {
 
     /// Moves everything from the in-queue to the end.
     fn refill(&mut self, queue: &mut Queue<M>) {
-        if queue.rest.as_ref().is_none_or(|rest| rest.is_idle())
-            && queue.last.len() == 1
-            && self.blocks.is_empty()
-        {
-            self.first.extend(queue.last.pop());
+        let Some(rest) = &mut queue.rest else { return self.append(&mut Vec::new(), &mut queue.last) };
+        self.append(&mut rest.full, &mut queue.last);
+        if rest.full.capacity() > KEPT_BLOCKS {
+            queue.rest = None;
+        }
+    }
+
+    /// Moves the messages of full blocks, and of the last one, to the end.
+    pub(super) fn append(&mut self, full: &mut Vec<Block<M>>, last: &mut Block<M>) {
+        if full.is_empty() && last.len() == 1 && self.blocks.is_empty() {
+            self.first.extend(last.pop());
             return;
         }
         // The two exchange their memory.
         let emptied = if self.first.is_empty() { mem::take(&mut self.first).into() } else { Vec::new() };
-        let last = mem::replace(&mut queue.last, emptied);
-        if let Some(rest) = &mut queue.rest {
-            self.blocks.extend(rest.full.drain(..));
-            if rest.full.capacity() > KEPT_BLOCKS {
-                queue.rest = None;
-            }
-        }
+        let last = mem::replace(last, emptied);
+        self.blocks.extend(full.drain(..));
         if self.first.is_empty() && self.blocks.is_empty() {
             self.first = last.into();
         } else {
@@ -364,7 +383,7 @@ impl<M: 'static> Inbox<M> {
     }
 
     /// The message there, for a search: blocks are joined as far as it looks.
-    fn get(&mut self, index: usize) -> Option<&Envelope<M>> {
+    pub(super) fn get(&mut self, index: usize) -> Option<&Envelope<M>> {
         while index >= self.first.len() {
             let Some(block) = self.blocks.pop_front() else {
                 self.give_back();
@@ -373,6 +392,27 @@ impl<M: 'static> Inbox<M> {
             self.first.extend(block);
         }
         self.first.get(index)
+    }
+
+    /// Takes a message out that was looked at.
+    pub(super) fn remove(&mut self, index: usize) -> Option<Envelope<M>> {
+        let removed = self.first.remove(index);
+        if self.first.capacity() > Self::FIRST_KEPT && self.first.len() < self.first.capacity() / 4 {
+            self.shrink();
+        }
+        removed
+    }
+
+    /// For how many messages there is room among those that are being read.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.first.capacity()
+    }
+
+    /// Gives memory back, though there are messages which stay.
+    #[cold]
+    fn shrink(&mut self) {
+        self.first.shrink_to(self.first.capacity() / 2);
     }
 }
 
@@ -446,7 +486,7 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
         put_back: &mut dyn FnMut(Box<dyn AnyInbox>),
         take: &mut dyn FnMut(&mut dyn Any),
     ) {
-        let envelope = self.first.remove(found.index);
+        let envelope = self.remove(found.index);
         self.removals += 1;
         put_back(self);
         if let Some(envelope) = envelope {
@@ -699,6 +739,22 @@ mod tests {
             let kept = (both.inbox().unwrap().first.capacity(), both.queue.last.capacity());
             assert!(kept.0 <= Queue::<Small>::KEPT && kept.1 <= Queue::<Small>::KEPT, "{burst}: {kept:?}");
         }
+    }
+
+    #[test]
+    fn a_message_that_stays_keeps_no_memory_of_others() {
+        let mut both = Both::<Small>::new();
+        both.push(false);
+        for _ in 0..100_000 {
+            both.push(true);
+        }
+        both.refill();
+        both.open(100_000);
+        while both.taken.len() > 1 {
+            both.open(1);
+        }
+        let kept = both.inbox().unwrap().first.capacity();
+        assert!(kept <= Inbox::<Small>::FIRST_KEPT, "{kept}");
     }
 
     #[test]

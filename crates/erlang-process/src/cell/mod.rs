@@ -17,7 +17,7 @@ use self::room::Room;
 pub(crate) use self::{
     control::{
         Alias, AliasEnd, Control, Delivery, Heard, Link, Links, Monitored, Offered, Rare, Refusal, Relations,
-        Unsent, Wake, Watcher,
+        Ticket, Unsent, Waiters, Wake, Watcher,
     },
     envelope::{AnyMessage, Envelope, Key, Tagged},
     few::Few,
@@ -84,6 +84,8 @@ impl Head {
     pub(crate) const SUSPENDED: u8 = 8;
     /// Somebody was told that the message queue is long.
     pub(crate) const LONG_QUEUE: u8 = 16;
+    /// Its end is a failure of its own, though somebody else has decided it.
+    pub(crate) const FAILED: u8 = 32;
 
     fn new(birth: Birth) -> Self {
         let Birth { pid, node, lineage, initial_call, bounded } = birth;
@@ -146,6 +148,11 @@ impl Head {
 
     pub(crate) fn is_alive(&self) -> bool {
         self.flags() & Self::EXITING == 0
+    }
+
+    /// Whether its end, which somebody else has decided, is a failure of its own.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.flags() & Self::FAILED != 0
     }
 
     pub(crate) fn set_task_waker(&self, waker: Waker) {
@@ -236,9 +243,9 @@ impl<Q: ?Sized> Cell<Q> {
     }
 
     #[cold]
-    fn wake_all(&self, waiters: Vec<Waker>) {
+    fn wake_all(&self, waiters: Waiters) {
         self.head.wake_task();
-        for waker in waiters {
+        for waker in waiters.into_values() {
             // One that panics must not keep it from the others.
             quietly(|| waker.wake());
         }
@@ -384,10 +391,14 @@ fn offer_own<M: Send + 'static>(
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refill {
     Messages,
-    Nothing {
-        /// Whether the cell keeps the waker, which is not that of the process's task.
-        waker_kept: bool,
-    },
+    Nothing,
+}
+
+/// Who waits for the next message.
+pub(crate) struct Waiter<'a> {
+    pub(crate) waker: &'a Waker,
+    /// By what the cell knows it, if it keeps a waker which is not that of the process's task.
+    pub(crate) ticket: &'a mut Option<Ticket>,
 }
 
 /// What a quick look for one message has found.
@@ -428,22 +439,24 @@ impl Cell<dyn AnyQueue> {
         self.with(|_, queue| queue.message_type())
     }
 
-    /// Moves what has come into the inbox. If nothing has, the next message wakes `waker`: looking and keeping
+    /// Moves what has come into the inbox. If nothing has, the next message wakes who waits: looking and keeping
     /// the waker are one step under the lock, so no message falls between them.
-    pub(crate) fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waker: Option<&Waker>) -> Refill {
-        if !self.head.has_mail() && waker.is_none_or(|waker| self.head.is_task_waker(waker)) {
-            return Refill::Nothing { waker_kept: false };
+    pub(crate) fn refill(&self, inbox: &mut Option<Box<dyn AnyInbox>>, waiter: Option<Waiter<'_>>) -> Refill {
+        let other = waiter.filter(|waiter| !self.head.is_task_waker(waiter.waker));
+        if !self.head.has_mail() && other.is_none() {
+            return Refill::Nothing;
         }
         // Cloned and dropped without the lock: a waker is somebody else's code.
-        let mut other = waker.filter(|waker| !self.head.is_task_waker(waker)).cloned();
+        let mut waker = other.as_ref().map(|other| other.waker.clone());
         self.with(|control, queue| {
             if queue.refill(inbox) {
                 self.head.set_mail(false);
                 return Refill::Messages;
             }
-            let waker_kept = other.is_some();
-            other = other.take().and_then(|waker| control.keep_waiter(waker));
-            Refill::Nothing { waker_kept }
+            if let Some(other) = other {
+                waker = waker.take().and_then(|waker| control.keep_waiter(other.ticket, waker));
+            }
+            Refill::Nothing
         })
     }
 

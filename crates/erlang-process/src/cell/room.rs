@@ -1,6 +1,9 @@
 //! How much room there is in a bounded mailbox, and who waits for it.
 
-use std::{collections::VecDeque, task::Waker};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    task::Waker,
+};
 
 use crate::bound::{Bound, Turn, WhenFull};
 
@@ -10,15 +13,15 @@ pub(crate) struct Room {
     /// How many messages that count are in the mailbox.
     taken: usize,
     /// Who waits, in the order in which they came. Nobody does while there is room.
-    waiting: VecDeque<(Turn, Waker)>,
+    waiting: BTreeMap<Turn, Waker>,
     /// For whom room is kept.
-    granted: Vec<Turn>,
+    granted: BTreeSet<Turn>,
     next: Turn,
 }
 
 impl Room {
     pub(super) fn new(bound: Bound) -> Self {
-        Self { bound, taken: 0, waiting: VecDeque::new(), granted: Vec::new(), next: 0 }
+        Self { bound, taken: 0, waiting: BTreeMap::new(), granted: BTreeSet::new(), next: 0 }
     }
 
     fn has_room(&self) -> bool {
@@ -36,16 +39,14 @@ impl Room {
         }
         let turn = self.next;
         self.next += 1;
-        self.granted.push(turn);
+        self.granted.insert(turn);
         Ok(Some(turn))
     }
 
     /// Takes room for a message, if there is any or some is kept for it.
     pub(super) fn enter(&mut self, turn: Option<Turn>) -> bool {
-        let kept = turn.and_then(|turn| self.granted.iter().position(|granted| *granted == turn));
-        if let Some(index) = kept {
-            self.granted.swap_remove(index);
-        } else if !self.has_room() {
+        let is_kept = turn.is_some_and(|turn| self.granted.remove(&turn));
+        if !is_kept && !self.has_room() {
             return false;
         }
         self.taken += 1;
@@ -59,8 +60,8 @@ impl Room {
     }
 
     fn grant(&mut self) -> Option<Waker> {
-        let (turn, waker) = self.waiting.pop_front()?;
-        self.granted.push(turn);
+        let (turn, waker) = self.waiting.pop_first()?;
+        self.granted.insert(turn);
         Some(waker)
     }
 
@@ -75,15 +76,13 @@ impl Room {
             self.next += 1;
             *place = Some(turn);
             if self.has_room() {
-                self.granted.push(turn);
+                self.granted.insert(turn);
                 return true;
             }
             self.waiting.extend(waker.take().map(|waker| (turn, waker)));
             return false;
         };
-        let Some((_, known)) = self.waiting.iter_mut().find(|(waiting, _)| *waiting == turn) else {
-            return true;
-        };
+        let Some(known) = self.waiting.get_mut(&turn) else { return true };
         if let Some(waker) = waker {
             std::mem::swap(known, waker);
         }
@@ -92,16 +91,14 @@ impl Room {
 
     /// Gives a place up. Returns whom to wake, who is next, and a waker to be dropped.
     pub(super) fn leave_line(&mut self, turn: Turn) -> (Option<Waker>, Option<Waker>) {
-        if let Some(index) = self.granted.iter().position(|granted| *granted == turn) {
-            self.granted.swap_remove(index);
+        if self.granted.remove(&turn) {
             return (self.grant(), None);
         }
-        let place = self.waiting.iter().position(|(waiting, _)| *waiting == turn);
-        (None, place.and_then(|index| self.waiting.remove(index)).map(|(_, waker)| waker))
+        (None, self.waiting.remove(&turn))
     }
 
     /// Nobody is let in any more: whom to wake, to learn that.
-    pub(super) fn dissolve(&mut self) -> VecDeque<(Turn, Waker)> {
+    pub(super) fn dissolve(&mut self) -> BTreeMap<Turn, Waker> {
         std::mem::take(&mut self.waiting)
     }
 }

@@ -9,12 +9,12 @@ use std::{any::Any, collections::VecDeque, task::Waker};
 use super::{
     Process,
     envelope::{AnyMessage, Envelope, Key},
-    mailbox::{AnyInbox, Found, LOOKS, Look, Queue},
+    mailbox::{AnyInbox, Block, Found, Inbox, LOOKS, Look, Queue},
     position::{Extent, Position},
     room::Room,
 };
 use crate::{
-    bound::{Bound, Turn, WhenFull},
+    bound::{Bound, Turn},
     process::quietly,
 };
 
@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct Store<M> {
     /// Priority messages, oldest first. They lie before all others.
     urgent: VecDeque<Envelope<M>>,
-    ordinary: VecDeque<Envelope<M>>,
+    ordinary: Inbox<M>,
     /// How many messages were taken out.
     removals: u64,
     /// Whether priority messages have come since the process has last asked for more.
@@ -41,8 +41,9 @@ pub(super) fn counts(key: Key) -> bool {
 
 impl<M: 'static> Store<M> {
     /// A store of what the process has fetched already.
-    pub(super) fn new(fetched: VecDeque<Envelope<M>>, removals: u64, bound: Option<Bound>) -> Self {
+    pub(super) fn new(fetched: Inbox<M>, bound: Option<Bound>) -> Self {
         let room = bound.map(|bound| Box::new(Room::new(bound)));
+        let removals = fetched.removals;
         Self { urgent: VecDeque::new(), ordinary: fetched, removals, fresh: false, room }
     }
 
@@ -56,10 +57,13 @@ impl<M: 'static> Store<M> {
     }
 
     /// Takes in what has come as to any process. Whether there is anything that the process has not asked for.
-    pub(super) fn absorb(&mut self, come: impl Iterator<Item = Envelope<M>>) -> bool {
-        let before = self.ordinary.len();
-        self.ordinary.extend(come);
-        std::mem::take(&mut self.fresh) || self.ordinary.len() > before
+    pub(super) fn absorb(&mut self, last: &mut Block<M>, full: &mut Vec<Block<M>>) -> bool {
+        // A block is begun only for a message.
+        let come = !last.is_empty();
+        if come {
+            self.ordinary.append(full, last);
+        }
+        std::mem::take(&mut self.fresh) || come
     }
 
     /// There is something that the process has not asked for.
@@ -71,7 +75,7 @@ impl<M: 'static> Store<M> {
         Extent { removals: self.removals, urgent: self.urgent.len() }
     }
 
-    fn get(&self, index: usize) -> Option<&Envelope<M>> {
+    fn get(&mut self, index: usize) -> Option<&Envelope<M>> {
         match index.checked_sub(self.urgent.len()) {
             None => self.urgent.get(index),
             Some(index) => self.ordinary.get(index),
@@ -94,37 +98,33 @@ impl<M: 'static> Store<M> {
     }
 
     fn remove(&mut self, index: usize) -> Option<Removed<M>> {
+        self.get(index)?;
         let removed = match index.checked_sub(self.urgent.len()) {
             None => self.urgent.remove(index),
             Some(index) => self.ordinary.remove(index),
         }?;
         self.removals += 1;
+        if self.urgent.is_empty() && self.urgent.capacity() > Inbox::<M>::FIRST_KEPT {
+            self.urgent = VecDeque::new();
+        }
         let waker = self.room.as_mut().filter(|_| counts(removed.key())).and_then(|room| room.leave());
         Some((removed, waker))
     }
 
-    /// Puts a message that counts in, if there is room, or in place of the oldest, which is returned.
-    pub(super) fn offer(
-        &mut self,
-        message: Envelope<M>,
-        turn: Option<Turn>,
-    ) -> Result<Option<Envelope<M>>, (Envelope<M>, Bound)> {
-        let mut gone = None;
-        if let Some(room) = &mut self.room
-            && !room.enter(turn)
-        {
-            let oldest = match room.bound.when_full() {
-                WhenFull::DropOldest => self.ordinary.iter().position(|message| counts(message.key())),
-                _ => None,
-            };
-            let Some(oldest) = oldest else { return Err((message, room.bound)) };
-            // Its room is the new one's.
-            gone = self.ordinary.remove(oldest);
-            self.removals += 1;
+    /// Takes room for a message that counts, or says by which bound there is none.
+    pub(super) fn enter(&mut self, turn: Option<Turn>) -> Option<Bound> {
+        let room = self.room.as_mut()?;
+        if room.enter(turn) { None } else { Some(room.bound) }
+    }
+
+    /// Takes the oldest message out that counts. Its room stays taken.
+    pub(super) fn remove_oldest(&mut self) -> Option<Envelope<M>> {
+        let mut index = 0;
+        while !counts(self.ordinary.get(index)?.key()) {
+            index += 1;
         }
-        self.ordinary.push_back(message);
-        self.fresh = true;
-        Ok(gone)
+        self.removals += 1;
+        self.ordinary.remove(index)
     }
 }
 
@@ -195,5 +195,37 @@ impl<M> Drop for Locked<M> {
         for (_, waker) in waiting.into_iter().flatten() {
             quietly(|| waker.wake());
         }
+    }
+}
+
+#[cfg(all(test, not(any(otp_loom, otp_shuttle))))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::cell::Tagged;
+
+    #[test]
+    fn a_long_queue_gives_its_memory_back() {
+        const MANY: u64 = 100_000;
+        let mut store = Store::<u64>::new(Inbox::default(), None);
+        let (mut last, mut full) = (Vec::new(), Vec::new());
+        for number in 0..MANY {
+            last.push(Envelope::Own(number));
+            if last.len() == 64 {
+                full.push(std::mem::take(&mut last));
+            }
+            store.push_urgent(Box::new(Tagged { key: Key::Subject(number), body: number }));
+        }
+        assert!(store.absorb(&mut last, &mut full));
+        // Looked for, so that all of it lies side by side.
+        let mut position = Position::default();
+        while matches!(store.look(&mut position, &|_| false).0, Look::Further) {}
+        let mut took = 0;
+        while store.remove(0).is_some() {
+            took += 1;
+        }
+        assert_eq!(took, 2 * MANY);
+        let kept = (store.urgent.capacity(), store.ordinary.room());
+        assert!(kept.0.max(kept.1) <= Inbox::<u64>::FIRST_KEPT, "{kept:?}");
     }
 }
