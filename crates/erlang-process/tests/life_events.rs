@@ -2,11 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::HashMap, future::pending, time::Duration};
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use erlang_process::{
-    self as process, ExitReason, LifeEvent, Name, Node, Pid, ReceiveError, RegisteredName, Selector, Spawn,
-    Subject,
+    self as process, Bound, ExitReason, LifeEvent, Name, Node, Pid, ReceiveError, RegisteredName, Selector,
+    Spawn, Subject, WhenFull,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -58,6 +66,39 @@ async fn a_life_is_told_in_order() {
         none(&events).await;
     })
     .await;
+}
+
+/// Whoever tells of a process, and however soon: who hears of it finds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_told_of_can_be_found() {
+    let node = Node::new();
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<bool>| wait()).unwrap();
+    let lost = Arc::new(AtomicUsize::new(0));
+    let found = watcher.subject().map({
+        let (node, lost) = (node.clone(), lost.clone());
+        move |event| {
+            if let LifeEvent::Spawned { pid, .. } = event
+                && node.info(pid).is_none()
+            {
+                lost.fetch_add(1, Ordering::Relaxed);
+            }
+            true
+        }
+    });
+    node.life_events(&found).unwrap();
+    let spawning = (0..4).map(|_| {
+        let node = node.clone();
+        tokio::spawn(async move {
+            let room = Bound::new(1, WhenFull::Refuse);
+            let spawned = |_| Spawn::new().on(&node).mailbox(room).spawn(pending::<()>()).unwrap();
+            (0..2_000).map(spawned).collect::<Vec<_>>()
+        })
+    });
+    for spawning in spawning.collect::<Vec<_>>() {
+        drop(spawning.await.unwrap());
+    }
+    assert_eq!(lost.load(Ordering::Relaxed), 0);
+    watcher.start();
 }
 
 #[tokio::test]
