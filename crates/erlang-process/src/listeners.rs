@@ -1,6 +1,6 @@
 //! Those who are told of what happens to a table.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use rustc_hash::FxHashMap;
 
@@ -9,6 +9,7 @@ use crate::{
     membership::{self, Members},
     pid::Pid,
     process::quietly,
+    scope,
     subject::Subject,
     sync::{Arc, AtomicBool, Mutex, Ordering},
 };
@@ -96,6 +97,14 @@ impl<E: Send + 'static> Listeners<E> {
     }
 }
 
+impl<E> Drop for Listeners<E> {
+    fn drop(&mut self) {
+        // Each by itself, as above.
+        let all = mem::take(&mut self.all.lock().by_number);
+        all.into_values().for_each(scope::discard);
+    }
+}
+
 impl<E: Send + 'static> Members for Listeners<E> {
     fn release(&self, pid: Pid) {
         let mut gone = Vec::new();
@@ -115,7 +124,8 @@ impl<E: Send + 'static> Members for Listeners<E> {
                 of.insert(pid, stay);
             }
         }
-        drop(gone);
+        // Each by itself: if two panicked at once, the program would abort.
+        gone.into_iter().for_each(scope::discard);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     node::Node,
     pid::Pid,
     process::quietly,
-    rt,
+    rt, scope,
     subject::Subject,
     sync::{Arc, AtomicU64, Mutex, Ordering, StaticAtomicU64},
     system_monitor::{SystemEvent, SystemMonitor},
@@ -86,10 +86,20 @@ impl What {
     }
 }
 
-enum Telling {
+/// An event for one who watches.
+struct Telling {
+    /// The number of the watch.
+    watch: u64,
+    event: Event,
+}
+
+enum Event {
     Life(Arc<Subject<LifeEvent>>, LifeEvent),
     Load(Arc<Subject<SystemEvent>>, SystemEvent),
 }
+
+/// How many events are told before whoever tells has done enough: a process that was about something else.
+const TOLD_AT_ONCE: usize = 256;
 
 impl Observers {
     pub(crate) fn new() -> Self {
@@ -105,36 +115,31 @@ impl Observers {
         let State { watches, untold, .. } = &mut *self.state.lock();
         for watch in watches.iter().filter(|watch| watch.itself != Some(pid)) {
             if let What::Lives(subject) = &watch.what {
-                untold.push_back(Telling::Life(subject.clone(), event.clone()));
+                let event = Event::Life(subject.clone(), event.clone());
+                untold.push_back(Telling { watch: watch.number, event });
             }
         }
     }
 
     /// Tells what was put down, unless another thread does so already. Not under any lock.
+    ///
+    /// If that is much, or never ends because others put down more, it is left to a task of the runtime.
     #[cold]
-    pub(crate) fn tell(&self) {
-        let mut state = self.state.lock();
-        if mem::replace(&mut state.telling, true) {
+    pub(crate) fn tell(self: &Arc<Self>) {
+        if mem::replace(&mut self.state.lock().telling, true) {
             return;
         }
-        while !state.untold.is_empty() {
-            let untold = mem::take(&mut state.untold);
-            drop(state);
-            for telling in untold {
-                quietly(|| match telling {
-                    Telling::Life(subject, event) => subject.send(event),
-                    Telling::Load(subject, event) => subject.send(event),
-                });
-            }
-            state = self.state.lock();
+        let mut teller = Teller { observers: self.clone(), done: false };
+        teller.tell_some();
+        if !teller.done && rt::is_there() {
+            rt::spawn(|| "tells who watches".to_owned(), teller.tell_all());
         }
-        state.telling = false;
     }
 
     // Loads
 
     /// A poll of this process has taken so long.
-    fn poll_took(&self, pid: Pid, took: Duration) {
+    fn poll_took(self: &Arc<Self>, pid: Pid, took: Duration) {
         if nanoseconds(took) < self.long_poll.load(Ordering::Relaxed) {
             return;
         }
@@ -189,7 +194,8 @@ impl Observers {
         let State { watches, untold, .. } = &mut *self.state.lock();
         for watch in watches.iter_mut().filter(|watch| watch.itself != Some(pid)) {
             if let What::Loads { limits, subject, long } = &mut watch.what {
-                untold.extend(judge(limits, long).map(|event| Telling::Load(subject.clone(), event)));
+                let event = judge(limits, long).map(|event| Event::Load(subject.clone(), event));
+                untold.extend(event.map(|event| Telling { watch: watch.number, event }));
             }
         }
     }
@@ -214,18 +220,27 @@ impl Observers {
     }
 
     fn remove(&self, mut which: impl FnMut(&Watch) -> bool) -> bool {
-        let removed = {
+        let (removed, unsaid) = {
             let mut state = self.state.lock();
             let watches = mem::take(&mut state.watches);
             let (removed, kept) = watches.into_iter().partition::<Vec<_>, _>(&mut which);
             state.watches = kept;
             self.set_limits(&state);
-            removed
+            // What they were to be told goes with them: if nobody else watches, nobody comes to tell it.
+            let is_removed = |telling: &Telling| removed.iter().any(|watch| watch.number == telling.watch);
+            let untold = mem::take(&mut state.untold);
+            let (unsaid, untold) = untold.into_iter().partition::<VecDeque<_>, _>(is_removed);
+            state.untold = untold;
+            (removed, unsaid)
         };
         for watch in &removed {
             watch.what.counter().fetch_sub(1, Ordering::Relaxed);
         }
-        !removed.is_empty()
+        let any = !removed.is_empty();
+        // Each by itself: if two panicked at once, the program would abort.
+        unsaid.into_iter().for_each(scope::discard);
+        removed.into_iter().for_each(scope::discard);
+        any
     }
 
     fn set_limits(&self, state: &State) {
@@ -251,6 +266,55 @@ impl Members for Observers {
 impl Drop for Observers {
     fn drop(&mut self) {
         self.remove(|_| true);
+    }
+}
+
+/// Who tells what was put down. There is one at a time.
+struct Teller {
+    observers: Arc<Observers>,
+    /// All is told, and another may begin.
+    done: bool,
+}
+
+impl Teller {
+    fn tell_some(&mut self) {
+        let mut left = TOLD_AT_ONCE;
+        while left > 0 {
+            let some: Vec<_> = {
+                let State { untold, telling, .. } = &mut *self.observers.state.lock();
+                if untold.is_empty() {
+                    (*telling, self.done) = (false, true);
+                    return;
+                }
+                untold.drain(..untold.len().min(left)).collect()
+            };
+            left -= some.len();
+            for Telling { event, .. } in some {
+                quietly(|| match event {
+                    Event::Life(subject, event) => subject.send(event),
+                    Event::Load(subject, event) => subject.send(event),
+                });
+            }
+        }
+    }
+
+    async fn tell_all(mut self) {
+        loop {
+            self.tell_some();
+            if self.done {
+                return;
+            }
+            rt::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        // There is no runtime, or no longer.
+        while !self.done {
+            self.tell_some();
+        }
     }
 }
 
@@ -414,7 +478,7 @@ mod tests {
     use std::future::pending;
 
     use super::*;
-    use crate::{Spawn, join, kill};
+    use crate::{ExitReason, Spawn, join, kill};
 
     #[tokio::test]
     async fn nothing_is_left_of_a_watcher_that_has_ended() {
@@ -439,5 +503,22 @@ mod tests {
         assert!(node.watch_lives(&subject).is_none());
         assert_eq!(watches(), 0);
         join(pid).await;
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_what_a_watcher_that_has_stopped_was_to_be_told() {
+        let node = Node::new();
+        let watcher = Spawn::new().on(&node).prepare(|_: Subject<LifeEvent>| pending::<()>()).unwrap();
+        let first = node.watch_lives(&watcher.subject()).unwrap();
+        let second = node.watch_lives(&watcher.subject()).unwrap();
+        let (pid, untold) = (Pid::OUTSIDE, || node.observers().state.lock().untold.len());
+        node.observers().note(pid, &LifeEvent::Exited { pid, reason: ExitReason::Normal });
+        assert_eq!(untold(), 2);
+        // Before anyone came to tell.
+        assert!(first.stop());
+        assert_eq!(untold(), 1);
+        assert!(second.stop());
+        assert_eq!(untold(), 0);
+        watcher.start();
     }
 }

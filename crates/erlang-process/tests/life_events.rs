@@ -251,3 +251,77 @@ async fn who_watches_another_node_hears_of_the_process_there_with_his_own_number
     });
     tokio::time::timeout(LONG, running).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn who_causes_an_event_tells_some_and_leaves_the_rest_to_others() {
+    let (node, told) = (Node::new(), Arc::new(AtomicUsize::new(0)));
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let pid = Spawn::new().on(&node).spawn(pending::<()>()).unwrap();
+    let (name, all) = (Name::<()>::new("comes and goes"), 100_000);
+    let (enough, mut is_enough) = tokio::sync::watch::channel(false);
+    // Each event causes the next one.
+    let events = watcher.subject().map({
+        let (node, told) = (node.clone(), told.clone());
+        move |event| {
+            if told.fetch_add(1, Ordering::Relaxed) == all {
+                enough.send_replace(true);
+            } else if matches!(event, LifeEvent::Registered { .. }) {
+                node.unregister(name).unwrap();
+            } else {
+                node.register(pid, name).unwrap();
+            }
+        }
+    });
+    let watching = node.life_events(&events).unwrap();
+    node.register(pid, name).unwrap();
+    assert!(told.load(Ordering::Relaxed) < 1_000);
+    is_enough.wait_for(|enough| *enough).await.unwrap();
+    assert!(watching.stop());
+    watcher.start();
+}
+
+/// Where there is no runtime that they could be left to.
+#[test]
+fn outside_any_runtime_all_is_told_by_who_causes_it() {
+    let (node, told) = (Node::new(), Arc::new(AtomicUsize::new(0)));
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let other = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let (name, pid) = (Name::<()>::new("comes and goes"), other.pid());
+    let events = watcher.subject().map({
+        let (node, told) = (node.clone(), told.clone());
+        move |event| match event {
+            LifeEvent::Registered { .. } => node.unregister(name).unwrap(),
+            _ if told.fetch_add(1, Ordering::Relaxed) == 999 => {}
+            _ => node.register(pid, name).unwrap(),
+        }
+    });
+    node.life_events(&events).unwrap();
+    node.register(pid, name).unwrap();
+    assert_eq!(told.load(Ordering::Relaxed), 1_000);
+    drop((watcher, other));
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a bomb");
+    }
+}
+
+/// A defect here ends the program.
+#[tokio::test]
+async fn what_watchers_leave_may_panic_each_by_itself() {
+    let node = Node::new();
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let (subject, ended) = (watcher.subject(), watcher.ended());
+    for _ in 0..2 {
+        let bomb = Bomb;
+        node.life_events(&subject.map(move |_| _ = &bomb)).unwrap();
+        let bomb = Bomb;
+        node.monitor_nodes(subject.map(move |_| _ = &bomb));
+    }
+    drop(watcher);
+    ended.await;
+}
