@@ -641,7 +641,8 @@ pub(crate) fn attend(process: &Process, waker: &Waker) -> Next {
 /// place among its other signals.
 pub(crate) fn acknowledge(head: &Head, owed: Vec<(Pid, u64)>) {
     for (peer, id) in owed {
-        head.node.signal(Some(head.pid), peer, Signal::UnlinkAck(id));
+        // A carrier that panics is not to end a process that did not call it.
+        quietly(|| head.node.signal(Some(head.pid), peer, Signal::UnlinkAck(id)));
     }
 }
 
