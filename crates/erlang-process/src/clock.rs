@@ -192,10 +192,6 @@ impl Members for Clock {
             quietly(|| drop(entry));
         }
     }
-
-    fn is_over(&self) -> bool {
-        self.is_stopped()
-    }
 }
 
 impl MissedTicks {

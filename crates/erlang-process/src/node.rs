@@ -721,7 +721,7 @@ impl Node {
     /// # erlang_process::run(async {
     /// let node = Node::current();
     /// let events = Subject::new()?;
-    /// node.monitor_nodes(events.clone());
+    /// node.monitor_nodes(&events);
     /// let ship = node.node_id("ship@sea", 1)?;
     /// // The connection is lost.
     /// node.announce(NodeEvent::Down(ship));
@@ -734,8 +734,8 @@ impl Node {
         self.tables().listeners.tell(|| event);
     }
 
-    /// Sends every [`NodeEvent`] to this subject, until its process ends or [stops](Watching::stop) watching. Who does
-    /// this twice is told twice.
+    /// Sends every [`NodeEvent`] to this subject, until its process ends or [stops](Watching::stop) watching. `None` if that
+    /// has ended already. Who does this twice is told twice. Of a named subject it is the process that holds the name now.
     ///
     /// ```
     /// use erlang_process::{Node, NodeEvent, Subject};
@@ -744,7 +744,7 @@ impl Node {
     /// # erlang_process::run(async {
     /// let node = Node::current();
     /// let events = Subject::new()?;
-    /// let watching = node.monitor_nodes(events.clone());
+    /// let watching = node.monitor_nodes(&events).unwrap();
     /// // A carrier says so.
     /// let id = node.node_id("ship@sea", 1)?;
     /// node.announce(NodeEvent::Up(id));
@@ -756,13 +756,8 @@ impl Node {
     /// ```
     ///
     /// Counterpart: `net_kernel:monitor_nodes/1`, where `false` ends all of a process's subscriptions at once.
-    #[allow(clippy::must_use_candidate)]
-    pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) -> Watching {
-        Watching::of_nodes(self, self.tables().listeners.add(subject))
-    }
-
-    pub(crate) fn listeners(&self) -> &Listeners<NodeEvent> {
-        &self.tables().listeners
+    pub fn monitor_nodes(&self, subject: &Subject<NodeEvent>) -> Option<Watching> {
+        self.tables().listeners.add(subject)
     }
 
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as
@@ -921,7 +916,7 @@ impl fmt::Debug for Node {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// # erlang_process::run(async {
 /// let (node, events) = (Node::current(), Subject::new()?);
-/// node.monitor_nodes(events.clone());
+/// node.monitor_nodes(&events);
 /// # let ship = node.node_id("ship@sea", 1)?;
 /// # node.announce(NodeEvent::Up(ship));
 /// let mut fleet = BTreeSet::new();

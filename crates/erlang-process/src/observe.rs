@@ -12,13 +12,13 @@ use crate::{
     blocking,
     cell::{Control, Head, Heard, Process},
     life::LifeEvent,
+    listeners::Listener,
     membership::{self, Members},
     node::Node,
     pid::Pid,
-    process::quietly,
     rt, scope,
     subject::Subject,
-    sync::{Arc, AtomicU64, Mutex, Ordering, StaticAtomicU64},
+    sync::{Arc, AtomicU64, Mutex, Ordering, StaticAtomicU64, Weak},
     system_monitor::{SystemEvent, SystemMonitor},
 };
 
@@ -68,10 +68,10 @@ struct Watch {
 }
 
 enum What {
-    Lives(Arc<Subject<LifeEvent>>),
+    Lives(Arc<Listener<LifeEvent>>),
     Loads {
         limits: SystemMonitor,
-        subject: Arc<Subject<SystemEvent>>,
+        listener: Arc<Listener<SystemEvent>>,
         /// Whose queues have become long and not yet short again.
         long: FxHashSet<Pid>,
     },
@@ -94,8 +94,8 @@ struct Telling {
 }
 
 enum Event {
-    Life(Arc<Subject<LifeEvent>>, LifeEvent),
-    Load(Arc<Subject<SystemEvent>>, SystemEvent),
+    Life(Arc<Listener<LifeEvent>>, LifeEvent),
+    Load(Arc<Listener<SystemEvent>>, SystemEvent),
 }
 
 /// How many events are told before whoever tells has done enough: a process that was about something else.
@@ -114,8 +114,8 @@ impl Observers {
     pub(crate) fn note(&self, pid: Pid, event: &LifeEvent) {
         let State { watches, untold, .. } = &mut *self.state.lock();
         for watch in watches.iter().filter(|watch| watch.itself != Some(pid)) {
-            if let What::Lives(subject) = &watch.what {
-                let event = Event::Life(subject.clone(), event.clone());
+            if let What::Lives(listener) = &watch.what {
+                let event = Event::Life(listener.clone(), event.clone());
                 untold.push_back(Telling { watch: watch.number, event });
             }
         }
@@ -193,8 +193,8 @@ impl Observers {
     ) {
         let State { watches, untold, .. } = &mut *self.state.lock();
         for watch in watches.iter_mut().filter(|watch| watch.itself != Some(pid)) {
-            if let What::Loads { limits, subject, long } = &mut watch.what {
-                let event = judge(limits, long).map(|event| Event::Load(subject.clone(), event));
+            if let What::Loads { limits, listener, long } = &mut watch.what {
+                let event = judge(limits, long).map(|event| Event::Load(listener.clone(), event));
                 untold.extend(event.map(|event| Telling { watch: watch.number, event }));
             }
         }
@@ -290,10 +290,10 @@ impl Teller {
             };
             left -= some.len();
             for Telling { event, .. } in some {
-                quietly(|| match event {
-                    Event::Life(subject, event) => subject.send(event),
-                    Event::Load(subject, event) => subject.send(event),
-                });
+                match event {
+                    Event::Life(listener, event) => tell(listener, event),
+                    Event::Load(listener, event) => tell(listener, event),
+                }
             }
         }
     }
@@ -316,6 +316,11 @@ impl Drop for Teller {
             self.tell_some();
         }
     }
+}
+
+fn tell<E: Send + 'static>(listener: Arc<Listener<E>>, event: E) {
+    listener.tell(event);
+    scope::discard(listener);
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -378,7 +383,8 @@ pub(crate) fn queue_grew(head: &Head, len: u64, heard: Heard, look: impl FnOnce(
 impl Node {
     /// Has the process of a subject told of lives or loads.
     pub(crate) fn watch_lives(&self, subject: &Subject<LifeEvent>) -> Option<Watching> {
-        self.watch(&subject.process()?, What::Lives(Arc::new(subject.clone())))
+        let listener = Listener::new(subject)?;
+        self.watch(listener.process().clone(), What::Lives(Arc::new(listener)))
     }
 
     pub(crate) fn watch_loads(
@@ -386,18 +392,19 @@ impl Node {
         limits: SystemMonitor,
         subject: &Subject<SystemEvent>,
     ) -> Option<Watching> {
-        let what = What::Loads { limits, subject: Arc::new(subject.clone()), long: FxHashSet::default() };
-        self.watch(&subject.process()?, what)
+        let listener = Arc::new(Listener::new(subject)?);
+        let watcher = listener.process().clone();
+        self.watch(watcher, What::Loads { limits, listener, long: FxHashSet::default() })
     }
 
-    fn watch(&self, process: &Process, what: What) -> Option<Watching> {
-        let (number, head) = (self.next_number(), process.head());
-        let watching = Watching { node: self.clone(), what: Watched::Processes, number };
+    fn watch(&self, watcher: Process, what: What) -> Option<Watching> {
+        let (number, head) = (self.next_number(), watcher.head());
+        let watching = Watching::new(self.observers(), number);
         let itself = head.node.is(self).then_some(head.pid);
-        self.observers().add(Watch { number, watcher: process.clone(), itself, what });
+        self.observers().add(Watch { number, watcher: watcher.clone(), itself, what });
         // Now, and not before: what is entered here is released when the process ends.
         let table: Arc<dyn Members> = self.observers().clone();
-        if membership::enter(process, &table) {
+        if membership::enter(&watcher, &table) {
             return Some(watching);
         }
         watching.stop();
@@ -405,10 +412,23 @@ impl Node {
     }
 }
 
-/// Somebody is told of what happens on a node: until he ends, or until [`stop`](Self::stop). To drop this changes
-/// nothing.
+impl Watched for Observers {
+    fn stop(&self, number: u64) -> bool {
+        self.remove(|watch| watch.number == number)
+    }
+}
+
+/// What is watched, and by whom.
+pub(crate) trait Watched: Send + Sync {
+    /// Ends the watch of this number. Whether there was one.
+    fn stop(&self, number: u64) -> bool;
+}
+
+/// Somebody is told of what happens: until he ends, or until [`stop`](Self::stop). To drop this changes nothing.
 ///
-/// Returned by [`Node::life_events`], [`Node::system_monitor`] and [`Node::monitor_nodes`].
+/// Returned by [`Node::life_events`], [`Node::system_monitor`], [`Node::monitor_nodes`] and
+/// [`Registry::listen`](crate::Registry::listen). All are given a subject, and tell the process that it means at that
+/// moment, until that process ends: who takes over its name has to begin to watch itself.
 ///
 /// ```
 /// use erlang_process::{self as process, Node, Subject};
@@ -425,20 +445,15 @@ impl Node {
 /// # }
 /// ```
 pub struct Watching {
-    node: Node,
-    what: Watched,
+    /// It may be gone, and is kept by nobody who only watches.
+    watched: Weak<dyn Watched>,
     number: u64,
 }
 
-enum Watched {
-    Processes,
-    OtherNodes,
-}
-
 impl Watching {
-    /// Of the other nodes that this one knows, by the number of the listener.
-    pub(crate) fn of_nodes(node: &Node, number: u64) -> Self {
-        Self { node: node.clone(), what: Watched::OtherNodes, number }
+    pub(crate) fn new(watched: &Arc<impl Watched + 'static>, number: u64) -> Self {
+        let watched: Arc<dyn Watched> = watched.clone();
+        Self { watched: Arc::downgrade(&watched), number }
     }
 
     /// No more events are sent; those that are may still come. Whether it was still watching.
@@ -460,10 +475,7 @@ impl Watching {
     /// ```
     #[allow(clippy::must_use_candidate)]
     pub fn stop(self) -> bool {
-        match self.what {
-            Watched::Processes => self.node.observers().remove(|watch| watch.number == self.number),
-            Watched::OtherNodes => self.node.listeners().remove(self.number),
-        }
+        self.watched.upgrade().is_some_and(|watched| watched.stop(self.number))
     }
 }
 

@@ -744,7 +744,7 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
     if let Some(name) = name {
         head.node.names().release(name, head.pid);
     }
-    for table in tables {
+    for table in tables.into_iter().filter_map(|table| table.upgrade()) {
         // The last handle of a table drops what users have put there.
         quietly(move || {
             table.release(head.pid);

@@ -320,8 +320,38 @@ async fn what_watchers_leave_may_panic_each_by_itself() {
         let bomb = Bomb;
         node.life_events(&subject.map(move |_| _ = &bomb)).unwrap();
         let bomb = Bomb;
-        node.monitor_nodes(subject.map(move |_| _ = &bomb));
+        node.monitor_nodes(&subject.map(move |_| _ = &bomb)).unwrap();
     }
     drop(watcher);
     ended.await;
+    // Of those who live on, it is the node that leaves them.
+    let watcher = Spawn::new().prepare(|_: Subject<()>| wait()).unwrap();
+    for _ in 0..2 {
+        let bomb = Bomb;
+        node.life_events(&watcher.subject().map(move |_| _ = &bomb)).unwrap();
+        let bomb = Bomb;
+        node.monitor_nodes(&watcher.subject().map(move |_| _ = &bomb)).unwrap();
+    }
+    drop(node);
+    watcher.start();
+}
+
+#[tokio::test]
+async fn who_watches_by_a_name_is_the_process_that_holds_it() {
+    in_a_process(async {
+        let name = Name::<LifeEvent>::new("watcher");
+        assert!(Node::current().life_events(&name.subject()).is_none(), "nobody");
+        process::register(process::current().unwrap(), name).unwrap();
+        let mut events = Selector::new().select(&name.subject(), |event| event);
+        Node::current().life_events(&name.subject()).unwrap();
+        process::unregister(name).unwrap();
+        let pid = Spawn::new().unlinked().named(name).spawn(wait()).unwrap();
+        assert_eq!(Node::current().info(pid).unwrap().message_queue_len, 0);
+        process::kill(pid);
+        process::join(pid).await;
+        process::register(process::current().unwrap(), name).unwrap();
+        let event = events.receive(LONG).await;
+        assert!(matches!(event, Ok(LifeEvent::Spawned { pid: spawned, .. }) if spawned == pid));
+    })
+    .await;
 }
