@@ -211,10 +211,6 @@ impl Members for Clock {
             }
         }
     }
-
-    fn is_over(&self) -> bool {
-        self.is_stopped()
-    }
 }
 
 impl MissedTicks {

@@ -98,7 +98,8 @@ impl LifeEvent {
 
 impl Node {
     /// Sends what happens to all processes of this node to a subject, until its process ends or
-    /// [stops](Watching::stop) watching. `None` if that has ended already.
+    /// [stops](Watching::stop) watching. `None` if that has ended already. Of a named subject it is the process that holds the
+    /// name now.
     ///
     /// Events about one process come in order, and it has no others after [`LifeEvent::Exited`]; nothing holds between
     /// processes. An event may come a little after what has happened can be seen otherwise. About the watcher itself

@@ -11,8 +11,9 @@ use std::{
 use rustc_hash::FxHashMap;
 
 use crate::{
+    bound::Place,
     carrier::{Carrier, Undelivered},
-    cell::{Key, Process, Tagged},
+    cell::{Key, Process, Refusal, Tagged, Unsent},
     clock::Clock,
     far::FarMonitors,
     info::Info,
@@ -93,7 +94,7 @@ impl Tables {
     }
 }
 
-type Expose = Arc<dyn Fn(&Process, Key, Body) -> Result<(), InjectError> + Send + Sync>;
+type Expose = Arc<dyn Fn(&Place, Key, Body) -> Result<(), InjectError> + Send + Sync>;
 type Body = Box<dyn Any + Send>;
 
 /// The other nodes that this one has heard of. It stores them for a carrier and knows nothing else of them.
@@ -534,6 +535,9 @@ impl Node {
 
     /// The same, with the key and the type of the messages that it takes by this destination.
     fn resolve_typed(&self, to: Dest) -> Option<(Process, Key, TypeId)> {
+        if !to.node().is_here() {
+            return None;
+        }
         if let Dest::Name(name, _) = to {
             let (process, message) = self.tables().names.find(name)?;
             let key = if process.message_type() == message { Key::Own } else { Key::Name(name) };
@@ -719,7 +723,7 @@ impl Node {
     /// # erlang_process::run(async {
     /// let node = Node::current();
     /// let events = Subject::new()?;
-    /// node.monitor_nodes(events.clone());
+    /// node.monitor_nodes(&events);
     /// let ship = node.node_id("ship@sea", 1)?;
     /// // The connection is lost.
     /// node.announce(NodeEvent::Down(ship));
@@ -732,8 +736,8 @@ impl Node {
         self.tables().listeners.tell(|| event);
     }
 
-    /// Sends every [`NodeEvent`] to this subject, until its process ends or [stops](Watching::stop) watching. Who does
-    /// this twice is told twice.
+    /// Sends every [`NodeEvent`] to this subject, until its process ends or [stops](Watching::stop) watching. `None` if that
+    /// has ended already. Who does this twice is told twice. Of a named subject it is the process that holds the name now.
     ///
     /// ```
     /// use erlang_process::{Node, NodeEvent, Subject};
@@ -742,7 +746,7 @@ impl Node {
     /// # erlang_process::run(async {
     /// let node = Node::current();
     /// let events = Subject::new()?;
-    /// let watching = node.monitor_nodes(events.clone());
+    /// let watching = node.monitor_nodes(&events).unwrap();
     /// // A carrier says so.
     /// let id = node.node_id("ship@sea", 1)?;
     /// node.announce(NodeEvent::Up(id));
@@ -754,13 +758,8 @@ impl Node {
     /// ```
     ///
     /// Counterpart: `net_kernel:monitor_nodes/1`, where `false` ends all of a process's subscriptions at once.
-    #[allow(clippy::must_use_candidate)]
-    pub fn monitor_nodes(&self, subject: Subject<NodeEvent>) -> Watching {
-        Watching::of_nodes(self, self.tables().listeners.add(subject))
-    }
-
-    pub(crate) fn listeners(&self) -> &Listeners<NodeEvent> {
-        &self.tables().listeners
+    pub fn monitor_nodes(&self, subject: &Subject<NodeEvent>) -> Option<Watching> {
+        self.tables().listeners.add(subject)
     }
 
     /// Lets bodies from other nodes reach the processes whose messages are `M`: `convert` turns a body, as
@@ -790,15 +789,16 @@ impl Node {
         &self,
         convert: impl Fn(Box<dyn Any + Send>) -> Result<M, Box<dyn Any + Send>> + Send + Sync + 'static,
     ) {
-        let expose: Expose = Arc::new(move |cell, key, body| {
+        let expose: Expose = Arc::new(move |place, key, body| {
             let message = convert(body).map_err(InjectError::Refused)?;
+            let Place { process, turn } = place;
             let delivered = match key {
-                Key::Own => cell.push_own(message, None).is_ok(),
+                Key::Own => process.push_own(message, *turn).is_ok(),
                 // Whether the alias is active is for the process to say.
                 Key::Alias(alias) => {
-                    cell.deliver(None, Dest::Alias(alias), Signal::Message(Box::new(message))).is_ok()
+                    process.deliver(None, Dest::Alias(alias), Signal::Message(Box::new(message))).is_ok()
                 }
-                _ => cell.push_other(Box::new(Tagged { key, body: message }), None).is_ok(),
+                _ => process.push_other(Box::new(Tagged { key, body: message }), *turn).is_ok(),
             };
             if delivered { Ok(()) } else { Err(InjectError::NoProc) }
         });
@@ -827,11 +827,79 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`InjectError`]: there is no such process, its message type is not exposed, or the body is not one.
+    /// [`InjectError`]: there is no such process, its message type is not exposed, the body is not one, or the
+    /// mailbox is [bounded](crate::Bound) and full. One that drops what is too much does so, and that is no error, as it is
+    /// for [`Subject::try_send`].
     pub fn inject(&self, to: impl Into<Dest>, body: Box<dyn Any + Send>) -> Result<(), InjectError> {
-        let (process, key, message) = self.resolve_typed(to.into()).ok_or(InjectError::NoProc)?;
+        let (process, key, expose) = self.exposed(to.into())?;
+        put_in(Place::new(process), key, &expose, body)
+    }
+
+    /// As [`inject`](Self::inject), and waits for room if the mailbox is [bounded](crate::Bound) and lets senders
+    /// [wait](crate::WhenFull::Wait). The process is found before it waits, and the body converted after.
+    ///
+    /// ```
+    /// use erlang_process::{Bound, InjectError, Node, Spawn, Subject, WhenFull};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// node.expose::<u32>(|body| body.downcast().map(|number| *number));
+    /// let room = Bound::new(1, WhenFull::Wait);
+    /// let reader = Spawn::new().on(&node).mailbox(room).prepare(|numbers: Subject<u32>| async move {
+    ///     while numbers.receive_forever().await != Ok(2) {}
+    /// })?;
+    /// let (pid, ended) = (reader.pid(), reader.ended());
+    /// node.inject(pid, Box::new(1_u32))?;
+    /// assert!(matches!(node.inject(pid, Box::new(2_u32)), Err(InjectError::Full(_))));
+    /// reader.start();
+    /// node.inject_wait(pid, Box::new(2_u32)).await?;
+    /// assert!(ended.await.is_orderly());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`inject`](Self::inject). If the process ends meanwhile there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the place in the line up; nothing was put in then.
+    pub async fn inject_wait(
+        &self,
+        to: impl Into<Dest>,
+        body: Box<dyn Any + Send>,
+    ) -> Result<(), InjectError> {
+        let (process, key, expose) = self.exposed(to.into())?;
+        let mut place = Place::new(process);
+        if takes_room(key) {
+            place.room().await;
+        }
+        put_in(place, key, &expose, body)
+    }
+
+    fn exposed(&self, to: Dest) -> Result<(Process, Key, Expose), InjectError> {
+        let (process, key, message) = self.resolve_typed(to).ok_or(InjectError::NoProc)?;
         let expose = self.tables().exposed.lock().get(&message).cloned().ok_or(InjectError::NotExposed)?;
-        expose(&process, key, body)
+        Ok((process, key, expose))
+    }
+}
+
+/// What goes to an alias travels as a signal, which gets in always.
+fn takes_room(key: Key) -> bool {
+    !matches!(key, Key::Alias(_))
+}
+
+/// Keeps room first: once it is converted, a body cannot be given back.
+fn put_in(mut place: Place, key: Key, expose: &Expose, body: Body) -> Result<(), InjectError> {
+    if !place.process.head().is_bounded() || place.turn.is_some() || !takes_room(key) {
+        return expose(&place, key, body);
+    }
+    match place.take(body) {
+        Ok(body) => expose(&place, key, body),
+        Err(Unsent { why: Refusal::Dead, .. }) => Err(InjectError::NoProc),
+        Err(Unsent { why: Refusal::Full, message }) => Err(InjectError::Full(message)),
+        Err(Unsent { why: Refusal::Dropped, .. }) => Ok(()),
     }
 }
 
@@ -850,7 +918,7 @@ impl fmt::Debug for Node {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// # erlang_process::run(async {
 /// let (node, events) = (Node::current(), Subject::new()?);
-/// node.monitor_nodes(events.clone());
+/// node.monitor_nodes(&events);
 /// # let ship = node.node_id("ship@sea", 1)?;
 /// # node.announce(NodeEvent::Up(ship));
 /// let mut fleet = BTreeSet::new();
@@ -886,12 +954,14 @@ impl std::error::Error for TooManyNodes {}
 /// Why a message from outside was not delivered.
 #[non_exhaustive]
 pub enum InjectError {
-    /// There is no such process, or its mailbox is [bounded](crate::Bound) and full.
+    /// There is no such process on this node.
     NoProc,
     /// The process's messages cannot come from outside.
     NotExposed,
     /// The body is not a message of the process's; here it is.
     Refused(Box<dyn Any + Send>),
+    /// The process's mailbox is [bounded](crate::Bound) and full; here is the body.
+    Full(Box<dyn Any + Send>),
 }
 
 impl fmt::Display for InjectError {
@@ -900,6 +970,7 @@ impl fmt::Display for InjectError {
             Self::NoProc => "there is no such process",
             Self::NotExposed => "the process's messages are not exposed",
             Self::Refused(_) => "the body is not a message of the process's type",
+            Self::Full(_) => "the mailbox of the process is full",
         })
     }
 }
@@ -910,6 +981,7 @@ impl fmt::Debug for InjectError {
             Self::NoProc => "NoProc",
             Self::NotExposed => "NotExposed",
             Self::Refused(_) => "Refused(..)",
+            Self::Full(_) => "Full(..)",
         })
     }
 }

@@ -12,13 +12,13 @@ use crate::{
     blocking,
     cell::{Control, Head, Heard, Process},
     life::LifeEvent,
+    listeners::Listener,
     membership::{self, Members},
     node::Node,
     pid::Pid,
-    process::quietly,
-    rt,
+    rt, scope,
     subject::Subject,
-    sync::{Arc, AtomicU64, Mutex, Ordering, StaticAtomicU64},
+    sync::{Arc, AtomicU64, Mutex, Ordering, StaticAtomicU64, Weak},
     system_monitor::{SystemEvent, SystemMonitor},
 };
 
@@ -68,10 +68,10 @@ struct Watch {
 }
 
 enum What {
-    Lives(Arc<Subject<LifeEvent>>),
+    Lives(Arc<Listener<LifeEvent>>),
     Loads {
         limits: SystemMonitor,
-        subject: Arc<Subject<SystemEvent>>,
+        listener: Arc<Listener<SystemEvent>>,
         /// Whose queues have become long and not yet short again.
         long: FxHashSet<Pid>,
     },
@@ -86,10 +86,20 @@ impl What {
     }
 }
 
-enum Telling {
-    Life(Arc<Subject<LifeEvent>>, LifeEvent),
-    Load(Arc<Subject<SystemEvent>>, SystemEvent),
+/// An event for one who watches.
+struct Telling {
+    /// The number of the watch.
+    watch: u64,
+    event: Event,
 }
+
+enum Event {
+    Life(Arc<Listener<LifeEvent>>, LifeEvent),
+    Load(Arc<Listener<SystemEvent>>, SystemEvent),
+}
+
+/// How many events are told before whoever tells has done enough: a process that was about something else.
+const TOLD_AT_ONCE: usize = 256;
 
 impl Observers {
     pub(crate) fn new() -> Self {
@@ -104,37 +114,32 @@ impl Observers {
     pub(crate) fn note(&self, pid: Pid, event: &LifeEvent) {
         let State { watches, untold, .. } = &mut *self.state.lock();
         for watch in watches.iter().filter(|watch| watch.itself != Some(pid)) {
-            if let What::Lives(subject) = &watch.what {
-                untold.push_back(Telling::Life(subject.clone(), event.clone()));
+            if let What::Lives(listener) = &watch.what {
+                let event = Event::Life(listener.clone(), event.clone());
+                untold.push_back(Telling { watch: watch.number, event });
             }
         }
     }
 
     /// Tells what was put down, unless another thread does so already. Not under any lock.
+    ///
+    /// If that is much, or never ends because others put down more, it is left to a task of the runtime.
     #[cold]
-    pub(crate) fn tell(&self) {
-        let mut state = self.state.lock();
-        if mem::replace(&mut state.telling, true) {
+    pub(crate) fn tell(self: &Arc<Self>) {
+        if mem::replace(&mut self.state.lock().telling, true) {
             return;
         }
-        while !state.untold.is_empty() {
-            let untold = mem::take(&mut state.untold);
-            drop(state);
-            for telling in untold {
-                quietly(|| match telling {
-                    Telling::Life(subject, event) => subject.send(event),
-                    Telling::Load(subject, event) => subject.send(event),
-                });
-            }
-            state = self.state.lock();
+        let mut teller = Teller { observers: self.clone(), done: false };
+        teller.tell_some();
+        if !teller.done && rt::is_there() {
+            rt::spawn(|| "tells who watches".to_owned(), teller.tell_all());
         }
-        state.telling = false;
     }
 
     // Loads
 
     /// A poll of this process has taken so long.
-    fn poll_took(&self, pid: Pid, took: Duration) {
+    fn poll_took(self: &Arc<Self>, pid: Pid, took: Duration) {
         if nanoseconds(took) < self.long_poll.load(Ordering::Relaxed) {
             return;
         }
@@ -188,8 +193,9 @@ impl Observers {
     ) {
         let State { watches, untold, .. } = &mut *self.state.lock();
         for watch in watches.iter_mut().filter(|watch| watch.itself != Some(pid)) {
-            if let What::Loads { limits, subject, long } = &mut watch.what {
-                untold.extend(judge(limits, long).map(|event| Telling::Load(subject.clone(), event)));
+            if let What::Loads { limits, listener, long } = &mut watch.what {
+                let event = judge(limits, long).map(|event| Event::Load(listener.clone(), event));
+                untold.extend(event.map(|event| Telling { watch: watch.number, event }));
             }
         }
     }
@@ -214,18 +220,27 @@ impl Observers {
     }
 
     fn remove(&self, mut which: impl FnMut(&Watch) -> bool) -> bool {
-        let removed = {
+        let (removed, unsaid) = {
             let mut state = self.state.lock();
             let watches = mem::take(&mut state.watches);
             let (removed, kept) = watches.into_iter().partition::<Vec<_>, _>(&mut which);
             state.watches = kept;
             self.set_limits(&state);
-            removed
+            // What they were to be told goes with them: if nobody else watches, nobody comes to tell it.
+            let is_removed = |telling: &Telling| removed.iter().any(|watch| watch.number == telling.watch);
+            let untold = mem::take(&mut state.untold);
+            let (unsaid, untold) = untold.into_iter().partition::<VecDeque<_>, _>(is_removed);
+            state.untold = untold;
+            (removed, unsaid)
         };
         for watch in &removed {
             watch.what.counter().fetch_sub(1, Ordering::Relaxed);
         }
-        !removed.is_empty()
+        let any = !removed.is_empty();
+        // Each by itself: if two panicked at once, the program would abort.
+        unsaid.into_iter().for_each(scope::discard);
+        removed.into_iter().for_each(scope::discard);
+        any
     }
 
     fn set_limits(&self, state: &State) {
@@ -252,6 +267,60 @@ impl Drop for Observers {
     fn drop(&mut self) {
         self.remove(|_| true);
     }
+}
+
+/// Who tells what was put down. There is one at a time.
+struct Teller {
+    observers: Arc<Observers>,
+    /// All is told, and another may begin.
+    done: bool,
+}
+
+impl Teller {
+    fn tell_some(&mut self) {
+        let mut left = TOLD_AT_ONCE;
+        while left > 0 {
+            let some: Vec<_> = {
+                let State { untold, telling, .. } = &mut *self.observers.state.lock();
+                if untold.is_empty() {
+                    (*telling, self.done) = (false, true);
+                    return;
+                }
+                untold.drain(..untold.len().min(left)).collect()
+            };
+            left -= some.len();
+            for Telling { event, .. } in some {
+                match event {
+                    Event::Life(listener, event) => tell(listener, event),
+                    Event::Load(listener, event) => tell(listener, event),
+                }
+            }
+        }
+    }
+
+    async fn tell_all(mut self) {
+        loop {
+            self.tell_some();
+            if self.done {
+                return;
+            }
+            rt::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        // There is no runtime, or no longer.
+        while !self.done {
+            self.tell_some();
+        }
+    }
+}
+
+fn tell<E: Send + 'static>(listener: Arc<Listener<E>>, event: E) {
+    listener.tell(event);
+    scope::discard(listener);
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -314,7 +383,8 @@ pub(crate) fn queue_grew(head: &Head, len: u64, heard: Heard, look: impl FnOnce(
 impl Node {
     /// Has the process of a subject told of lives or loads.
     pub(crate) fn watch_lives(&self, subject: &Subject<LifeEvent>) -> Option<Watching> {
-        self.watch(&subject.process()?, What::Lives(Arc::new(subject.clone())))
+        let listener = Listener::new(subject)?;
+        self.watch(listener.process().clone(), What::Lives(Arc::new(listener)))
     }
 
     pub(crate) fn watch_loads(
@@ -322,18 +392,19 @@ impl Node {
         limits: SystemMonitor,
         subject: &Subject<SystemEvent>,
     ) -> Option<Watching> {
-        let what = What::Loads { limits, subject: Arc::new(subject.clone()), long: FxHashSet::default() };
-        self.watch(&subject.process()?, what)
+        let listener = Arc::new(Listener::new(subject)?);
+        let watcher = listener.process().clone();
+        self.watch(watcher, What::Loads { limits, listener, long: FxHashSet::default() })
     }
 
-    fn watch(&self, process: &Process, what: What) -> Option<Watching> {
-        let (number, head) = (self.next_number(), process.head());
-        let watching = Watching { node: self.clone(), what: Watched::Processes, number };
+    fn watch(&self, watcher: Process, what: What) -> Option<Watching> {
+        let (number, head) = (self.next_number(), watcher.head());
+        let watching = Watching::new(self.observers(), number);
         let itself = head.node.is(self).then_some(head.pid);
-        self.observers().add(Watch { number, watcher: process.clone(), itself, what });
+        self.observers().add(Watch { number, watcher: watcher.clone(), itself, what });
         // Now, and not before: what is entered here is released when the process ends.
         let table: Arc<dyn Members> = self.observers().clone();
-        if membership::enter(process, &table) {
+        if membership::enter(&watcher, &table) {
             return Some(watching);
         }
         watching.stop();
@@ -341,10 +412,23 @@ impl Node {
     }
 }
 
-/// Somebody is told of what happens on a node: until he ends, or until [`stop`](Self::stop). To drop this changes
-/// nothing.
+impl Watched for Observers {
+    fn stop(&self, number: u64) -> bool {
+        self.remove(|watch| watch.number == number)
+    }
+}
+
+/// What is watched, and by whom.
+pub(crate) trait Watched: Send + Sync {
+    /// Ends the watch of this number. Whether there was one.
+    fn stop(&self, number: u64) -> bool;
+}
+
+/// Somebody is told of what happens: until he ends, or until [`stop`](Self::stop). To drop this changes nothing.
 ///
-/// Returned by [`Node::life_events`], [`Node::system_monitor`] and [`Node::monitor_nodes`].
+/// Returned by [`Node::life_events`], [`Node::system_monitor`], [`Node::monitor_nodes`] and
+/// [`Registry::listen`](crate::Registry::listen). All are given a subject, and tell the process that it means at that
+/// moment, until that process ends: who takes over its name has to begin to watch itself.
 ///
 /// ```
 /// use erlang_process::{self as process, Node, Subject};
@@ -361,20 +445,15 @@ impl Node {
 /// # }
 /// ```
 pub struct Watching {
-    node: Node,
-    what: Watched,
+    /// It may be gone, and is kept by nobody who only watches.
+    watched: Weak<dyn Watched>,
     number: u64,
 }
 
-enum Watched {
-    Processes,
-    OtherNodes,
-}
-
 impl Watching {
-    /// Of the other nodes that this one knows, by the number of the listener.
-    pub(crate) fn of_nodes(node: &Node, number: u64) -> Self {
-        Self { node: node.clone(), what: Watched::OtherNodes, number }
+    pub(crate) fn new(watched: &Arc<impl Watched + 'static>, number: u64) -> Self {
+        let watched: Arc<dyn Watched> = watched.clone();
+        Self { watched: Arc::downgrade(&watched), number }
     }
 
     /// No more events are sent; those that are may still come. Whether it was still watching.
@@ -396,10 +475,7 @@ impl Watching {
     /// ```
     #[allow(clippy::must_use_candidate)]
     pub fn stop(self) -> bool {
-        match self.what {
-            Watched::Processes => self.node.observers().remove(|watch| watch.number == self.number),
-            Watched::OtherNodes => self.node.listeners().remove(self.number),
-        }
+        self.watched.upgrade().is_some_and(|watched| watched.stop(self.number))
     }
 }
 
@@ -414,7 +490,7 @@ mod tests {
     use std::future::pending;
 
     use super::*;
-    use crate::{Spawn, join, kill};
+    use crate::{ExitReason, Spawn, join, kill};
 
     #[tokio::test]
     async fn nothing_is_left_of_a_watcher_that_has_ended() {
@@ -439,5 +515,22 @@ mod tests {
         assert!(node.watch_lives(&subject).is_none());
         assert_eq!(watches(), 0);
         join(pid).await;
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_what_a_watcher_that_has_stopped_was_to_be_told() {
+        let node = Node::new();
+        let watcher = Spawn::new().on(&node).prepare(|_: Subject<LifeEvent>| pending::<()>()).unwrap();
+        let first = node.watch_lives(&watcher.subject()).unwrap();
+        let second = node.watch_lives(&watcher.subject()).unwrap();
+        let (pid, untold) = (Pid::OUTSIDE, || node.observers().state.lock().untold.len());
+        node.observers().note(pid, &LifeEvent::Exited { pid, reason: ExitReason::Normal });
+        assert_eq!(untold(), 2);
+        // Before anyone came to tell.
+        assert!(first.stop());
+        assert_eq!(untold(), 1);
+        assert!(second.stop());
+        assert_eq!(untold(), 0);
+        watcher.start();
     }
 }

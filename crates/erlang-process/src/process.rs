@@ -698,7 +698,8 @@ pub(crate) fn attend(process: &Process, waker: &Waker) -> Next {
 /// place among its other signals.
 pub(crate) fn acknowledge(head: &Head, owed: Vec<(Pid, u64)>) {
     for (peer, id) in owed {
-        head.node.signal(Some(head.pid), peer, Signal::UnlinkAck(id));
+        // A carrier that panics is not to end a process that did not call it.
+        quietly(|| head.node.signal(Some(head.pid), peer, Signal::UnlinkAck(id)));
     }
 }
 
@@ -805,7 +806,7 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
     if let Some(name) = name {
         head.node.names().release(name, head.pid);
     }
-    for table in tables {
+    for table in tables.into_iter().filter_map(|table| table.upgrade()) {
         // The last handle of a table drops what users have put there.
         quietly(move || {
             table.release(head.pid);

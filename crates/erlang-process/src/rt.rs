@@ -6,8 +6,11 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use tokio::runtime::{Handle, Id};
 pub(crate) use tokio::time::{Instant, Sleep, sleep_until};
+pub(crate) use tokio::{
+    runtime::{Handle, Id},
+    task::yield_now,
+};
 
 /// Hands a future to the runtime that the caller runs on. The name is made only where tokio-console can show it.
 pub(crate) fn spawn(name: impl FnOnce() -> String, future: impl Future<Output = ()> + Send + 'static) {
@@ -33,6 +36,11 @@ pub(crate) fn spawn_blocking(name: impl FnOnce() -> String, work: impl FnOnce() 
     drop(tokio::task::Builder::new().name(&name()).spawn_blocking(work));
     #[cfg(not(all(feature = "tokio-console", tokio_unstable)))]
     drop((tokio::task::spawn_blocking(work), name));
+}
+
+/// Whether the caller runs on a runtime.
+pub(crate) fn is_there() -> bool {
+    Handle::try_current().is_ok()
 }
 
 /// Polls a timer, also when the task has had its turn: tokio's own timers are not armed then, and who has armed one once

@@ -16,7 +16,7 @@ use crate::{
     monitor::Monitor,
     name::{Name, RegisterError, RegisteredName},
     node::Node,
-    panic,
+    observe, panic,
     pid::Pid,
     process::{NotAProcess, ProcessFuture, joined},
     reason::{ExitReason, IntoExitReason},
@@ -737,20 +737,35 @@ impl Spawn {
             bounded: self.bound.is_some(),
         };
         let cell = Arc::new(OwnCell::<M>::new(birth, links, relations));
-        let head = cell.head();
-        head.node.note(pid, || LifeEvent::Spawned {
-            pid,
-            parent: head.parent(),
-            initial_call: initial_call(head),
-        });
+        // First the wrapper, then what it wraps: if the body panics, the process that was made ends.
         let mut future = ProcessFuture::new(cell.clone());
         if let Some(bound) = self.bound {
             future.bound(bound);
         }
-        head.node.table().insert(cell.clone());
-        head.node.tell();
+        if observe::lives() {
+            let process: Process = cell.clone();
+            enter_observed(&process);
+        } else {
+            cell.head().node.table().insert(cell.clone());
+        }
         Prepared { cell, future }
     }
+}
+
+/// Enters a process in the table of its node, and tells those who watch.
+#[cold]
+fn enter_observed(process: &Process) {
+    let head = process.head();
+    // One step, for all who find it there: who is told of it finds it, and hears of nothing else before this.
+    process.with(|_, _| {
+        head.node.table().insert(process.clone());
+        head.node.note(head.pid, || LifeEvent::Spawned {
+            pid: head.pid,
+            parent: head.parent(),
+            initial_call: initial_call(head),
+        });
+    });
+    head.node.tell();
 }
 
 /// A process that is made and not yet started, see [`Spawn::prepare`].

@@ -143,7 +143,7 @@ pub enum SystemEvent {
 impl Node {
     /// Sends what the processes of this node do that harms the whole to a subject, until its process ends or
     /// [stops](Watching::stop) watching. `None` if that has ended already. There may be several, each with its own
-    /// limits; none is told about itself.
+    /// limits; none is told about itself. Of a named subject it is the process that holds the name now.
     ///
     /// Before the first, it costs one load of a flag for each poll and each message. With one, each poll
     /// asks for the time twice.

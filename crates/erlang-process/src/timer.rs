@@ -151,7 +151,7 @@ impl Timer {
         if let Some(process) = &receiver {
             let table: Arc<dyn Members> = clock.clone();
             // Set before it is entered: whatever the process leaves behind, its end removes.
-            if !membership::enter_in_turn(process, &table) {
+            if !membership::enter(process, &table) {
                 clock.cancel(id);
             }
         }

@@ -868,3 +868,21 @@ async fn a_subscriber_that_waits_is_woken_for_each_event() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_scope_is_kept_by_who_has_it_or_hears_of_it_and_not_by_its_members() {
+    on_a_node(async {
+        let groups = Groups::<Arc<str>, ()>::new();
+        let (monitor, _) = groups.monitor_scope().unwrap();
+        let (group, (pid, member)) = (Arc::<str>::from("group"), idle());
+        let (staying, other) = idle();
+        groups.join_all(group.clone(), [member, other]).unwrap();
+        drop(groups);
+        end(pid).await;
+        let name = group.clone();
+        assert_eq!(told(&monitor).await, [joined(name.clone(), &[pid, staying]), left(name, &[pid])]);
+        drop(monitor);
+        assert_eq!(Arc::strong_count(&group), 1);
+    })
+    .await;
+}

@@ -2,11 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::HashMap, future::pending, time::Duration};
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use erlang_process::{
-    self as process, ExitReason, LifeEvent, Name, Node, Pid, ReceiveError, RegisteredName, Selector, Spawn,
-    Subject,
+    self as process, Bound, ExitReason, LifeEvent, Name, Node, Pid, ReceiveError, RegisteredName, Selector,
+    Spawn, Subject, WhenFull,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -58,6 +66,39 @@ async fn a_life_is_told_in_order() {
         none(&events).await;
     })
     .await;
+}
+
+/// Whoever tells of a process, and however soon: who hears of it finds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_told_of_can_be_found() {
+    let node = Node::new();
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<bool>| wait()).unwrap();
+    let lost = Arc::new(AtomicUsize::new(0));
+    let found = watcher.subject().map({
+        let (node, lost) = (node.clone(), lost.clone());
+        move |event| {
+            if let LifeEvent::Spawned { pid, .. } = event
+                && node.info(pid).is_none()
+            {
+                lost.fetch_add(1, Ordering::Relaxed);
+            }
+            true
+        }
+    });
+    node.life_events(&found).unwrap();
+    let spawning = (0..4).map(|_| {
+        let node = node.clone();
+        tokio::spawn(async move {
+            let room = Bound::new(1, WhenFull::Refuse);
+            let spawned = |_| Spawn::new().on(&node).mailbox(room).spawn(pending::<()>()).unwrap();
+            (0..2_000).map(spawned).collect::<Vec<_>>()
+        })
+    });
+    for spawning in spawning.collect::<Vec<_>>() {
+        drop(spawning.await.unwrap());
+    }
+    assert_eq!(lost.load(Ordering::Relaxed), 0);
+    watcher.start();
 }
 
 #[tokio::test]
@@ -209,4 +250,108 @@ async fn who_watches_another_node_hears_of_the_process_there_with_his_own_number
         assert_eq!(next(&events).await, LifeEvent::Exited { pid, reason: ExitReason::Normal });
     });
     tokio::time::timeout(LONG, running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_causes_an_event_tells_some_and_leaves_the_rest_to_others() {
+    let (node, told) = (Node::new(), Arc::new(AtomicUsize::new(0)));
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let pid = Spawn::new().on(&node).spawn(pending::<()>()).unwrap();
+    let (name, all) = (Name::<()>::new("comes and goes"), 100_000);
+    let (enough, mut is_enough) = tokio::sync::watch::channel(false);
+    // Each event causes the next one.
+    let events = watcher.subject().map({
+        let (node, told) = (node.clone(), told.clone());
+        move |event| {
+            if told.fetch_add(1, Ordering::Relaxed) == all {
+                enough.send_replace(true);
+            } else if matches!(event, LifeEvent::Registered { .. }) {
+                node.unregister(name).unwrap();
+            } else {
+                node.register(pid, name).unwrap();
+            }
+        }
+    });
+    let watching = node.life_events(&events).unwrap();
+    node.register(pid, name).unwrap();
+    assert!(told.load(Ordering::Relaxed) < 1_000);
+    is_enough.wait_for(|enough| *enough).await.unwrap();
+    assert!(watching.stop());
+    watcher.start();
+}
+
+/// Where there is no runtime that they could be left to.
+#[test]
+fn outside_any_runtime_all_is_told_by_who_causes_it() {
+    let (node, told) = (Node::new(), Arc::new(AtomicUsize::new(0)));
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let other = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let (name, pid) = (Name::<()>::new("comes and goes"), other.pid());
+    let events = watcher.subject().map({
+        let (node, told) = (node.clone(), told.clone());
+        move |event| match event {
+            LifeEvent::Registered { .. } => node.unregister(name).unwrap(),
+            _ if told.fetch_add(1, Ordering::Relaxed) == 999 => {}
+            _ => node.register(pid, name).unwrap(),
+        }
+    });
+    node.life_events(&events).unwrap();
+    node.register(pid, name).unwrap();
+    assert_eq!(told.load(Ordering::Relaxed), 1_000);
+    drop((watcher, other));
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a bomb");
+    }
+}
+
+/// A defect here ends the program.
+#[tokio::test]
+async fn what_watchers_leave_may_panic_each_by_itself() {
+    let node = Node::new();
+    let watcher = Spawn::new().on(&node).prepare(|_: Subject<()>| wait()).unwrap();
+    let (subject, ended) = (watcher.subject(), watcher.ended());
+    for _ in 0..2 {
+        let bomb = Bomb;
+        node.life_events(&subject.map(move |_| _ = &bomb)).unwrap();
+        let bomb = Bomb;
+        node.monitor_nodes(&subject.map(move |_| _ = &bomb)).unwrap();
+    }
+    drop(watcher);
+    ended.await;
+    // Of those who live on, it is the node that leaves them.
+    let watcher = Spawn::new().prepare(|_: Subject<()>| wait()).unwrap();
+    for _ in 0..2 {
+        let bomb = Bomb;
+        node.life_events(&watcher.subject().map(move |_| _ = &bomb)).unwrap();
+        let bomb = Bomb;
+        node.monitor_nodes(&watcher.subject().map(move |_| _ = &bomb)).unwrap();
+    }
+    drop(node);
+    watcher.start();
+}
+
+#[tokio::test]
+async fn who_watches_by_a_name_is_the_process_that_holds_it() {
+    in_a_process(async {
+        let name = Name::<LifeEvent>::new("watcher");
+        assert!(Node::current().life_events(&name.subject()).is_none(), "nobody");
+        process::register(process::current().unwrap(), name).unwrap();
+        let mut events = Selector::new().select(&name.subject(), |event| event);
+        Node::current().life_events(&name.subject()).unwrap();
+        process::unregister(name).unwrap();
+        let pid = Spawn::new().unlinked().named(name).spawn(wait()).unwrap();
+        assert_eq!(Node::current().info(pid).unwrap().message_queue_len, 0);
+        process::kill(pid);
+        process::join(pid).await;
+        process::register(process::current().unwrap(), name).unwrap();
+        let event = events.receive(LONG).await;
+        assert!(matches!(event, Ok(LifeEvent::Spawned { pid: spawned, .. }) if spawned == pid));
+    })
+    .await;
 }

@@ -359,9 +359,9 @@ async fn those_who_watch_nodes_are_told_as_long_as_they_live() {
     alone(async {
         let node = Node::current();
         let events = Subject::<NodeEvent>::new().unwrap();
-        node.monitor_nodes(events.clone());
+        node.monitor_nodes(&events).unwrap();
         let other = node.clone();
-        process::run(async move { other.monitor_nodes(Subject::new().unwrap()) }).await.unwrap();
+        process::run(async move { other.monitor_nodes(&Subject::new().unwrap()) }).await.unwrap();
         let id = node.node_id("b", 1).unwrap();
         assert_ne!(id, NodeId::HERE);
         for event in [NodeEvent::Up(id), NodeEvent::Down(id)] {
@@ -396,7 +396,7 @@ async fn the_last_of_a_process_may_be_dropped_with_its_watch_over_nodes() {
         let node = Node::current();
         let (pid, _) = server(|own: Subject<NodeEvent>| async move {
             let node = Node::current();
-            node.monitor_nodes(own);
+            node.monitor_nodes(&own).unwrap();
             ExitReason::error(AnnouncingError(node))
         });
         process::join(pid).await;

@@ -18,7 +18,7 @@ async fn a_cut_ends_all_that_crosses_it() {
     joined.b.register(b.pid, name).unwrap();
     for puppet in [&a, &b] {
         let pid = puppet.pid;
-        puppet.does(move || Node::current().monitor_nodes(Subject::to_pid(pid).unwrap())).await;
+        puppet.does(move || Node::current().monitor_nodes(&Subject::to_pid(pid).unwrap())).await;
     }
     let monitors = a
         .does(move || {
@@ -209,7 +209,7 @@ async fn nodes_come_before_what_they_send_and_go_after_it() {
     let (a_there, b_there, other) = (joined.there(a.pid), joined.there(b.pid), joined.other);
     for puppet in [&a, &b] {
         let pid = puppet.pid;
-        puppet.does(move || Node::current().monitor_nodes(Subject::to_pid(pid).unwrap())).await;
+        puppet.does(move || Node::current().monitor_nodes(&Subject::to_pid(pid).unwrap())).await;
     }
     for _ in 0..3 {
         for (puppet, peer) in [(&a, b_there), (&b, a_there)] {

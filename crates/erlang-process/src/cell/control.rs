@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     bound::{Bound, MailboxFull, WhenFull},
-    membership::Members,
+    membership::Membership,
     monitor::{Down, Monitor},
     name::RegisteredName,
     pid::Pid,
@@ -73,7 +73,7 @@ pub(crate) struct Rare {
     /// acknowledgement, so that it stays in order with the links that the process makes.
     pub(crate) owed: Vec<(Pid, u64)>,
     /// The tables that the process is entered in.
-    pub(crate) tables: Vec<Arc<dyn Members>>,
+    pub(crate) tables: Vec<Membership>,
     /// Signals that came after the end had begun and are answered when it is complete, so that who is
     /// told that there is no such process finds nothing of it.
     pub(crate) late: Vec<(Pid, Signal)>,
@@ -738,7 +738,7 @@ impl Control {
     }
 
     /// Takes away what the process is entered in, to be removed from there.
-    pub(crate) fn take_entries(&mut self) -> (Option<RegisteredName>, Vec<Arc<dyn Members>>) {
+    pub(crate) fn take_entries(&mut self) -> (Option<RegisteredName>, Vec<Membership>) {
         let Some(relations) = &mut self.relations else { return (None, Vec::new()) };
         let tables = relations.rare.as_mut().map(|rare| mem::take(&mut rare.tables));
         (relations.name.take(), tables.unwrap_or_default())

@@ -91,6 +91,8 @@ use crate::{
 /// memberships are gone, each with an event of its own, and its monitors. That costs what the process had,
 /// however many groups there are.
 ///
+/// A scope is there as long as anyone has a handle of it, or a monitor. Its members do not keep it.
+///
 /// # Members are subjects
 ///
 /// What joins is a subject, so that a group takes typed messages; the member is its process. Where groups are

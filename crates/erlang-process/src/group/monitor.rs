@@ -8,10 +8,12 @@ use std::{
 use super::event::GroupEvent;
 use crate::{
     cell::Key,
+    membership::Members,
     receive::{Pattern, ReceiveError},
     scope::Scope,
     selector::take,
     subject::Subject,
+    sync::Arc,
 };
 
 /// A subscription to the events of a scope or a group, see [`Groups::monitor_scope`](super::Groups::monitor_scope) and [`Groups::monitor`](super::Groups::monitor).
@@ -40,6 +42,8 @@ pub struct GroupMonitor<G> {
     /// What tells the subscription from others, and its events from other messages.
     pub(super) key: Key,
     pub(super) events: Subject<GroupEvent<G>>,
+    /// There is something to be told as long as somebody wants to hear it.
+    pub(super) scope: Arc<dyn Members>,
 }
 
 impl<G> GroupMonitor<G> {
@@ -67,7 +71,7 @@ impl<G> GroupMonitor<G> {
 
 impl<G> Clone for GroupMonitor<G> {
     fn clone(&self) -> Self {
-        Self { key: self.key, events: self.events.clone() }
+        Self { key: self.key, events: self.events.clone(), scope: self.scope.clone() }
     }
 }
 

@@ -172,7 +172,7 @@ where
             snapshot
         };
         after.settle();
-        Ok((GroupMonitor { key, events }, snapshot))
+        Ok((GroupMonitor { key, events, scope: table }, snapshot))
     }
 
     /// Whether the calling process had this subscription.

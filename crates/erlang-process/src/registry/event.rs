@@ -11,7 +11,7 @@ use crate::pid::Pid;
 /// # erlang_process::run(async {
 /// let sessions: Registry<u64, &str> = Registry::unique();
 /// let events = Subject::new()?;
-/// sessions.listen(events.clone());
+/// sessions.listen(&events);
 /// sessions.register(7, "Joe")?;
 /// sessions.unregister(&7);
 ///

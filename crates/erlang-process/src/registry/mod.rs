@@ -31,6 +31,7 @@ pub use self::{
 };
 use crate::{
     node::Node,
+    observe::Watching,
     pid::Pid,
     process::NotAProcess,
     subject::Subject,
@@ -700,8 +701,9 @@ where
     }
 
     /// Sends a [`RegistryEvent`] to this subject for everything that is registered and unregistered from now
-    /// on, as long as its process lives. Entries that go because their process ends make no event: to hear of
-    /// that, monitor the process.
+    /// on, until its process ends or [stops](Watching::stop) listening. `None` if that has ended already. Of a named subject
+    /// it is the process that holds the name now. Entries that go because their process ends make no event: to hear
+    /// of that, monitor the process.
     ///
     /// ```
     /// use erlang_process::{Registry, RegistryEvent, Subject};
@@ -710,9 +712,10 @@ where
     /// # erlang_process::run(async {
     /// let sessions: Registry<u64, ()> = Registry::unique();
     /// let events = Subject::new()?;
-    /// sessions.listen(events.clone());
+    /// let watching = sessions.listen(&events).unwrap();
     /// sessions.register(7, ())?;
     /// assert!(matches!(events.receive_forever().await?, RegistryEvent::Registered { key: 7, .. }));
+    /// assert!(watching.stop());
     /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     /// # }).await.unwrap().unwrap();
     /// # }
@@ -723,9 +726,9 @@ where
     /// What a process does is told before its call returns, in the order in which it is done. Nothing holds between
     /// processes.
     ///
-    /// Counterpart: the option `:listeners` of `Registry.start_link/1` in Elixir.
-    pub fn listen(&self, subject: Subject<RegistryEvent<K, V>>) {
-        let _until_its_end = self.table.listeners.add(subject);
+    /// Counterpart: the option `:listeners` of `Registry.start_link/1` in Elixir, which tells whoever holds a name.
+    pub fn listen(&self, subject: &Subject<RegistryEvent<K, V>>) -> Option<Watching> {
+        self.table.listeners.add(subject)
     }
 
     /// Keeps a value with the registry itself, one of each type. Returns the one that was there.

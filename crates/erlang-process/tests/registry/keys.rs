@@ -131,22 +131,23 @@ async fn regx_03_a_process_can_hold_a_duplicate_key_thrice() {
 /// Without a partition to be linked with, what is left of it: a registry that nobody has a handle of is there as
 /// long as a process holds a key.
 #[tokio::test]
-async fn regx_05_a_process_is_bound_to_a_registry_while_it_holds_a_key() {
+async fn regx_05_a_process_is_bound_to_a_registry_as_long_as_that_is_there() {
     on_a_node(async {
         let alive = Arc::new(());
         for kept in [false, true] {
             let registry = Registry::<_, _>::unique();
-            registry.put_meta(alive.clone());
-            let (holder, ()) = doing(move || {
-                registry.register(1, ()).unwrap();
-                registry.register(2, ()).unwrap();
-                registry.unregister(&1);
-                if !kept {
-                    registry.unregister(&2);
+            let kept = kept.then(|| registry.clone());
+            let (holder, ()) = doing({
+                let alive = alive.clone();
+                move || {
+                    registry.register(1, alive.clone()).unwrap();
+                    registry.register(2, alive.clone()).unwrap();
+                    registry.unregister(&1);
+                    drop(alive);
                 }
             })
             .await;
-            assert_eq!(Arc::strong_count(&alive), if kept { 2 } else { 1 });
+            assert_eq!(Arc::strong_count(&alive), if kept.is_some() { 2 } else { 1 });
             end(holder).await;
             assert_eq!(Arc::strong_count(&alive), 1);
         }

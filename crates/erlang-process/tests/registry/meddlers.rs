@@ -58,7 +58,7 @@ async fn no_code_of_the_users_but_eq_runs_under_a_lock() {
         let registry = Registry::<Meddler, Meddler>::duplicate();
         let meddler = |number| Meddler(registry.clone(), number);
         let events = Subject::new().unwrap();
-        registry.listen(events.map(|event: RegistryEvent<Meddler, Meddler>| event));
+        registry.listen(&events.map(|event: RegistryEvent<Meddler, Meddler>| event)).unwrap();
         let (pid, ()) = doing({
             let registry = registry.clone();
             move || {

@@ -1,0 +1,45 @@
+//! What a carrier may do, and what becomes of processes when it does.
+
+#![allow(clippy::unwrap_used)]
+
+use std::task::{Context, Poll};
+
+use erlang_process::{
+    Carrier, Dest, ExitReason, Node, NodeId, Pid, Reply, Signal, Spawn, Subject, Undelivered,
+};
+
+/// Panics instead of taking anything.
+struct Broken;
+
+impl Carrier for Broken {
+    fn deliver(&self, _: Option<Pid>, _: Dest, _: Signal) -> Result<(), Undelivered> {
+        panic!("the carrier's");
+    }
+
+    fn poll_ready(&self, _: NodeId, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+#[tokio::test]
+async fn a_carrier_that_panics_ends_nobody_who_did_not_call_it() {
+    let node = Node::new();
+    assert!(node.set_carrier(Box::new(Broken)).is_ok());
+    let far = Pid::from_parts(node.node_id("far", 1).unwrap(), 7, 0);
+    let server = Spawn::new().on(&node).prepare(|requests: Subject<Reply<()>>| async move {
+        while let Ok(reply) = requests.receive_forever().await {
+            reply.send(());
+        }
+    });
+    let server = server.unwrap();
+    let (pid, requests, ended) = (server.pid(), server.subject(), server.ended());
+    server.start();
+    for peer in [far, Pid::from_parts(far.node(), 8, 0)] {
+        node.signal(Some(peer), pid, Signal::Link);
+        node.signal(Some(peer), pid, Signal::Unlink(1));
+    }
+    // When it runs, it owes two acknowledgements.
+    requests.call(std::time::Duration::from_secs(60), |reply| reply).await.unwrap();
+    node.signal(None, pid, Signal::Exit { reason: ExitReason::Kill, link: false });
+    assert_eq!(ended.await, ExitReason::Killed);
+}
