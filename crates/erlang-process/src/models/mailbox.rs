@@ -9,8 +9,12 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::{explore, puppet::Part, thread};
-use crate::{ExitReason, Selector, Signal, Subject};
+use super::{
+    Token, World, explore,
+    puppet::{Part, Puppet},
+    thread,
+};
+use crate::{ExitReason, Name, Registry, Selector, Signal, Subject};
 
 #[test]
 fn two_senders_wake_one_receiver_and_each_keeps_its_order() {
@@ -174,26 +178,13 @@ fn two_receives_of_which_a_part_polls_one_get_what_is_for_each() {
     });
 }
 
-/// A message that knows how many of its kind were dropped.
-struct Token(Arc<AtomicUsize>);
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// Sends while the receiver ends. A message is given back or dropped with the mailbox, while there are still
 /// subjects that hold it.
-fn send_against_end(further_subject: bool) {
+fn send_against_end(subject: impl Fn(&World, &mut Puppet<Token>) -> Subject<Token> + Send + Sync + 'static) {
     explore(["given back", "dropped with the mailbox"], move |world| {
         let dropped = Arc::new(AtomicUsize::new(0));
         let mut receiver = world.puppet::<Token>();
-        let subject = if further_subject {
-            receiver.does(|| Subject::new().unwrap()).unwrap()
-        } else {
-            receiver.subject.clone()
-        };
+        let subject = subject(world, &mut receiver);
         let sender = thread::spawn({
             let token = Token(dropped.clone());
             let subject = subject.clone();
@@ -218,12 +209,38 @@ fn send_against_end(further_subject: bool) {
 
 #[test]
 fn a_message_to_a_mailbox_that_closes_is_given_back_or_dropped() {
-    send_against_end(false);
+    send_against_end(|_, receiver| receiver.subject.clone());
 }
 
 #[test]
 fn a_message_to_a_further_subject_of_a_mailbox_that_closes_is_given_back_or_dropped() {
-    send_against_end(true);
+    send_against_end(|_, receiver| receiver.does(|| Subject::new().unwrap()).unwrap());
+}
+
+#[test]
+fn a_message_to_a_mapped_subject_of_a_mailbox_that_closes_is_given_back_or_dropped() {
+    send_against_end(|_, receiver| receiver.subject.map(|token| token));
+}
+
+#[test]
+fn a_message_to_the_name_of_a_process_that_ends_is_given_back_or_dropped() {
+    send_against_end(|world, receiver| {
+        let name = Name::<Token>::fixed("the name");
+        world.node.register(receiver.pid, name).unwrap();
+        Subject::named(world.node.clone(), name.registered_name())
+    });
+}
+
+#[test]
+fn a_message_to_the_key_of_a_process_that_ends_is_given_back_or_dropped() {
+    send_against_end(|world, receiver| {
+        let registry = Registry::unique_on(&world.node);
+        let (keys, own) = (registry.clone(), receiver.subject.clone());
+        receiver.does(move || keys.register(1, own)).unwrap().unwrap();
+        let subject = registry.subject(1);
+        world.keep(registry);
+        subject
+    });
 }
 
 #[test]

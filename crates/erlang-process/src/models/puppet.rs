@@ -3,8 +3,8 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    pin::Pin,
-    sync::{Arc, Mutex},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, atomic::AtomicUsize},
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -218,6 +218,16 @@ impl Wake for Notice {
         *self.given.lock().unwrap() = true;
         self.changed.notify_one();
     }
+}
+
+/// Polls a future and counts how often.
+pub(super) async fn counting<F: Future>(polls: Arc<AtomicUsize>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.fetch_add(1, Ordering::Relaxed);
+        future.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// A part of a task that has a waker of its own, as combinators of many futures give to each.
