@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod aliases;
+mod blocking;
 mod bounded;
 mod calls;
 mod ends;
@@ -19,11 +20,13 @@ mod links;
 mod mailbox;
 mod monitors;
 mod names;
+mod observers;
 mod order;
 mod priority;
 #[cfg(otp_shuttle)]
 mod programs;
 pub(crate) mod puppet;
+pub(crate) mod statics;
 mod suspensions;
 mod tables;
 mod timeouts;

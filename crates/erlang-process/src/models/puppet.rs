@@ -8,16 +8,11 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-#[cfg(otp_loom)]
-use loom::sync::{Condvar, Mutex as CheckedMutex};
-#[cfg(otp_shuttle)]
-use shuttle::sync::{Condvar, Mutex as CheckedMutex};
-
 use crate::{
     Down, ExitMessage, ExitReason, Node, Pid, Selector, Subject,
     cell::Process,
     receive,
-    sync::{AtomicBool, Ordering},
+    sync::{AtomicBool, CheckedMutex, Condvar, Ordering},
 };
 
 /// A process that does what it is told, each order in one poll by the calling thread.

@@ -35,6 +35,23 @@ pub(crate) fn spawned() -> Option<Task> {
     SPAWNED.with(|spawned| spawned.borrow_mut().pop())
 }
 
+thread_local! {
+    /// What the calling thread has spawned to run on a thread of its own, and not yet taken.
+    static BLOCKING: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
+/// Keeps work until the model gives it a thread.
+pub(crate) fn spawn_blocking(_: impl FnOnce() -> String, work: impl FnOnce() + Send + 'static) {
+    BLOCKING.with(|blocking| blocking.borrow_mut().push(Box::new(work)));
+}
+
+/// What the calling thread has spawned last to run on a thread of its own.
+pub(crate) fn spawned_blocking() -> Option<Work> {
+    BLOCKING.with(|blocking| blocking.borrow_mut().pop())
+}
+
 /// There is one runtime.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id;
