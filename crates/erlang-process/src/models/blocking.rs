@@ -94,7 +94,7 @@ fn who_is_killed_before_it_has_a_thread_ends_all_the_same() {
             let begun = begun.clone();
             move |own| {
                 begun.fetch_add(1, Ordering::Relaxed);
-                drop(own.receive_forever_blocking());
+                let _ = own.receive_forever_blocking();
             }
         });
         let pid = address.pid().unwrap();
@@ -119,7 +119,7 @@ fn when_the_runtime_goes_who_has_a_thread_or_is_to_have_one_ends() {
             let begun = begun.clone();
             move |own| {
                 begun.fetch_add(1, Ordering::Relaxed);
-                drop(own.receive_forever_blocking());
+                let _ = own.receive_forever_blocking();
             }
         });
         assert!(killer.poll().is_pending());

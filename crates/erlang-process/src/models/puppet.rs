@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     Down, ExitMessage, ExitReason, Node, Pid, Selector, Subject,
     cell::Process,
     receive,
-    sync::{AtomicBool, CheckedMutex, Condvar, Ordering},
+    sync::{AtomicBool, CheckedMutex, Condvar, Guard as CheckedGuard, Ordering},
 };
 
 /// A process that does what it is told, each order in one poll by the calling thread.
@@ -193,24 +193,29 @@ struct Notice {
 
 impl Notice {
     fn take(&self) {
-        *self.given.lock().unwrap() = false;
+        *self.lock() = false;
     }
 
     fn is_given(&self) -> bool {
-        *self.given.lock().unwrap()
+        *self.lock()
     }
 
     fn wait(&self) {
-        let mut given = self.given.lock().unwrap();
+        let mut given = self.lock();
         while !*given {
-            given = self.changed.wait(given).unwrap();
+            given = self.changed.wait(given).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Poisoned it may be: a lock that is held while another thread of the model unwinds is taken for one that panicked.
+    fn lock(&self) -> CheckedGuard<'_, bool> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Wake for Notice {
     fn wake(self: Arc<Self>) {
-        *self.given.lock().unwrap() = true;
+        *self.lock() = true;
         self.changed.notify_one();
     }
 }
