@@ -8,8 +8,8 @@
 use std::{future::pending, time::Duration};
 
 use erlang_process::{
-    self as process, Cancelled, ExitMessage, Monitor, MonitorAlias, Name, Node, Reply, Selector, Spawn,
-    Subject,
+    self as process, Bound, Cancelled, ExitMessage, Monitor, MonitorAlias, Name, Node, Pid, Reply, Selector,
+    Spawn, Subject, WhenFull,
 };
 use otp_actor::{self as actor, Next};
 use tokio::{runtime::Runtime, task::yield_now};
@@ -47,6 +47,8 @@ fn allocations_of_what_is_done_all_the_time() {
         ("call", 0, per_round(call::<false>)),
         ("call with a timeout", 0, per_round(call::<true>)),
         ("calls with replies of two types, two of them at once", 0, per_round(calls)),
+        ("call from outside any process", 1, per_round(call_from_outside)),
+        ("send to a bounded mailbox, and receive", 0, per_round(bounded)),
         ("call of an actor", 0, per_round(actor_call)),
         ("call of an actor, which sets an idle timeout", 0, per_round(actor_call_idle)),
         ("link and unlink", 1, per_round(link)),
@@ -58,6 +60,51 @@ fn allocations_of_what_is_done_all_the_time() {
     ];
     let others: Vec<_> = counted.into_iter().filter(|(_, expected, counted)| expected != counted).collect();
     assert_eq!(others, [], "what, expected, counted");
+}
+
+/// What there may be a million of is small. Limits, as the tables that hold it grow by leaps.
+#[test]
+fn bytes_of_what_there_may_be_many_of() {
+    let kept = [
+        ("a process that waits", 600, bytes_of_processes()),
+        ("a link", 80, bytes_each(links)),
+        ("a monitor", 300, bytes_each(monitors)),
+        ("a name", 300, bytes_each(names)),
+        ("a message", 32, bytes_each(messages)),
+        ("a message to another subject", 80, bytes_each(messages_to_another)),
+        ("a timer", 350, bytes_each(timers)),
+    ];
+    let others: Vec<_> = kept.into_iter().filter(|(_, most, kept)| kept > most).collect();
+    assert_eq!(others, [], "what, at most, kept");
+}
+
+/// How many of a thing there are.
+const MANY: usize = 10_000;
+
+/// How many bytes are kept of each of many that `body` makes as a process.
+fn bytes_each<F>(body: impl FnOnce() -> F) -> i64
+where
+    F: Future<Output = i64> + Send + 'static,
+{
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(Node::new().run(body())).unwrap() / MANY as i64
+}
+
+fn bytes_of_processes() -> i64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let node = Node::new();
+    let spawn = || async {
+        for _ in 0..MANY {
+            let waiting = |own: Subject<u64>| async move { drop(own.receive_forever().await) };
+            Spawn::new().unlinked().prepare(waiting).unwrap().start();
+        }
+        yield_now().await;
+    };
+    runtime.block_on(node.run(spawn())).unwrap();
+    // Beside as many.
+    let kept = allocation_counter::measure(|| runtime.block_on(node.run(spawn())).unwrap());
+    kept.bytes_current / MANY as i64
 }
 
 /// A supervisor that refuses a task, as it may refuse many, keeps nothing of it.
@@ -270,12 +317,14 @@ async fn round_trip<const TIMEOUTS: bool>(rounds: u64) {
     .await;
 }
 
+async fn echo(own: Subject<Reply<u64>>) {
+    while let Ok(reply) = own.receive_forever().await {
+        reply.send(1);
+    }
+}
+
 async fn call<const TIMEOUT: bool>(rounds: u64) {
-    let echo = process::spawn_subject(|own: Subject<Reply<u64>>| async move {
-        while let Ok(reply) = own.receive_forever().await {
-            reply.send(1);
-        }
-    });
+    let echo = process::spawn_subject(echo);
     let timeout = if TIMEOUT { LONG } else { Duration::MAX };
     rounds!(rounds, assert_eq!(echo.call(timeout, |reply| reply).await, Ok(1)));
 }
@@ -300,6 +349,28 @@ async fn calls(rounds: u64) {
         let both = (server.call(LONG, Request::Text), server.call(LONG, Request::Text));
         assert_eq!(tokio::join!(both.0, both.1), (Ok("one"), Ok("one")));
     });
+}
+
+async fn call_from_outside(rounds: u64) {
+    let echo = process::spawn_subject(echo);
+    let outside = tokio::spawn(async move {
+        rounds!(rounds, assert_eq!(echo.call(Duration::MAX, |reply| reply).await, Ok(1)));
+    });
+    outside.await.unwrap();
+}
+
+async fn bounded(rounds: u64) {
+    let prepared =
+        Spawn::new().unlinked().mailbox(Bound::new(4, WhenFull::Wait)).prepare(move |own| async move {
+            rounds!(rounds, {
+                own.send_wait(1_u64).await.unwrap();
+                assert_eq!(own.receive_forever().await, Ok(1));
+            });
+        });
+    let prepared = prepared.unwrap();
+    let ended = prepared.ended();
+    prepared.start();
+    assert_eq!(ended.await, process::ExitReason::Normal);
 }
 
 async fn link(rounds: u64) {
@@ -358,4 +429,45 @@ async fn timer_cancelled(rounds: u64) {
         });
     })
     .await;
+}
+
+/// How many bytes this makes and keeps.
+fn kept(make: impl FnOnce()) -> i64 {
+    allocation_counter::measure(make).bytes_current
+}
+
+fn peers() -> Vec<Pid> {
+    (0..MANY).map(|_| process::spawn_unlinked(pending::<()>())).collect()
+}
+
+/// On both sides.
+async fn links() -> i64 {
+    let peers = peers();
+    kept(|| peers.iter().for_each(|peer| process::link(*peer).unwrap()))
+}
+
+/// On both sides.
+async fn monitors() -> i64 {
+    let peers = peers();
+    kept(|| peers.iter().for_each(|peer| drop(process::monitor(*peer).unwrap())))
+}
+
+async fn names() -> i64 {
+    let named: Vec<_> = peers().into_iter().map(|peer| (peer, Name::<u64>::new("named"))).collect();
+    kept(|| named.iter().for_each(|(peer, name)| process::register(*peer, *name).unwrap()))
+}
+
+async fn messages() -> i64 {
+    let own = process::spawn_subject(|_: Subject<u64>| pending::<()>());
+    kept(|| (0..MANY).for_each(|number| own.send(number as u64)))
+}
+
+async fn messages_to_another() -> i64 {
+    let another = Subject::new().unwrap();
+    kept(|| (0..MANY).for_each(|number| another.send(number)))
+}
+
+async fn timers() -> i64 {
+    let own = Subject::new().unwrap();
+    kept(|| (1..=MANY as u32).for_each(|number| drop(own.send_after(LONG * number, number))))
 }

@@ -6,6 +6,7 @@ mod names;
 mod processes;
 mod relations;
 mod supervisors;
+mod timers;
 
 use std::pin::Pin;
 
@@ -52,6 +53,10 @@ pub(crate) const ALL: &[Series] = &[
     time("notice of an end, many monitored", RELATIONS, |n| Box::pin(relations::down(n))),
     time("register a name", TO_A_MILLION, |n| Box::pin(names::register(n))),
     time("look a name up", TO_A_MILLION, |n| Box::pin(names::look_up(n))),
+    time("set a timer", TO_A_MILLION, |n| Box::pin(timers::set(n))),
+    time("cancel a timer", TO_A_MILLION, |n| Box::pin(timers::cancel(n))),
+    time("message of a timer", TO_A_MILLION, |n| Box::pin(timers::fire(n))),
+    bytes("pending timer", TO_A_MILLION, |n| Box::pin(timers::pending(n))),
     time("supervisor start, a child", TO_A_HUNDRED_THOUSAND, |n| Box::pin(supervisors::start(n))),
     time("supervisor stop, a child", TO_A_HUNDRED_THOUSAND, |n| Box::pin(supervisors::stop(n))),
     time("restart of one of many children", TO_A_HUNDRED_THOUSAND, |n| Box::pin(supervisors::restart(n))),

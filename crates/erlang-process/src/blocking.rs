@@ -8,7 +8,7 @@ use std::{
     panic::resume_unwind,
     pin::{Pin, pin},
     task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
+    thread,
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use crate::{
     selector::Selector,
     signal::Signal,
     subject::Subject,
-    sync::{Arc, AtomicBool, Mutex, Ordering, thread_local},
+    sync::{Arc, AtomicBool, Mutex, Ordering, Parking, thread_local},
 };
 
 thread_local! {
@@ -198,7 +198,7 @@ pub(crate) fn is_own_thread() -> bool {
 
 /// A thread that waits until it is woken.
 struct Parker {
-    thread: Thread,
+    thread: Parking,
     woken: AtomicBool,
     /// Whether a wait that is over has taken a wake, which may have been for the wait around it. Of the thread only.
     taken: AtomicBool,
@@ -207,7 +207,7 @@ struct Parker {
 impl Parker {
     fn of_this_thread() -> Arc<Self> {
         let (woken, taken) = (AtomicBool::new(false), AtomicBool::new(false));
-        let new = || Arc::new(Self { thread: thread::current(), woken, taken });
+        let new = || Arc::new(Self { thread: Parking::new(), woken, taken });
         PARKER.with(|parker| parker.get_or_init(new).clone())
     }
 
@@ -233,7 +233,7 @@ impl Waiting<'_> {
             return;
         }
         while !self.parker.woken.swap(false, Ordering::AcqRel) {
-            thread::park();
+            self.parker.thread.park();
         }
     }
 
@@ -265,7 +265,7 @@ impl Wake for Parker {
 
 impl fmt::Debug for Parker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Parker").field(&self.thread.id()).finish()
+        f.debug_tuple("Parker").field(&self.thread).finish()
     }
 }
 

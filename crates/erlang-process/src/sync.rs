@@ -2,16 +2,16 @@
 //! nowhere else.
 //!
 //! Under a model checker several threads of a model share one of the system's, and the world begins anew for
-//! each schedule. So what a thread owns goes through here as well, and what a `static` holds does not.
+//! each schedule. So what a thread owns goes through here as well, and what a `static` holds is of one model alone.
 
 use std::fmt;
 
-pub(crate) use std::sync::{
-    Arc, OnceLock, Weak,
-    atomic::{AtomicU64 as StaticAtomicU64, Ordering},
-};
+pub(crate) use std::sync::{Arc, OnceLock, Weak, atomic::Ordering};
 
-pub(crate) use self::checked::{AtomicBool, AtomicU8, AtomicU64, thread_local};
+pub(crate) use self::checked::{AtomicBool, AtomicU8, AtomicU64, Parking, StaticAtomicU64, thread_local};
+
+#[cfg(all(test, any(otp_loom, otp_shuttle)))]
+pub(crate) use self::checked::{Condvar, Mutex as CheckedMutex};
 
 /// Whether a model checker runs this. Tables are small then: it looks at every lock there is.
 pub(crate) const MODELLED: bool = cfg!(all(test, any(otp_loom, otp_shuttle)));
@@ -21,18 +21,39 @@ mod checked {
     pub(crate) use std::{
         sync::{
             Mutex, MutexGuard,
-            atomic::{AtomicBool, AtomicU8, AtomicU64},
+            atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicU64 as StaticAtomicU64},
         },
         thread_local,
     };
+
+    /// A thread that waits until it is unparked.
+    #[derive(Debug)]
+    pub(crate) struct Parking(std::thread::Thread);
+
+    impl Parking {
+        /// Of the calling thread, which alone may park.
+        pub(crate) fn new() -> Self {
+            Self(std::thread::current())
+        }
+
+        pub(crate) fn park(&self) {
+            std::thread::park();
+        }
+
+        pub(crate) fn unpark(&self) {
+            self.0.unpark();
+        }
+    }
 }
 
 #[cfg(all(test, otp_loom))]
 mod checked {
     pub(crate) use loom::sync::{
-        Mutex, MutexGuard,
+        Condvar, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU8, AtomicU64},
     };
+
+    pub(crate) use crate::models::statics::{Parking, StaticAtomicU64};
 
     /// loom's own does not know `const` initializers.
     macro_rules! variable {
@@ -47,11 +68,13 @@ mod checked {
 mod checked {
     pub(crate) use shuttle::{
         sync::{
-            Mutex, MutexGuard,
+            Condvar, Mutex, MutexGuard,
             atomic::{AtomicBool, AtomicU8, AtomicU64},
         },
         thread_local,
     };
+
+    pub(crate) use crate::models::statics::{Parking, StaticAtomicU64};
 }
 
 /// A mutex that is never poisoned.

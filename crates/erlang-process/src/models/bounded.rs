@@ -5,7 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{World, explore, puppet::Task, thread};
+use super::{
+    Token, World, explore,
+    puppet::{Task, counting},
+    thread,
+};
 use crate::{
     Bound, ExitReason, Pid, Selector, SendError, Spawn, Subject, WhenFull, demonitor_flush, monitor, receive,
     rt,
@@ -49,15 +53,8 @@ fn who_waits_for_room_is_woken_when_there_is_some() {
         let sender = thread::spawn({
             let polls = polls.clone();
             move || {
-                Task::new(async move {
-                    let mut sending = std::pin::pin!(address.send_wait(2));
-                    let sent = std::future::poll_fn(|cx| {
-                        polls.fetch_add(1, Ordering::Relaxed);
-                        sending.as_mut().poll(cx)
-                    });
-                    assert_eq!(sent.await, Ok(()));
-                })
-                .run();
+                let sending = async move { assert_eq!(address.send_wait(2).await, Ok(())) };
+                Task::new(counting(polls, sending)).run();
             }
         });
         receiver.run();
@@ -98,15 +95,56 @@ fn room_that_is_given_up_goes_to_the_next() {
 
 #[test]
 fn who_waits_for_a_process_that_ends_is_told() {
-    explore(["told"], |world| {
+    explore(["waited", "was late"], |world| {
         let (receiver, address) = bounded(world, WhenFull::Wait, move |_| async {});
         address.try_send(1).unwrap();
-        let sender = thread::spawn(move || {
-            Task::new(async move { assert_eq!(address.send_wait(2).await, Err(SendError::Dead(2))) }).run();
+        let polls = Arc::<AtomicUsize>::default();
+        let sender = thread::spawn({
+            let polls = polls.clone();
+            move || {
+                let sending = async move { assert_eq!(address.send_wait(2).await, Err(SendError::Dead(2))) };
+                Task::new(counting(polls, sending)).run();
+            }
         });
         receiver.run();
         sender.join().unwrap();
-        world.saw("told");
+        world.saw(if polls.load(Ordering::Relaxed) > 1 { "waited" } else { "was late" });
+    });
+}
+
+/// Room is kept for what a mapped subject still makes of a message.
+#[test]
+fn a_message_for_which_room_is_kept_is_given_back_or_dropped_with_the_mailbox() {
+    explore(["given back", "dropped with the mailbox"], |world| {
+        let dropped = Arc::<AtomicUsize>::default();
+        let prepared = Spawn::new().unlinked().on(&world.node).mailbox(Bound::new(1, WhenFull::Wait));
+        let prepared = prepared.prepare(|_: Subject<Token>| async {}).unwrap();
+        let own = prepared.subject();
+        world.watch(prepared.start());
+        let receiver = rt::spawned().unwrap();
+        let sender = thread::spawn({
+            let (mapped, token) = (own.map(|token: Token| token), Token(dropped.clone()));
+            move || mapped.try_send(token)
+        });
+        // Who waits meanwhile is told, whoever has the room.
+        let waiting = thread::spawn({
+            let (own, token) = (own.clone(), Token(Arc::default()));
+            move || Task::new(async move { drop(own.send_wait(token).await) }).run()
+        });
+        receiver.run();
+        waiting.join().unwrap();
+        match sender.join().unwrap() {
+            Ok(()) => {
+                assert_eq!(dropped.load(Ordering::Relaxed), 1, "a message was stranded");
+                world.saw("dropped with the mailbox");
+            }
+            Err(back) => {
+                assert_eq!(dropped.load(Ordering::Relaxed), 0);
+                drop(back);
+                world.saw("given back");
+            }
+        }
+        drop(own);
     });
 }
 

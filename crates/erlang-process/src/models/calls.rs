@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     World, explore, kill,
-    puppet::{Part, Task},
+    puppet::{Part, Task, counting},
     thread,
 };
 use crate::{CallError, ExitReason, Reply, Subject, scope};
@@ -26,16 +26,6 @@ fn server(world: &World, requests: u8) -> (Task, Subject<Request>) {
             own.receive_forever().await.unwrap().send(number);
         }
     })
-}
-
-/// Polls a future and counts how often.
-async fn counting<F: Future>(polls: Arc<AtomicUsize>, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        polls.fetch_add(1, Ordering::Relaxed);
-        future.as_mut().poll(cx)
-    })
-    .await
 }
 
 /// Whether the calling process keeps a slot.

@@ -107,28 +107,42 @@ fn who_does_not_trap_and_lives_when_unlink_has_returned_is_not_ended_by_the_peer
     });
 }
 
-/// Has two processes link each other at the same time.
-fn link_each_other(mut a: Puppet, mut b: Puppet) -> (Puppet, Puppet) {
-    let (one, other) = (a.pid, b.pid);
-    let linking = thread::spawn(move || {
-        b.does(move || link(one)).unwrap().unwrap();
-        b
-    });
-    a.does(move || link(other)).unwrap().unwrap();
-    (a, linking.join().unwrap())
-}
-
 #[test]
-fn two_that_link_each_other_have_one_link_and_one_signal() {
-    explore([], |world| {
-        let (a, b) = trapping_and_other(world);
-        let (mut a, mut b) = link_each_other(a, b);
-        assert_eq!((a.links(), b.links()), (vec![b.pid], vec![a.pid]));
-        b.ends(ExitReason::Shutdown);
-        let heard = a.exits();
-        assert_eq!(heard.len(), 1, "{heard:?}");
-        assert_eq!(heard[0].reason, ExitReason::Shutdown);
-    });
+fn two_that_link_each_other_have_one_link_and_die_once() {
+    explore(
+        ["one after the other, ended", "one after the other, killed", "at once, ended", "at once, killed"],
+        |world| {
+            let (mut a, mut b) = trapping_and_other(world);
+            let (one, other) = (a.pid, b.pid);
+            let linking = thread::spawn(move || {
+                let was_linked = b.is_linked(one);
+                b.does(move || link(one)).unwrap().unwrap();
+                (b, was_linked)
+            });
+            let was_linked = a.is_linked(other);
+            a.does(move || link(other)).unwrap().unwrap();
+            let (mut b, other_was_linked) = linking.join().unwrap();
+            assert_eq!((a.links(), b.links()), (vec![other], vec![one]));
+
+            // Twice: by what it returns, and by a signal.
+            let killing = thread::spawn({
+                let node = world.node.clone();
+                move || node.signal(None, other, kill())
+            });
+            b.ends(ExitReason::Shutdown);
+            let heard = a.exits();
+            killing.join().unwrap();
+            assert_eq!(a.exits(), []);
+            let crossed = !was_linked && !other_was_linked;
+            world.saw(match (&heard[..], crossed) {
+                ([exit], false) if exit.reason == ExitReason::Shutdown => "one after the other, ended",
+                ([exit], false) if exit.reason == ExitReason::Killed => "one after the other, killed",
+                ([exit], true) if exit.reason == ExitReason::Shutdown => "at once, ended",
+                ([exit], true) if exit.reason == ExitReason::Killed => "at once, killed",
+                other => panic!("{other:?}"),
+            });
+        },
+    );
 }
 
 #[test]

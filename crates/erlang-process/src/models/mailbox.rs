@@ -1,6 +1,7 @@
 //! Messages against receivers that wait, and against mailboxes that close.
 
 use std::{
+    future::poll_fn,
     pin::{Pin, pin},
     sync::{
         Arc, Mutex,
@@ -9,8 +10,12 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::{explore, puppet::Part, thread};
-use crate::{ExitReason, Selector, Signal, Subject};
+use super::{
+    Token, World, explore,
+    puppet::{Part, Puppet, counting},
+    thread,
+};
+use crate::{ExitReason, Name, Registry, Selector, Signal, Subject};
 
 #[test]
 fn two_senders_wake_one_receiver_and_each_keeps_its_order() {
@@ -63,7 +68,7 @@ fn a_receive_under_a_combinator_with_wakers_of_its_own_is_woken_too() {
             let polls = polls.clone();
             move |own: Subject<u8>| async move {
                 let mut receive = pin!(own.receive_forever());
-                std::future::poll_fn(|cx| {
+                poll_fn(|cx| {
                     polls.fetch_add(1, Ordering::Relaxed);
                     let part = Waker::from(Arc::new(Part(cx.waker().clone())));
                     receive.as_mut().poll(&mut Context::from_waker(&part)).map(drop)
@@ -94,7 +99,7 @@ fn receive_that_changes_hands(by_task_first: bool, searches: bool) {
                         Box::pin(own.receive_forever())
                     };
                     let (mut receive, mut part) = (pin!(receive), Part::default());
-                    let received = std::future::poll_fn(|cx| {
+                    let received = poll_fn(|cx| {
                         polls.fetch_add(1, Ordering::Relaxed);
                         part.poll_both(receive.as_mut(), cx, by_task_first)
                     });
@@ -143,7 +148,7 @@ fn two_receives_of_which_a_part_polls_one_get_what_is_for_each() {
                 let mut raw = Selector::new().select_raw(|message: u16| message);
                 let (mut by_task, mut by_part) = (pin!(own.receive_forever()), pin!(raw.receive_forever()));
                 let (mut part, mut open) = (Part::default(), (true, true));
-                std::future::poll_fn(|cx| {
+                poll_fn(|cx| {
                     if open.1 && part.poll(by_part.as_mut(), cx).is_ready() {
                         got.lock().unwrap().push("the part's");
                         open.1 = false;
@@ -174,26 +179,44 @@ fn two_receives_of_which_a_part_polls_one_get_what_is_for_each() {
     });
 }
 
-/// A message that knows how many of its kind were dropped.
-struct Token(Arc<AtomicUsize>);
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
+/// Two receives wait with one waker, and one is given up: that takes the waker back, which the other still needs.
+#[test]
+fn a_receive_that_is_given_up_takes_no_wake_from_another() {
+    explore(["waited", "found it there"], |world| {
+        let polls = Arc::<AtomicUsize>::default();
+        let (receiver, address) = world.process({
+            let polls = polls.clone();
+            move |own: Subject<u8>| async move {
+                let mut given_up = Some(Box::pin(own.receive_forever()));
+                let mut stays = pin!(own.receive_forever());
+                let mut both = pin!(counting(
+                    polls,
+                    poll_fn(|cx| {
+                        let Some(mut first) = given_up.take() else { return stays.as_mut().poll(cx) };
+                        let waits =
+                            first.as_mut().poll(cx).is_pending() && stays.as_mut().poll(cx).is_pending();
+                        drop(first);
+                        if waits { Poll::Pending } else { Poll::Ready(Ok(1)) }
+                    })
+                ));
+                let mut part = Part::default();
+                assert_eq!(poll_fn(|cx| part.poll(both.as_mut(), cx)).await, Ok(1));
+            }
+        });
+        let sender = thread::spawn(move || address.send(1));
+        receiver.run();
+        sender.join().unwrap();
+        world.saw(if polls.load(Ordering::Relaxed) > 1 { "waited" } else { "found it there" });
+    });
 }
 
 /// Sends while the receiver ends. A message is given back or dropped with the mailbox, while there are still
 /// subjects that hold it.
-fn send_against_end(further_subject: bool) {
+fn send_against_end(subject: impl Fn(&World, &mut Puppet<Token>) -> Subject<Token> + Send + Sync + 'static) {
     explore(["given back", "dropped with the mailbox"], move |world| {
         let dropped = Arc::new(AtomicUsize::new(0));
         let mut receiver = world.puppet::<Token>();
-        let subject = if further_subject {
-            receiver.does(|| Subject::new().unwrap()).unwrap()
-        } else {
-            receiver.subject.clone()
-        };
+        let subject = subject(world, &mut receiver);
         let sender = thread::spawn({
             let token = Token(dropped.clone());
             let subject = subject.clone();
@@ -218,12 +241,38 @@ fn send_against_end(further_subject: bool) {
 
 #[test]
 fn a_message_to_a_mailbox_that_closes_is_given_back_or_dropped() {
-    send_against_end(false);
+    send_against_end(|_, receiver| receiver.subject.clone());
 }
 
 #[test]
 fn a_message_to_a_further_subject_of_a_mailbox_that_closes_is_given_back_or_dropped() {
-    send_against_end(true);
+    send_against_end(|_, receiver| receiver.does(|| Subject::new().unwrap()).unwrap());
+}
+
+#[test]
+fn a_message_to_a_mapped_subject_of_a_mailbox_that_closes_is_given_back_or_dropped() {
+    send_against_end(|_, receiver| receiver.subject.map(|token| token));
+}
+
+#[test]
+fn a_message_to_the_name_of_a_process_that_ends_is_given_back_or_dropped() {
+    send_against_end(|world, receiver| {
+        let name = Name::<Token>::fixed("the name");
+        world.node.register(receiver.pid, name).unwrap();
+        Subject::named(world.node.clone(), name.registered_name())
+    });
+}
+
+#[test]
+fn a_message_to_the_key_of_a_process_that_ends_is_given_back_or_dropped() {
+    send_against_end(|world, receiver| {
+        let registry = Registry::unique_on(&world.node);
+        let (keys, own) = (registry.clone(), receiver.subject.clone());
+        receiver.does(move || keys.register(1, own)).unwrap().unwrap();
+        let subject = registry.subject(1);
+        world.keep(registry);
+        subject
+    });
 }
 
 #[test]

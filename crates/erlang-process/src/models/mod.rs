@@ -11,6 +11,8 @@
 // As in all tests; clippy does not see that these are some.
 #![allow(clippy::unwrap_used)]
 
+mod aliases;
+mod blocking;
 mod bounded;
 mod calls;
 mod ends;
@@ -18,12 +20,16 @@ mod links;
 mod mailbox;
 mod monitors;
 mod names;
+mod observers;
+mod order;
 mod priority;
 #[cfg(otp_shuttle)]
 mod programs;
 pub(crate) mod puppet;
+pub(crate) mod statics;
 mod suspensions;
 mod tables;
+mod timeouts;
 mod timers;
 
 use std::{
@@ -32,7 +38,7 @@ use std::{
     panic,
     sync::{
         Arc, Mutex, Once,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -187,6 +193,15 @@ impl World {
                 );
             }
         }
+    }
+}
+
+/// A message that knows how many of its kind were dropped.
+struct Token(Arc<AtomicUsize>);
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

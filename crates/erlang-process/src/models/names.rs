@@ -1,15 +1,15 @@
 //! Names against exits, against each other, and while they are sent to.
 
-use super::{World, explore, puppet::Task, thread};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::{Token, explore, puppet::Task, thread};
 use crate::{ExitReason, Name, RegisterError, Subject, name::Waiter};
 
 const NAME: Name<u8> = Name::fixed("the name");
 const OTHER_NAME: Name<u8> = Name::fixed("another name");
-
-/// The subject of the name, on the node of the model.
-fn named(world: &World) -> Subject<u8> {
-    Subject::named(world.node.clone(), NAME.registered_name())
-}
 
 #[test]
 fn a_dead_process_owns_no_name() {
@@ -173,9 +173,12 @@ fn a_name_that_is_taken_back_while_its_process_ends_is_free() {
 fn what_is_sent_to_a_name_that_changes_hands_finds_its_holder() {
     let outcomes = ["the old holder got it", "the new holder got it", "given back"];
     explore(outcomes, |world| {
-        let (mut old, mut new) = (world.puppet::<u8>(), world.puppet::<u8>());
+        const NAME: Name<Token> = Name::fixed("the name");
+
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let (mut old, mut new) = (world.puppet::<Token>(), world.puppet::<Token>());
         world.node.register(old.pid, NAME).unwrap();
-        let subject = named(world);
+        let subject = Subject::named(world.node.clone(), NAME.registered_name());
         let taking_over = thread::spawn({
             let node = world.node.clone();
             let heir = new.pid;
@@ -186,23 +189,25 @@ fn what_is_sent_to_a_name_that_changes_hands_finds_its_holder() {
             }
         });
         let before = world.node.whereis(NAME);
-        let sent = subject.try_send(1);
+        let sent = subject.try_send(Token(dropped.clone()));
         let after = world.node.whereis(NAME);
         let old = taking_over.join().unwrap();
-        let got = new.messages();
+        let got = new.messages().len();
         match sent {
-            Ok(()) if got == [1] => {
+            Ok(()) if got == 1 => {
                 assert_ne!(after, Some(old.pid));
                 world.saw("the new holder got it");
             }
             Ok(()) => {
-                assert_eq!(got, []);
+                assert_eq!(got, 0);
+                assert_eq!(dropped.load(Ordering::Relaxed), 1, "the message was stranded");
                 assert_ne!(before, Some(new.pid), "the new holder was there and did not get it");
                 world.saw("the old holder got it");
             }
-            Err(_) => {
+            Err(back) => {
                 // Between two holders there is a moment in which there is none. The send must have met it.
-                assert_eq!(got, []);
+                assert_eq!((got, dropped.load(Ordering::Relaxed)), (0, 0));
+                drop(back);
                 assert_ne!(after, Some(old.pid), "the old holder lived all the time");
                 assert_ne!(before, Some(new.pid), "the new holder was there all the time");
                 world.saw("given back");

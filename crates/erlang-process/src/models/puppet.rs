@@ -3,21 +3,16 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    pin::Pin,
-    sync::{Arc, Mutex},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     task::{Context, Poll, Wake, Waker},
 };
-
-#[cfg(otp_loom)]
-use loom::sync::{Condvar, Mutex as CheckedMutex};
-#[cfg(otp_shuttle)]
-use shuttle::sync::{Condvar, Mutex as CheckedMutex};
 
 use crate::{
     Down, ExitMessage, ExitReason, Node, Pid, Selector, Subject,
     cell::Process,
     receive,
-    sync::{AtomicBool, Ordering},
+    sync::{AtomicBool, CheckedMutex, Condvar, Guard as CheckedGuard, Ordering},
 };
 
 /// A process that does what it is told, each order in one poll by the calling thread.
@@ -198,26 +193,41 @@ struct Notice {
 
 impl Notice {
     fn take(&self) {
-        *self.given.lock().unwrap() = false;
+        *self.lock() = false;
     }
 
     fn is_given(&self) -> bool {
-        *self.given.lock().unwrap()
+        *self.lock()
     }
 
     fn wait(&self) {
-        let mut given = self.given.lock().unwrap();
+        let mut given = self.lock();
         while !*given {
-            given = self.changed.wait(given).unwrap();
+            given = self.changed.wait(given).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Poisoned it may be: a lock that is held while another thread of the model unwinds is taken for one that panicked.
+    fn lock(&self) -> CheckedGuard<'_, bool> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Wake for Notice {
     fn wake(self: Arc<Self>) {
-        *self.given.lock().unwrap() = true;
+        *self.lock() = true;
         self.changed.notify_one();
     }
+}
+
+/// Polls a future and counts how often.
+pub(super) async fn counting<F: Future>(polls: Arc<AtomicUsize>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.fetch_add(1, Ordering::Relaxed);
+        future.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// A part of a task that has a waker of its own, as combinators of many futures give to each.

@@ -3,9 +3,11 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
+    mem,
     pin::Pin,
     sync::LazyLock,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -33,6 +35,23 @@ pub(crate) fn spawned() -> Option<Task> {
     SPAWNED.with(|spawned| spawned.borrow_mut().pop())
 }
 
+thread_local! {
+    /// What the calling thread has spawned to run on a thread of its own, and not yet taken.
+    static BLOCKING: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
+/// Keeps work until the model gives it a thread.
+pub(crate) fn spawn_blocking(_: impl FnOnce() -> String, work: impl FnOnce() + Send + 'static) {
+    BLOCKING.with(|blocking| blocking.borrow_mut().push(Box::new(work)));
+}
+
+/// What the calling thread has spawned last to run on a thread of its own.
+pub(crate) fn spawned_blocking() -> Option<Work> {
+    BLOCKING.with(|blocking| blocking.borrow_mut().pop())
+}
+
 /// There is one runtime.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id;
@@ -44,11 +63,25 @@ pub(crate) fn id() -> Id {
 std::thread_local! {
     /// How much time has passed since the beginning. All threads of a model share one thread of the system.
     static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// Whom to wake when a time has come.
+    static SLEEPING: RefCell<BTreeMap<u64, (Instant, Waker)>> = const { RefCell::new(BTreeMap::new()) };
+    static SLEEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Lets time pass. No checker knows that it may race with those who look at the clock: do it while nobody does.
+/// Lets time pass, and wakes whose time has come. It passes in one step: no checker knows that others may look at the
+/// clock meanwhile.
 pub(crate) fn advance(duration: Duration) {
     PASSED.set(PASSED.get() + duration);
+    let now = now();
+    let due = SLEEPING.with_borrow_mut(|sleeping| {
+        let (due, later): (BTreeMap<_, _>, _) =
+            mem::take(sleeping).into_iter().partition(|(_, (at, _))| *at <= now);
+        *sleeping = later;
+        due
+    });
+    for (_, waker) in due.into_values() {
+        waker.wake();
+    }
 }
 
 pub(crate) fn now() -> Instant {
@@ -64,35 +97,57 @@ pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
     now().checked_add(timeout)
 }
 
-/// Wakes nobody: after [`advance`] the model polls what waits.
-pub(crate) struct Sleep(Instant);
+/// Wakes who has polled it last, when [`advance`] comes to its time.
+pub(crate) struct Sleep {
+    number: u64,
+    at: Instant,
+}
 
 pub(crate) fn poll_sleep(sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
     sleep.poll(cx)
 }
 
 pub(crate) fn sleep_until(at: Instant) -> Sleep {
-    Sleep(at)
+    SLEEPS.set(SLEEPS.get() + 1);
+    Sleep { number: SLEEPS.get(), at }
 }
 
 impl Sleep {
     pub(crate) fn deadline(&self) -> Instant {
-        self.0
+        self.at
     }
 
     pub(crate) fn is_elapsed(&self) -> bool {
-        self.0 <= now()
+        self.at <= now()
     }
 
     pub(crate) fn reset(mut self: Pin<&mut Self>, at: Instant) {
-        self.0 = at;
+        self.wake_nobody();
+        self.at = at;
+    }
+
+    fn wake_nobody(&self) {
+        let waker = SLEEPING.with_borrow_mut(|sleeping| sleeping.remove(&self.number));
+        drop(waker);
     }
 }
 
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if self.is_elapsed() { Poll::Ready(()) } else { Poll::Pending }
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.wake_nobody();
+        if self.is_elapsed() {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        SLEEPING.with_borrow_mut(|sleeping| sleeping.insert(self.number, (self.at, waker)));
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.wake_nobody();
     }
 }

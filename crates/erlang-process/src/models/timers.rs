@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    explore,
+    Token, explore,
     puppet::{Puppet, Task},
     thread,
 };
@@ -96,6 +96,55 @@ fn a_timer_that_is_set_while_its_process_ends_ends_too() {
         world.saw(if dead { "set for the dead" } else { "set for the living" });
         // In the end nothing may hold the process: not the clock either, which goes on.
         world.keep(clock.unwrap());
+    });
+}
+
+#[test]
+fn what_a_timer_was_to_send_is_dropped_once_whether_its_process_ends_or_it_is_cancelled() {
+    explore(["cancelled", "ended with the process"], |world| {
+        let (mut receiver, dropped) = (world.puppet::<Token>(), Arc::default());
+        let token = Token(Arc::clone(&dropped));
+        let own = receiver.subject.clone();
+        let timer = receiver.does(move || own.send_after(HOUR, token)).unwrap();
+        let mut clock = rt::spawned().unwrap();
+        let cancelling = thread::spawn(move || timer.cancel());
+        receiver.ends(ExitReason::Normal);
+        match cancelling.join().unwrap() {
+            Cancelled::Cancelled { remaining } => {
+                assert_eq!(remaining, HOUR);
+                world.saw("cancelled");
+            }
+            Cancelled::TimerNotFound => world.saw("ended with the process"),
+        }
+        assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 1);
+        rt::advance(HOUR);
+        assert!(!clock.is_woken(), "the clock waits for a timer that is gone");
+        let _ = clock.poll();
+        world.keep(clock);
+    });
+}
+
+#[test]
+fn of_two_clocks_that_are_started_at_once_one_runs_and_keeps_the_timers_of_both() {
+    explore(["one was started", "two were started"], |world| {
+        let (mut a, mut b) = (world.puppet::<u8>(), world.puppet::<u8>());
+        let (own, others) = (a.subject.clone(), b.subject.clone());
+        let starting = thread::spawn(move || {
+            let (_, clock) = set(&mut b, &others, HOUR);
+            (b, clock)
+        });
+        let (_, clock) = set(&mut a, &own, HOUR);
+        let (mut b, other) = starting.join().unwrap();
+        world.saw(if clock.is_some() && other.is_some() { "two were started" } else { "one was started" });
+        rt::advance(HOUR);
+        let running = [clock, other]
+            .into_iter()
+            .flatten()
+            .filter_map(|mut clock| clock.poll().is_pending().then_some(clock));
+        let running: Vec<_> = running.collect();
+        assert_eq!(running.len(), 1);
+        assert_eq!((a.messages(), b.messages()), (vec![1], vec![1]));
+        world.keep(running);
     });
 }
 
