@@ -66,7 +66,9 @@ fn allocations_of_what_is_done_all_the_time() {
 #[test]
 fn bytes_of_what_there_may_be_many_of() {
     let kept = [
-        ("a process that waits", 600, bytes_of_processes()),
+        ("a process that waits", 600, bytes_of_processes(0, receiving)),
+        ("a process that waits after a burst of messages", 800, bytes_of_processes(1_000, receiving)),
+        ("a process that selects, after such a burst", 1_450, bytes_of_processes(1_000, selecting)),
         ("a link", 80, bytes_each(links)),
         ("a monitor", 300, bytes_each(monitors)),
         ("a name", 300, bytes_each(names)),
@@ -91,13 +93,22 @@ where
     runtime.block_on(Node::new().run(body())).unwrap() / MANY as i64
 }
 
-fn bytes_of_processes() -> i64 {
+/// How many bytes are kept of each of many processes that run this and wait, once they have read so many messages.
+fn bytes_of_processes<F>(messages: u64, body: fn(Subject<u64>) -> F) -> i64
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let node = Node::new();
-    let spawn = || async {
+    let spawn = || async move {
         for _ in 0..MANY {
-            let waiting = |own: Subject<u64>| async move { drop(own.receive_forever().await) };
-            Spawn::new().unlinked().prepare(waiting).unwrap().start();
+            let waiting = Spawn::new().unlinked().prepare(body).unwrap();
+            let own = waiting.subject().clone();
+            waiting.start();
+            (0..messages).for_each(|number| own.send(number));
+            while (messages > 0) && Node::current().info(own.pid().unwrap()).unwrap().message_queue_len > 0 {
+                yield_now().await;
+            }
         }
         yield_now().await;
     };
@@ -105,6 +116,15 @@ fn bytes_of_processes() -> i64 {
     // Beside as many.
     let kept = allocation_counter::measure(|| runtime.block_on(node.run(spawn())).unwrap());
     kept.bytes_current / MANY as i64
+}
+
+async fn receiving(own: Subject<u64>) {
+    while own.receive_forever().await.is_ok() {}
+}
+
+async fn selecting(own: Subject<u64>) {
+    let mut selector = Selector::new().select(&own, drop).select_other(|_| {});
+    while selector.receive_forever().await.is_ok() {}
 }
 
 /// A supervisor that refuses a task, as it may refuse many, keeps nothing of it.

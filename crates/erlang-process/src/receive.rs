@@ -312,6 +312,7 @@ impl Search {
             }
             let waiter = Waiter { waker: cx.waker(), ticket: &mut self.ticket };
             if scope.refill(Some(waiter)) == Refill::Nothing {
+                scope.give_room_back();
                 return Err(Sought::Nothing);
             }
             came = true;

@@ -96,6 +96,15 @@ impl Scope {
         more
     }
 
+    /// Gives the memory back that a burst of messages has needed, if all are read: the process waits.
+    pub(crate) fn give_room_back(&mut self) {
+        if let Some(inbox) = self.local.as_mut().and_then(|local| local.inbox.as_deref_mut())
+            && inbox.has_spare_room()
+        {
+            self.cell.give_room_back(inbox);
+        }
+    }
+
     /// Takes all messages away from a process that receives no more.
     pub(crate) fn take_messages(&mut self) -> Option<Box<dyn AnyInbox>> {
         self.refill(None);

@@ -49,6 +49,8 @@ pub(crate) trait AnyQueue: Any + Send {
     ) -> Result<Option<Gone>, (Box<dyn AnyMessage>, Bound)>;
     /// The room in it, if the mailbox is bounded.
     fn room(&mut self) -> Option<&mut Room>;
+    /// Gives the memory back that a burst has needed, if nothing has come since.
+    fn give_room_back(&mut self);
     /// Gives the memory of a queue back that is empty and stays so.
     fn free(&mut self);
     fn message_type(&self) -> TypeId;
@@ -80,7 +82,7 @@ impl<M> Rest<M> {
     }
 }
 
-pub(crate) type Block<M> = Vec<Envelope<M>>;
+pub(super) type Block<M> = Vec<Envelope<M>>;
 
 impl<M: 'static> Queue<M> {
     const BLOCK: usize = {
@@ -147,12 +149,6 @@ impl<M: 'static> Queue<M> {
             *full = Vec::new();
         }
         come
-    }
-
-    /// What a burst has needed, if nothing has come since.
-    pub(crate) fn take_spare_room(&mut self) -> Block<M> {
-        let spare = self.last.is_empty() && self.last.capacity() > Self::KEPT;
-        if spare { mem::take(&mut self.last) } else { Vec::new() }
     }
 
     /// Takes the only message that there is, if it is of the process's own type.
@@ -250,6 +246,15 @@ impl<M: Send + 'static> AnyQueue for Queue<M> {
         Box::new(Locked::<M>::new(process))
     }
 
+    fn give_room_back(&mut self) {
+        if self.last.is_empty() && self.last.capacity() > Self::KEPT {
+            self.last = Vec::new();
+        }
+        if self.rest.as_ref().is_some_and(|rest| rest.is_idle()) {
+            self.rest = None;
+        }
+    }
+
     fn free(&mut self) {
         debug_assert!(self.last.is_empty(), "messages are not dropped under the lock");
         *self = Self::new();
@@ -317,15 +322,11 @@ impl<M: 'static> Inbox<M> {
         })
     }
 
-    /// Whether there is more room in it than a process keeps that waits.
+    /// Whether all is read, and there is more room than a process keeps that waits.
     #[inline]
     pub(crate) fn has_spare_room(&self) -> bool {
-        self.first.capacity() > Queue::<M>::KEPT
-    }
-
-    /// What a burst has needed, of which all is read.
-    pub(crate) fn take_spare_room(&mut self) -> VecDeque<Envelope<M>> {
-        mem::take(&mut self.first)
+        let spare = self.first.capacity() > Queue::<M>::KEPT || self.blocks.capacity() > 0;
+        spare && self.first.is_empty() && self.blocks.is_empty()
     }
 
     #[inline]
@@ -458,6 +459,10 @@ pub(crate) trait AnyInbox: Any + Send {
     );
     /// Drops the oldest message. Whether there was one.
     fn drop_oldest(&mut self) -> bool;
+    /// Whether it holds memory that a process does not keep while it waits.
+    fn has_spare_room(&self) -> bool;
+    /// Gives that back.
+    fn give_room_back(&mut self);
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -496,6 +501,14 @@ impl<M: Send + 'static> AnyInbox for Inbox<M> {
 
     fn drop_oldest(&mut self) -> bool {
         self.pop().is_some()
+    }
+
+    fn has_spare_room(&self) -> bool {
+        self.has_spare_room()
+    }
+
+    fn give_room_back(&mut self) {
+        *self = Self { removals: self.removals, ..Self::default() };
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -733,9 +746,9 @@ mod tests {
             }
             let inbox = both.inbox().unwrap();
             if inbox.has_spare_room() {
-                drop(inbox.take_spare_room());
+                inbox.give_room_back();
             }
-            drop(both.queue.take_spare_room());
+            both.queue.give_room_back();
             let kept = (both.inbox().unwrap().first.capacity(), both.queue.last.capacity());
             assert!(kept.0 <= Queue::<Small>::KEPT && kept.1 <= Queue::<Small>::KEPT, "{burst}: {kept:?}");
         }

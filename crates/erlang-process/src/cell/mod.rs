@@ -292,7 +292,7 @@ impl<M: Send + 'static> OwnCell<M> {
             }
             if !self.head.has_mail() {
                 if spare_room {
-                    self.give_room_back(scope);
+                    scope.give_room_back();
                 }
                 // Nothing has come since the last message was taken, and the next one wakes.
                 return if self.head.is_task_waker(waker) { Taken::Nothing } else { Taken::Others };
@@ -321,16 +321,6 @@ impl<M: Send + 'static> OwnCell<M> {
             scope.local_mut().inbox = first;
         }
         only
-    }
-
-    /// The process waits. What a burst has needed is not kept meanwhile.
-    #[cold]
-    fn give_room_back(&self, scope: &mut Scope) {
-        if let Some(Some(inbox)) = scope.inbox::<M>() {
-            drop(inbox.take_spare_room());
-        }
-        let spare = self.shared.lock().queue.take_spare_room();
-        drop(spare);
     }
 
     #[inline]
@@ -458,6 +448,13 @@ impl Cell<dyn AnyQueue> {
             }
             Refill::Nothing
         })
+    }
+
+    /// The process waits. What a burst has needed is not kept meanwhile.
+    #[cold]
+    pub(crate) fn give_room_back(&self, inbox: &mut dyn AnyInbox) {
+        inbox.give_room_back();
+        self.with(|_, queue| queue.give_room_back());
     }
 
     /// Puts a message into the mailbox if it is of the process's own type.

@@ -183,6 +183,13 @@ impl<M: Send + 'static> AnyInbox for Locked<M> {
         true
     }
 
+    fn has_spare_room(&self) -> bool {
+        // A store gives back what it does not need whenever something is taken out.
+        false
+    }
+
+    fn give_room_back(&mut self) {}
+
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
