@@ -119,34 +119,6 @@ impl<R: Send + 'static> Reply<R> {
         Self(Some(ReplyTo::Function(Box::new(Box::new(reply)))))
     }
 
-    /// Answers the request. If the caller no longer waits, the reply is dropped.
-    ///
-    /// ```
-    /// use erlang_process::Reply;
-    ///
-    /// enum Request {
-    ///     Double(u32, Reply<u32>),
-    /// }
-    ///
-    /// fn handle(request: Request) {
-    ///     match request {
-    ///         Request::Double(n, reply) => reply.send(2 * n),
-    ///     }
-    /// }
-    /// ```
-    ///
-    /// Counterpart: `gen_server:reply/2`.
-    pub fn send(mut self, reply: R) {
-        let _ = SENT.try_with(|sent| sent.set(sent.get().wrapping_add(1)));
-        match self.0.take() {
-            Some(ReplyTo::Caller(slot)) => slot.reply(reply),
-            Some(ReplyTo::Function(function)) => function(reply),
-            None => {}
-        }
-    }
-}
-
-impl<R: Send + 'static> Reply<R> {
     /// Whether the caller still waits: false once its time is over or it has given the call up, after which all work for it
     /// is in vain. It may give up in the next moment. A reply that is handed to a [function](Self::new) is always wanted.
     ///
@@ -176,6 +148,32 @@ impl<R: Send + 'static> Reply<R> {
             Some(ReplyTo::Caller(slot)) => slot.is_awaited(),
             Some(ReplyTo::Function(_)) => true,
             None => false,
+        }
+    }
+
+    /// Answers the request. If the caller no longer waits, the reply is dropped.
+    ///
+    /// ```
+    /// use erlang_process::Reply;
+    ///
+    /// enum Request {
+    ///     Double(u32, Reply<u32>),
+    /// }
+    ///
+    /// fn handle(request: Request) {
+    ///     match request {
+    ///         Request::Double(n, reply) => reply.send(2 * n),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Counterpart: `gen_server:reply/2`.
+    pub fn send(mut self, reply: R) {
+        let _ = SENT.try_with(|sent| sent.set(sent.get().wrapping_add(1)));
+        match self.0.take() {
+            Some(ReplyTo::Caller(slot)) => slot.reply(reply),
+            Some(ReplyTo::Function(function)) => function(reply),
+            None => {}
         }
     }
 }

@@ -66,25 +66,40 @@ impl<R: Send + 'static> Slot<R> {
             if std::ptr::eq(scope.cell.head(), callee) {
                 return Err(CallingSelf);
             }
-            Ok(scope.local.as_mut().and_then(|local| {
-                if local.slot.as_ref().is_some_and(|slot| Self::serves(slot, callee)) {
-                    return local.slot.take();
-                }
-                let index = local.more_slots.iter().position(|slot| Self::serves(slot, callee))?;
-                Some(local.more_slots.swap_remove(index))
-            }))
+            Ok(scope.local.as_mut().and_then(|local| local.slot.take()))
         });
-        if let Some(kept) = kept.transpose().ok()?.flatten()
-            && let Ok(slot) = kept.downcast::<Self>()
-        {
-            slot.callee.store(callee.pid.number(), Ordering::Relaxed);
-            return Some(slot);
-        }
-        Some(Self::new(callee))
+        let unfit = match kept.transpose().ok()?.flatten().map(|kept| kept.downcast::<Self>()) {
+            Some(Ok(slot)) if slot.node.is(&callee.node) => {
+                slot.callee.store(callee.pid.number(), Ordering::Relaxed);
+                return Some(slot);
+            }
+            Some(Ok(slot)) => Some(slot as KeptSlot),
+            Some(Err(kept)) => Some(kept),
+            None => None,
+        };
+        Some(Self::another(unfit, callee))
     }
 
-    fn serves(kept: &KeptSlot, callee: &Head) -> bool {
-        kept.downcast_ref::<Self>().is_some_and(|slot| slot.node.is(&callee.node))
+    /// One of those that are kept besides the first, whose place this takes that does not fit; or a new one.
+    #[cold]
+    fn another(mut unfit: Option<KeptSlot>, callee: &Head) -> Arc<Self> {
+        let fits =
+            |kept: &KeptSlot| kept.downcast_ref::<Self>().is_some_and(|slot| slot.node.is(&callee.node));
+        let kept = scope::with(|scope| {
+            let more_slots = &mut scope.local.as_mut()?.more_slots;
+            let kept = more_slots.iter().position(fits).map(|index| more_slots.swap_remove(index));
+            if more_slots.len() < MORE_SLOTS {
+                more_slots.extend(unfit.take());
+            }
+            kept
+        });
+        match kept.flatten().map(|kept| kept.downcast::<Self>()) {
+            Some(Ok(slot)) => {
+                slot.callee.store(callee.pid.number(), Ordering::Relaxed);
+                slot
+            }
+            _ => Self::new(callee),
+        }
     }
 
     fn new(callee: &Head) -> Arc<Self> {

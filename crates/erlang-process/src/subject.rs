@@ -417,7 +417,8 @@ impl<M: Send + 'static> Subject<M> {
     /// A subject that takes other messages and makes them into this one's: how an actor is handed to another
     /// as a narrower protocol. Cannot be received with.
     ///
-    /// The function runs in the sender.
+    /// The function runs in the sender. Once it is mapped a message cannot be given back: if the process ends meanwhile, it is
+    /// dropped; a [`call`](Self::call) says so.
     ///
     /// ```
     /// use erlang_process::Subject;

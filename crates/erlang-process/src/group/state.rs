@@ -10,7 +10,7 @@ use crate::{
     keyed::Keyed,
     membership::{self, Members},
     pid::Pid,
-    subject::Subject,
+    subject::{Sent, Subject},
     sync::Arc,
 };
 
@@ -53,7 +53,7 @@ impl<M: Send + 'static> Member<M> {
     }
 
     pub(super) fn send(&self, message: M) -> bool {
-        self.subject.send_to(&self.process, message, None).is_ok()
+        matches!(self.subject.send_to(&self.process, message, None), Ok(Sent::Arrived))
     }
 }
 
@@ -69,10 +69,10 @@ where
     M: Send + 'static,
 {
     /// The groups in the order in which their oldest members joined, which is always the same; that of the table is not.
-    pub(super) fn by_age(&self) -> Vec<&Keyed<G>> {
+    pub(super) fn by_age(&self) -> Vec<(&Keyed<G>, &Group<M>)> {
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_unstable_by_key(|(_, group)| group.members.first_key_value().map(|(serial, _)| *serial));
-        groups.into_iter().map(|(key, _)| key).collect()
+        groups
     }
 
     pub(super) fn entered(&mut self, process: &Process) -> &mut Entered<G> {

@@ -121,9 +121,9 @@ where
 
     pub(super) fn which_groups(&self) -> Vec<Arc<G>> {
         let state = self.state.lock();
-        let existing = state.by_age().into_iter();
-        let existing = existing.filter(|key| state.groups[*key].members.values().any(Member::is_alive));
-        existing.map(|key| key.key().clone()).collect()
+        let groups = state.by_age().into_iter();
+        let existing = groups.filter(|(_, group)| group.members.values().any(Member::is_alive));
+        existing.map(|(key, _)| key.key().clone()).collect()
     }
 
     /// Subscribes the calling process to a group or to all, and returns their members.
@@ -147,7 +147,7 @@ where
             state.entered(&process).monitors.insert(key, group.clone());
             let keys = match &group {
                 Some(group) => vec![group.clone()],
-                None => state.by_age().into_iter().cloned().collect(),
+                None => state.by_age().into_iter().map(|(key, _)| key.clone()).collect(),
             };
             // Those who have ended have left, for this subscriber too: the others are told now, and their
             // release finds nothing more to tell.
