@@ -104,7 +104,7 @@ pub enum WhenFull {
     DropOldest,
     /// The message itself is dropped, and its sender is not told.
     DropNewest,
-    /// The process ends, with [`MailboxFull`] as its error, even if it traps exits.
+    /// The process ends, with [`MailboxFull`] as its error, even if it traps exits. It is reported as a crash.
     Exit,
 }
 

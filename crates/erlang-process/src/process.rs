@@ -846,8 +846,15 @@ fn run_exit_protocol<F>(scope: Scope, mut future: Pin<&mut Option<F>>, ending: E
     if by_itself || head.has_failed() {
         quietly(|| report::crash(head, name, label.as_deref(), &reason));
     }
+    if !panics.is_empty() {
+        report_each(panics, |panic| report::panicked_while_ending(head, panic));
+    }
+}
+
+#[cold]
+fn report_each(panics: Vec<Panic>, report: impl Fn(&Panic)) {
     for panic in panics {
-        quietly(|| report::panicked_while_ending(head, &panic));
+        quietly(|| report(&panic));
     }
 }
 
@@ -885,9 +892,7 @@ fn tell(
         for work in deferred {
             let mut panics = Vec::new();
             noting(&mut panics, || work(reason));
-            for panic in panics {
-                quietly(|| report::panicked_after_exit(head, &panic));
-            }
+            report_each(panics, |panic| report::panicked_after_exit(head, panic));
         }
     };
     let Some(mut relations) = relations else {
@@ -932,14 +937,19 @@ fn noting<T>(panics: &mut Vec<Panic>, work: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => Some(result),
         Err(payload) => {
-            quietly(|| match reason_of(payload) {
-                Ending::Own(ExitReason::Panic(panic)) => panics.push(panic),
-                // It has left what it did by `exit`.
-                Ending::Own(_) | Ending::Signalled | Ending::Dropped => {}
-            });
+            note(panics, payload);
             None
         }
     }
+}
+
+#[cold]
+fn note(panics: &mut Vec<Panic>, payload: Box<dyn Any + Send>) {
+    quietly(|| match reason_of(payload) {
+        Ending::Own(ExitReason::Panic(panic)) => panics.push(panic),
+        // It has left what it did by `exit`.
+        Ending::Own(_) | Ending::Signalled | Ending::Dropped => {}
+    });
 }
 
 /// Runs code of the user's whose panic must not stop what we are about to do.

@@ -670,8 +670,8 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let (name, link) = (self.name, self.link());
-        let named = self.make(link).named(name)?;
-        Ok(named.wrapping(|cell| body(Subject::own(cell.clone()))).linked(link))
+        let prepared = self.make(link, |cell| register(cell, name), |cell| body(Subject::own(cell.clone())));
+        Ok(prepared?.linked(link))
     }
 
     /// Prepares a process without a name.
@@ -681,7 +681,8 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let link = self.link();
-        self.make(link).wrapping(|cell| body(Subject::own(cell.clone()))).linked(link)
+        let Ok(prepared) = self.make(link, unnamed, |cell| body(Subject::own(cell.clone())));
+        prepared.linked(link)
     }
 
     /// Prepares a process that has no use for its own subject.
@@ -690,7 +691,7 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let (name, link) = (self.name, self.link());
-        Ok(self.make(link).named(name)?.wrapping(|_| future).linked(link))
+        Ok(self.make(link, |cell| register(cell, name), |_| future)?.linked(link))
     }
 
     /// The same, without a name.
@@ -699,11 +700,17 @@ impl Spawn {
         F: Future<Output: IntoExitReason> + 'static,
     {
         let link = self.link();
-        self.make(link).wrapping(|_| future).linked(link)
+        let Ok(prepared) = self.make(link, unnamed, |_| future);
+        prepared.linked(link)
     }
 
-    /// Makes a process that has no name and nothing to run yet, and whose link only it knows of.
-    fn make<M, F>(self, link: Option<Pid>) -> Prepared<M, F>
+    /// Makes a process whose link only it knows of, or none if it does not get its name.
+    fn make<M, F, E>(
+        self,
+        link: Option<Pid>,
+        name: impl FnOnce(&Arc<OwnCell<M>>) -> Result<(), E>,
+        body: impl FnOnce(&Arc<OwnCell<M>>) -> F,
+    ) -> Result<Prepared<M, F>, E>
     where
         M: Send + 'static,
         F: Future<Output: IntoExitReason> + 'static,
@@ -748,7 +755,10 @@ impl Spawn {
         } else {
             cell.head().node.table().insert(cell.clone());
         }
-        Prepared { cell, future }
+        name(&cell)?;
+        // Into the wrapper that is there already: if the body panics, the process that was made ends.
+        future.wrap(body(&cell));
+        Ok(Prepared { cell, future })
     }
 }
 
@@ -766,6 +776,25 @@ fn enter_observed(process: &Process) {
         });
     });
     head.node.tell();
+}
+
+/// Registers a process that is being made.
+fn register<M: Send + 'static>(
+    cell: &Arc<OwnCell<M>>,
+    name: Option<(RegisteredName, TypeId)>,
+) -> Result<(), RegisterError> {
+    let Some((name, message)) = name else { return Ok(()) };
+    let process: Process = cell.clone();
+    process.head().node.names().register(&process, name, message).inspect_err(|_| {
+        // There was no such process: nobody is to be told of its end.
+        drop(process.with(|control, _| mem::take(control.links_mut())));
+    })
+}
+
+/// The same for one without a name, which nobody can have taken.
+#[allow(clippy::unnecessary_wraps)]
+fn unnamed<M>(_: &Arc<OwnCell<M>>) -> Result<(), Infallible> {
+    Ok(())
 }
 
 /// A process that is made and not yet started, see [`Spawn::prepare`].
@@ -1046,24 +1075,6 @@ where
     /// Dropping the future changes nothing.
     pub fn ended(&self) -> impl Future<Output = ExitReason> + Send + use<M, F> {
         joined(self.cell.clone())
-    }
-
-    fn named(self, name: Option<(RegisteredName, TypeId)>) -> Result<Self, RegisterError> {
-        if let Some((name, message)) = name {
-            let process: Process = self.cell.clone();
-            if let Err(error) = process.head().node.names().register(&process, name, message) {
-                // There was no such process: nobody is to be told of its end.
-                drop(process.with(|control, _| mem::take(control.links_mut())));
-                return Err(error);
-            }
-        }
-        Ok(self)
-    }
-
-    /// Gives the process what it is to run. If the body panics, the process ends.
-    fn wrapping(mut self, body: impl FnOnce(&Arc<OwnCell<M>>) -> F) -> Self {
-        self.future.wrap(body(&self.cell));
-        self
     }
 
     /// Makes the other side of the link that the process was made with.

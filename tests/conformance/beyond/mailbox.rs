@@ -171,13 +171,14 @@ async fn a_receive_that_is_given_up_leaves_no_waker_behind() {
             assert!(receive.as_mut().poll(&mut context).is_pending());
         }
         assert_eq!(Arc::strong_count(&counting), 2);
-        // Of two that wait with one waker, the one that stays is woken to come back.
+        // Of two that wait with one waker, the one that stays is woken by the next message.
         let mut stays = Box::pin(subject.receive_forever());
         assert!(stays.as_mut().poll(&mut context).is_pending());
         let mut goes = Box::pin(subject.receive_forever());
         assert!(goes.as_mut().poll(&mut context).is_pending());
-        let woken = counting.0.load(Ordering::SeqCst);
         drop(goes);
+        let woken = counting.0.load(Ordering::SeqCst);
+        subject.send(1);
         assert_eq!(counting.0.load(Ordering::SeqCst), woken + 1);
     })
     .await;
