@@ -886,3 +886,51 @@ async fn a_scope_is_kept_by_who_has_it_or_hears_of_it_and_not_by_its_members() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_member_whose_function_panics_keeps_the_message_from_nobody_else() {
+    on_a_node(async {
+        let groups = Groups::<u8, u32>::new();
+        let own = Subject::new().unwrap();
+        groups.join(1, &own).unwrap();
+        groups.join(1, &own.map(|_: u32| panic!("the member's"))).unwrap();
+        groups.join(1, &own).unwrap();
+        for number in [1, 2] {
+            assert_eq!(groups.send(&1, number), 2);
+            for _ in 0..2 {
+                assert_eq!(own.receive(Duration::ZERO).await, Ok(number));
+            }
+        }
+    })
+    .await;
+}
+
+/// Who has been listed for those who send is no longer, however he left.
+#[tokio::test]
+async fn whoever_is_in_a_group_when_it_is_sent_to_gets_the_message() {
+    on_a_node(async {
+        let groups = Groups::<u8, u32>::new();
+        let own = Subject::new().unwrap();
+        let me = process::current().unwrap();
+        let mut sent = 0;
+        let mut reached = |groups: &Groups<u8, u32>| {
+            sent += 1;
+            groups.send(&1, sent)
+        };
+        assert_eq!(reached(&groups), 0);
+        groups.join(1, &own).unwrap();
+        assert_eq!(reached(&groups), 1);
+        let (pid, other) = idle();
+        groups.join(1, &other).unwrap();
+        assert_eq!(reached(&groups), 2);
+        end(pid).await;
+        assert_eq!(reached(&groups), 1);
+        groups.join(1, &own).unwrap();
+        assert_eq!(reached(&groups), 2);
+        groups.leave(&1, me).unwrap();
+        assert_eq!(reached(&groups), 1);
+        groups.leave(&1, me).unwrap();
+        assert_eq!(reached(&groups), 0);
+    })
+    .await;
+}

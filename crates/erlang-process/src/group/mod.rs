@@ -24,12 +24,12 @@ use std::{
     hash::{Hash, RandomState},
 };
 
+use self::{aftermath::discard_all, monitor::EventsOf, state::Member, table::Table};
 pub use self::{
     error::{JoinError, NotJoined},
     event::GroupEvent,
     monitor::GroupMonitor,
 };
-use self::{monitor::EventsOf, state::Member, table::Table};
 use crate::{
     keyed::{Keyed, Sought},
     node::Node,
@@ -371,7 +371,8 @@ where
     }
 
     /// Sends a message to all members of a group, once for each membership. Returns how many took it. Never
-    /// blocks, never fails.
+    /// blocks, never fails: where a function by which a member's subject is [mapped](Subject::map) panics, that member gets
+    /// nothing.
     ///
     /// ```
     /// use erlang_process::{Groups, Subject};
@@ -401,13 +402,16 @@ where
         Q: Hash + Eq + ?Sized,
         M: Clone,
     {
-        let mut members = self.table.members(&Sought::new(&self.table.hasher, group), Member::clone);
-        let Some(last) = members.pop() else { return 0 };
-        let mut sent = 0;
-        for member in members {
-            sent += usize::from(member.send(message.clone()));
+        let Some(listed) = self.table.listed(&Sought::new(&self.table.hasher, group)) else { return 0 };
+        // Not by iterating to the end: the last one gets the message itself.
+        let (mut sent, mut message) = (0, Some(message));
+        let mut alive = listed.iter().filter(|member| member.is_alive()).peekable();
+        while let Some(member) = alive.next() {
+            let message = if alive.peek().is_some() { message.clone() } else { message.take() };
+            sent += message.map_or(0, |message| usize::from(member.send(message)));
         }
-        sent + usize::from(last.send(message))
+        discard_all(listed);
+        sent
     }
 
     /// The groups that have members, in no order.
