@@ -1,6 +1,7 @@
 //! Two nodes in one program, see `connection`: what holds between them, what is on its way, and what becomes of it
 //! all when the connection is cut and comes back.
 
+mod calls;
 mod chance;
 mod connection;
 mod lost;
