@@ -428,6 +428,51 @@ impl Node {
         self.tables().names.existing(text)
     }
 
+    /// The subject of a name as this node knows it, see [`Name::subject`].
+    ///
+    /// ```
+    /// use erlang_process::{Name, Node, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // From outside the node, where the name is nobody's.
+    /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
+    /// let stock = Spawn::new().on(&node).named(name).prepare(|stock: Subject<u32>| async move {
+    ///     assert_eq!(stock.receive_forever().await, Ok(7));
+    /// })?;
+    /// node.subject(name).send(7);
+    /// let ended = stock.ended();
+    /// stock.start();
+    /// assert!(ended.await.is_orderly());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subject<M: Send + 'static>(&self, name: Name<M>) -> Subject<M> {
+        Subject::named(self.clone(), name.registered_name())
+    }
+
+    /// A subject that reaches a process of this node by its pid, see [`Subject::to_pid`].
+    ///
+    /// ```
+    /// use erlang_process::{Node, Selector, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(async {
+    ///     let mut texts = Selector::new().select_raw(|text: &str| text);
+    ///     assert_eq!(texts.receive_forever().await, Ok("from another node"));
+    /// })?;
+    /// let ended = node.join(pid);
+    /// node.subject_to(pid).unwrap().send("from another node");
+    /// assert!(ended.await.is_orderly());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subject_to<M: Send + 'static>(&self, pid: Pid) -> Option<Subject<M>> {
+        Some(Subject::raw(self.find(pid)?))
+    }
+
     /// All names that are held on this node, in no order.
     ///
     /// ```

@@ -114,8 +114,11 @@ impl<M: Send + 'static> Subject<M> {
     /// ```
     #[must_use]
     pub fn to_pid(pid: Pid) -> Option<Self> {
-        let process = Node::current().find(pid)?;
-        Some(Self(Route::Raw(process)))
+        Node::current().subject_to(pid)
+    }
+
+    pub(crate) fn raw(process: Process) -> Self {
+        Self(Route::Raw(process))
     }
 
     pub(crate) fn own(cell: Arc<OwnCell<M>>) -> Self {

@@ -297,6 +297,7 @@ async fn a_process_is_prepared_for_a_parent_far_away() {
                 })
                 .unwrap();
             let pid = child.pid();
+            assert_eq!(joined.b.info(pid).unwrap().parent, Some(me_there));
             if killed_before {
                 joined.b.signal(None, pid, Signal::Exit { reason: ExitReason::Kill, link: false });
             }
