@@ -482,6 +482,14 @@ impl<M: Send + 'static> Subject<M> {
     }
 
     /// Whether both are one mapped subject.
+    /// Whether both are one address, of processes that are known to be the same.
+    pub(crate) fn is_same_address(&self, other: &Self) -> bool {
+        match self.key() {
+            Some(key) => other.key() == Some(key),
+            None => self.is_same_mapped(other),
+        }
+    }
+
     pub(crate) fn is_same_mapped(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Route::Mapped(one), Route::Mapped(other)) => Arc::ptr_eq(one, other),

@@ -934,3 +934,34 @@ async fn whoever_is_in_a_group_when_it_is_sent_to_gets_the_message() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_process_that_has_joined_with_several_subjects_leaves_with_each() {
+    on_a_node(async {
+        let groups = Groups::<u8, u32>::new();
+        let (monitor, _) = groups.monitor(1).unwrap();
+        let me = process::current().unwrap();
+        let plain = Subject::<u32>::new().unwrap();
+        let mapped = plain.map(|number: u32| number + 100);
+        let other = Subject::<u32>::new().unwrap();
+        groups.join_all(1, [plain.clone(), mapped.clone(), plain.clone()]).unwrap();
+        assert_eq!(groups.leave_with(&1, &other), Err(NotJoined));
+        assert_eq!(groups.leave_with(&1, &plain.map(|number: u32| number)), Err(NotJoined));
+        assert_eq!(groups.leave_with(&2, &plain), Err(NotJoined));
+        for (leaves, gets) in [(&plain, vec![1, 101]), (&mapped, vec![1]), (&plain, vec![])] {
+            groups.leave_with(&1, leaves).unwrap();
+            groups.send(&1, 1);
+            let mut got = vec![];
+            while let Ok(number) = plain.receive(Duration::ZERO).await {
+                got.push(number);
+            }
+            assert_eq!(got, gets);
+        }
+        assert_eq!(groups.leave_with(&1, &plain), Err(NotJoined));
+        assert_eq!(
+            told(&monitor).await,
+            [joined(1, &[me; 3]), left(1, &[me]), left(1, &[me]), left(1, &[me])]
+        );
+    })
+    .await;
+}

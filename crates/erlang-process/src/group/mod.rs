@@ -292,7 +292,45 @@ where
         Q: Hash + Eq + ?Sized,
     {
         let pids: Vec<_> = pids.into_iter().collect();
-        let left = self.table.leave(&Sought::new(&self.table.hasher, group), &pids);
+        let left = self.table.leave(&Sought::new(&self.table.hasher, group), &pids, |_| true);
+        if left { Ok(()) } else { Err(NotJoined) }
+    }
+
+    /// Ends a membership of this very subject, where its process has joined with several. A subject that is
+    /// [mapped](Subject::map) is the same only as its clones.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let topics = Groups::<&str, u32>::new();
+    /// let (first, second) = (Subject::new()?, Subject::new()?);
+    /// topics.join_all("rust", [first.clone(), second.clone()])?;
+    /// topics.leave_with("rust", &first)?;
+    /// topics.send("rust", 7);
+    /// assert_eq!(second.receive_forever().await?, 7);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotJoined`] if the group has no such member.
+    ///
+    /// Counterpart: none; what joins in `pg` is a pid.
+    pub fn leave_with<Q>(&self, group: &Q, member: &Subject<M>) -> Result<(), NotJoined>
+    where
+        G: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let process = member.process().ok_or(NotJoined)?;
+        let is_it = |joined: &Member<M>| {
+            Arc::ptr_eq(&joined.process, &process) && joined.subject.is_same_address(member)
+        };
+        let group = Sought::new(&self.table.hasher, group);
+        let left = self.table.leave(&group, &[process.head().pid], is_it);
         if left { Ok(()) } else { Err(NotJoined) }
     }
 

@@ -71,15 +71,20 @@ where
         joined
     }
 
-    /// Whether anyone has left.
-    pub(super) fn leave<Q: Eq + ?Sized>(self: &Arc<Self>, group: &Sought<'_, Q>, pids: &[Pid]) -> bool
+    /// Each of these leaves once, by the last of those memberships that are chosen. Whether anyone has left.
+    pub(super) fn leave<Q: Eq + ?Sized>(
+        self: &Arc<Self>,
+        group: &Sought<'_, Q>,
+        pids: &[Pid],
+        which: impl Fn(&Member<M>) -> bool,
+    ) -> bool
     where
         G: Borrow<Q>,
     {
         let table: Arc<dyn Members> = self.clone();
         let mut after = Aftermath::new();
         let left = {
-            let mut state = self.state.lock();
+            let state = &mut *self.state.lock();
             let Some(group) = state.groups.get_key_value(group.probe()).map(|(group, _)| group.clone())
             else {
                 return false;
@@ -91,7 +96,11 @@ where
                 let Some(serials) = entered.and_then(|entered| entered.memberships.get_mut(&group)) else {
                     continue;
                 };
-                if let Some(serial) = serials.pop() {
+                let members = state.groups.get(&group).map(|group| &group.members);
+                let chosen =
+                    |serial: &u64| members.and_then(|members| members.get(serial)).is_some_and(&which);
+                if let Some(index) = serials.iter().rposition(chosen) {
+                    let serial = serials.remove(index);
                     state.end_membership(&group, *pid, serial, &mut after);
                     state.leave_table(*pid, &table, &mut after);
                     left.push(*pid);
