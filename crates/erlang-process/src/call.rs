@@ -151,6 +151,10 @@ impl<R: Send + 'static> Reply<R> {
         }
     }
 
+    pub(crate) fn to_slot(slot: Arc<Slot<R>>) -> Self {
+        Self(Some(ReplyTo::Caller(slot)))
+    }
+
     /// Answers the request. If the caller no longer waits, the reply is dropped.
     ///
     /// ```
@@ -224,6 +228,8 @@ pub enum CallError {
     Unanswered,
     /// The caller is the process itself, which cannot answer while it waits.
     CallingSelf,
+    /// The caller is not a process, and what it calls lives on another node: who is no process cannot monitor it.
+    NotAProcess,
     /// The process's mailbox is [bounded](crate::Bound) and full, and was so for as long as the caller waited. The
     /// request was not sent.
     Full,
@@ -247,6 +253,7 @@ impl fmt::Display for CallError {
             Self::Down(reason) => write!(f, "the process ended before it replied: {reason}"),
             Self::Unanswered => f.write_str("the process dropped the request without a reply"),
             Self::CallingSelf => f.write_str("a process cannot call itself"),
+            Self::NotAProcess => f.write_str("only a process can call another node"),
             Self::Full => f.write_str("the mailbox of the process is full"),
         }
     }
@@ -256,7 +263,12 @@ impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Down(reason) => Some(reason),
-            Self::Timeout | Self::NoProc | Self::Unanswered | Self::CallingSelf | Self::Full => None,
+            Self::Timeout
+            | Self::NoProc
+            | Self::Unanswered
+            | Self::CallingSelf
+            | Self::NotAProcess
+            | Self::Full => None,
         }
     }
 }
@@ -343,7 +355,7 @@ impl<M: Send + 'static> Subject<M> {
         let head = found.as_ref().map(|process| process.head()).or_else(|| self.own_head());
         let head = head.ok_or(CallError::NoProc)?;
         let slot = Slot::open(head).ok_or(CallError::CallingSelf)?;
-        let request = request(Reply(Some(ReplyTo::Caller(slot.clone()))));
+        let request = request(Reply::to_slot(slot.clone()));
         let sent = match &found {
             None => self.offer(request).map(|()| Sent::Arrived),
             Some(process) => self.send_to(process, request, None),

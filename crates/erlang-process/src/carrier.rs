@@ -16,6 +16,10 @@ use crate::{
 /// [here](NodeId::HERE), and nothing else knows of other nodes. A node without a carrier answers for all of
 /// them: monitors hear `noconnection`, links exit with it, everything else is dropped.
 ///
+/// A number stands for one [incarnation](crate::Node::node_id) of a node. A pid or an alias of an earlier one is nobody's in
+/// a later one, which a carrier has to see to; a [name](Dest::Name) belongs to whoever holds it, and there only the name
+/// of the node counts: it is to be taken to the incarnation that there is now.
+///
 /// What comes from afar goes in through [`Node::signal`](crate::Node::signal) and
 /// [`Node::inject`](crate::Node::inject).
 ///
@@ -71,6 +75,7 @@ use crate::{
 /// | who has a link to a process there | [`Exit`](Signal::Exit) through the link, with [`NoConnection`](crate::ExitReason::NoConnection) |
 /// | who monitors something there | [`Down`](Signal::Down) with [`NoConnection`](crate::ExitReason::NoConnection) |
 /// | who waits for the acknowledgement of an unlink | [`UnlinkAck`](Signal::UnlinkAck), or its next link with that process would be ignored |
+/// | who waits until the way there [takes more](Self::poll_ready) | that it does: what they send is dropped |
 /// | what is monitored from there | [`Demonitor`](Signal::Demonitor) from the watcher that is lost, to where the monitor was sent |
 ///
 /// Then it tells [`Node::announce`](crate::Node::announce). What was on its way is lost. When the node is back, it
@@ -83,7 +88,7 @@ pub trait Carrier: Send + Sync + 'static {
     /// Gives the signal back when there is no way to the node; the sender then hears `noconnection`.
     fn deliver(&self, from: Option<Pid>, to: Dest, signal: Signal) -> Result<(), Undelivered>;
 
-    /// Ready when the way to this node takes more; until then an asynchronous sender should wait.
+    /// Ready when the way to this node takes more, or there is none; until then an asynchronous sender should wait.
     fn poll_ready(&self, node: NodeId, cx: &mut Context<'_>) -> Poll<()>;
 }
 

@@ -1,6 +1,6 @@
 //! What processes of other nodes ask of names.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     cell::Process,
@@ -25,7 +25,7 @@ pub(crate) struct FarMonitors {
 struct Taken {
     by: FxHashMap<Reference, Process>,
     /// The same the other way round, so that the end of a process costs what it had and no more.
-    of: FxHashMap<Pid, Vec<Reference>>,
+    of: FxHashMap<Pid, FxHashSet<Reference>>,
 }
 
 impl FarMonitors {
@@ -39,7 +39,7 @@ impl FarMonitors {
         let mut taken = self.taken.lock();
         // Under the lock, which the end of the process takes after this: it finds the monitor.
         if membership::enter(process, &table) {
-            taken.of.entry(process.head().pid).or_default().push(reference);
+            taken.of.entry(process.head().pid).or_default().insert(reference);
             let previous = taken.by.insert(reference, process.clone());
             drop(taken);
             drop(previous);
@@ -56,7 +56,7 @@ impl FarMonitors {
         let process = taken.by.remove(&reference)?;
         let pid = process.head().pid;
         if let Some(references) = taken.of.get_mut(&pid) {
-            references.retain(|other| *other != reference);
+            references.remove(&reference);
             if references.is_empty() {
                 taken.of.remove(&pid);
                 let table: Arc<dyn Members> = self.clone();

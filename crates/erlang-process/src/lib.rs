@@ -83,7 +83,7 @@ pub use crate::{
     reference::Reference,
     registry::{DuplicateKeys, NotHolder, Registry, RegistryError, RegistryEvent, UniqueKeys},
     selector::{Selector, Unexpected},
-    send::send,
+    send::{call, send},
     signal::{Dest, Signal},
     spawn::{
         Prepared, Spawn, spawn, spawn_blocking, spawn_local, spawn_monitor, spawn_subject, spawn_unlinked,

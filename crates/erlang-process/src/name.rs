@@ -3,10 +3,10 @@
 use std::{
     any::TypeId,
     borrow::Borrow,
+    collections::BTreeMap,
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
-    mem,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -498,7 +498,7 @@ pub(crate) struct Names {
 struct Shard {
     held: FxHashMap<RegisteredName, Holder>,
     /// Who waits until a name is registered.
-    awaited: FxHashMap<RegisteredName, Vec<(Reference, Waker)>>,
+    awaited: FxHashMap<RegisteredName, BTreeMap<Reference, Waker>>,
 }
 
 struct Holder {
@@ -652,14 +652,7 @@ impl Names {
             drop(waker);
             return Poll::Ready(pid);
         }
-        let waiters = shard.awaited.entry(name).or_default();
-        let before = match waiters.iter_mut().find(|(known, _)| *known == waiter) {
-            Some((_, known)) => Some(mem::replace(known, waker)),
-            None => {
-                waiters.push((waiter, waker));
-                None
-            }
-        };
+        let before = shard.awaited.entry(name).or_default().insert(waiter, waker);
         drop(shard);
         drop(before);
         Poll::Pending
@@ -668,8 +661,7 @@ impl Names {
     fn forget_waiter(&self, name: RegisteredName, waiter: Reference) {
         let mut shard = self.shard(name).lock();
         let Some(waiters) = shard.awaited.get_mut(&name) else { return };
-        let place = waiters.iter().position(|(known, _)| *known == waiter);
-        let gone = place.map(|place| waiters.swap_remove(place));
+        let gone = waiters.remove(&waiter);
         if waiters.is_empty() {
             shard.awaited.remove(&name);
         }

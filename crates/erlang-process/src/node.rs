@@ -2,6 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
+    collections::BTreeSet,
     fmt,
     future::poll_fn,
     panic::{RefUnwindSafe, UnwindSafe},
@@ -100,11 +101,16 @@ type Body = Box<dyn Any + Send>;
 /// The other nodes that this one has heard of. It stores them for a carrier and knows nothing else of them.
 #[derive(Default)]
 struct Known {
-    ids: FxHashMap<(Arc<str>, u32), NodeId>,
-    names: Vec<(Arc<str>, u32)>,
+    /// The numbers of each name, by creation.
+    ids: FxHashMap<Arc<str>, FxHashMap<u32, NodeId>>,
+    names: FxHashMap<NodeId, (Arc<str>, u32)>,
+    /// The last number that was given.
+    last: u32,
+    /// Those that have been announced to be up.
+    up: BTreeSet<NodeId>,
 }
 
-/// How many other nodes, counted with their restarts, a node can know.
+/// How many other nodes, counted with their restarts, a node can know at a time.
 const KNOWN_NODES: usize = 65_536;
 
 impl Default for Node {
@@ -422,6 +428,51 @@ impl Node {
         self.tables().names.existing(text)
     }
 
+    /// The subject of a name as this node knows it, see [`Name::subject`].
+    ///
+    /// ```
+    /// use erlang_process::{Name, Node, Spawn, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // From outside the node, where the name is nobody's.
+    /// let (node, name) = (Node::new(), Name::<u32>::new("stock"));
+    /// let stock = Spawn::new().on(&node).named(name).prepare(|stock: Subject<u32>| async move {
+    ///     assert_eq!(stock.receive_forever().await, Ok(7));
+    /// })?;
+    /// node.subject(name).send(7);
+    /// let ended = stock.ended();
+    /// stock.start();
+    /// assert!(ended.await.is_orderly());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subject<M: Send + 'static>(&self, name: Name<M>) -> Subject<M> {
+        Subject::named(self.clone(), name.registered_name())
+    }
+
+    /// A subject that reaches a process of this node by its pid, see [`Subject::to_pid`].
+    ///
+    /// ```
+    /// use erlang_process::{Node, Selector, Spawn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let node = Node::new();
+    /// let pid = Spawn::new().on(&node).spawn(async {
+    ///     let mut texts = Selector::new().select_raw(|text: &str| text);
+    ///     assert_eq!(texts.receive_forever().await, Ok("from another node"));
+    /// })?;
+    /// let ended = node.join(pid);
+    /// node.subject_to(pid).unwrap().send("from another node");
+    /// assert!(ended.await.is_orderly());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subject_to<M: Send + 'static>(&self, pid: Pid) -> Option<Subject<M>> {
+        Some(Subject::raw(self.find(pid)?))
+    }
+
     /// All names that are held on this node, that of the oldest process first.
     ///
     /// ```
@@ -608,8 +659,8 @@ impl Node {
         self.tables().carrier.set(carrier)
     }
 
-    /// Ready when the way to this node takes more. Always ready for this node itself, and for nodes that
-    /// cannot be reached: what is sent to them is dropped.
+    /// Ready when the way to this node takes more, as the [`Carrier`] says, which is to say so of nodes that cannot be
+    /// reached: what is sent to them is dropped. Always ready for this node itself, and without a carrier.
     ///
     /// ```
     /// use erlang_process::{self as process, Node, Selector, Signal};
@@ -679,24 +730,79 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`TooManyNodes`] once 65,536 are known: what arrives from outside must not fill the memory.
+    /// [`TooManyNodes`] while 65,536 are known and not [forgotten](Self::forget_node): what arrives from outside must not
+    /// fill the memory.
     pub fn node_id(&self, name: &str, creation: u32) -> Result<NodeId, TooManyNodes> {
-        let mut known = self.tables().known.lock();
-        let key = (Arc::from(name), creation);
-        if let Some(id) = known.ids.get(&key) {
+        let known = &mut *self.tables().known.lock();
+        if let Some(id) = known.ids.get(name).and_then(|creations| creations.get(&creation)) {
             return Ok(*id);
         }
         if known.names.len() == KNOWN_NODES {
             return Err(TooManyNodes);
         }
-        known.names.push(key.clone());
-        let id = NodeId(u32::try_from(known.names.len()).map_err(|_| TooManyNodes)?);
-        known.ids.insert(key, id);
+        known.last = known.last.checked_add(1).ok_or(TooManyNodes)?;
+        let id = NodeId(known.last);
+        let name = known.ids.get_key_value(name).map_or_else(|| Arc::from(name), |(name, _)| name.clone());
+        known.ids.entry(name.clone()).or_default().insert(creation, id);
+        known.names.insert(id, (name, creation));
         Ok(id)
     }
 
+    /// Forgets a node that will not come back, so that another one can be known in its place. For carriers: when a node has
+    /// been started anew, its earlier incarnation is one. Returns whether it was known.
+    ///
+    /// Its number is not given again, so pids with it stay what they are. If the same name and creation come nevertheless,
+    /// they are another node with a number of its own.
+    ///
+    /// ```
+    /// use erlang_process::Node;
+    ///
+    /// let node = Node::new();
+    /// let ship = node.node_id("ship@sea", 1)?;
+    /// assert!(node.forget_node(ship));
+    /// assert_eq!(node.node_name(ship), None);
+    /// assert_ne!(node.node_id("ship@sea", 1)?, ship);
+    /// # Ok::<_, erlang_process::TooManyNodes>(())
+    /// ```
+    #[allow(clippy::must_use_candidate)]
+    pub fn forget_node(&self, node: NodeId) -> bool {
+        let known = &mut *self.tables().known.lock();
+        let Some((name, creation)) = known.names.remove(&node) else { return false };
+        known.up.remove(&node);
+        if let Some(creations) = known.ids.get_mut(&name) {
+            creations.remove(&creation);
+            if creations.is_empty() {
+                known.ids.remove(&name);
+            }
+        }
+        true
+    }
+
+    /// The nodes that can be reached: those of which the last [announcement](Self::announce) was that they are up.
+    ///
+    /// Who [watches nodes](Self::monitor_nodes) first and then asks for them misses none. He may hear again of one that
+    /// he has found here, or that one is down that he has not.
+    ///
+    /// ```
+    /// use erlang_process::{Node, NodeEvent};
+    ///
+    /// let node = Node::new();
+    /// let ship = node.node_id("ship@sea", 1)?;
+    /// assert_eq!(node.nodes(), []);
+    /// // A carrier says so.
+    /// node.announce(NodeEvent::Up(ship));
+    /// assert_eq!(node.nodes(), [ship]);
+    /// # Ok::<_, erlang_process::TooManyNodes>(())
+    /// ```
+    ///
+    /// Counterpart: `nodes/0`.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.tables().known.lock().up.iter().copied().collect()
+    }
+
     /// The name and the creation of a node that this one knows by number; `None` for this node itself and
-    /// for numbers that it has not given.
+    /// for numbers that it has not given, or whose node it has [forgotten](Self::forget_node).
     ///
     /// ```
     /// use erlang_process::{Node, NodeId};
@@ -710,8 +816,7 @@ impl Node {
     /// ```
     #[must_use]
     pub fn node_name(&self, node: NodeId) -> Option<(Arc<str>, u32)> {
-        let index = usize::try_from(node.index()).ok()?.checked_sub(1)?;
-        self.tables().known.lock().names.get(index).cloned()
+        self.tables().known.lock().names.get(&node).cloned()
     }
 
     /// Tells all who [watch nodes](Self::monitor_nodes) of a node that came or went. For carriers.
@@ -733,6 +838,13 @@ impl Node {
     /// # }
     /// ```
     pub fn announce(&self, event: NodeEvent) {
+        {
+            let Known { names, up, .. } = &mut *self.tables().known.lock();
+            match event {
+                NodeEvent::Up(node) => names.contains_key(&node) && up.insert(node),
+                NodeEvent::Down(node) => up.remove(&node),
+            };
+        }
         self.tables().listeners.tell(|| event);
     }
 
@@ -925,6 +1037,8 @@ impl fmt::Debug for Node {
 /// match events.receive_forever().await? {
 ///     NodeEvent::Up(id) => fleet.insert(id),
 ///     NodeEvent::Down(id) => fleet.remove(&id),
+///     // There may be more kinds one day.
+///     _ => false,
 /// };
 /// assert_eq!(fleet.len(), 1);
 /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
@@ -932,6 +1046,7 @@ impl fmt::Debug for Node {
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NodeEvent {
     /// The node can be reached.
     Up(NodeId),
@@ -939,7 +1054,7 @@ pub enum NodeEvent {
     Down(NodeId),
 }
 
-/// A node knows as many other nodes as it can.
+/// A node knows as many other nodes as it can, until it [forgets](Node::forget_node) one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyNodes;
 

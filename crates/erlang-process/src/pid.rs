@@ -175,9 +175,11 @@ impl FromStr for Pid {
     fn from_str(text: &str) -> Result<Self, ParsePidError> {
         let refused = || ParsePidError { text: text.to_owned() };
         let parts = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(refused)?;
-        let mut numbers = parts.split('.').map(str::parse::<u32>);
+        // `u32` takes a sign as well.
+        let number = |part: &str| part.parse::<u32>().ok().filter(|_| !part.starts_with('+'));
+        let mut numbers = parts.split('.').map(number);
         match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
-            (Some(Ok(node)), Some(Ok(id)), Some(Ok(serial)), None) => {
+            (Some(Some(node)), Some(Some(id)), Some(Some(serial)), None) => {
                 Ok(Self { node: NodeId(node), serial, id })
             }
             _ => Err(refused()),
@@ -198,3 +200,25 @@ impl fmt::Display for ParsePidError {
 }
 
 impl std::error::Error for ParsePidError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_is_written_in_digits() {
+        assert_eq!("<7.42.1>".parse(), Ok(Pid::from_parts(NodeId(7), 42, 1)));
+        for text in [
+            "<0.+42.0>",
+            "<0.-42.0>",
+            "<0. 42.0>",
+            "<0.42>",
+            "<0.42.0.0>",
+            "<0..0>",
+            "0.42.0",
+            "<0.4294967296.0>",
+        ] {
+            assert!(text.parse::<Pid>().is_err(), "{text}");
+        }
+    }
+}

@@ -24,7 +24,8 @@ use crate::{
 pub enum Dest {
     /// The process itself.
     Pid(Pid),
-    /// Whoever holds this name on that node when the signal arrives.
+    /// Whoever holds this name on that node when the signal arrives, whichever incarnation of the node that is; for how, see
+    /// [`Carrier`](crate::Carrier).
     Name(RegisteredName, NodeId),
     /// The process that made this alias, as long as the alias is active.
     Alias(Reference),

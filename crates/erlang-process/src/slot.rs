@@ -98,15 +98,20 @@ impl<R: Send + 'static> Slot<R> {
                 slot.callee.store(callee.pid.number(), Ordering::Relaxed);
                 slot
             }
-            _ => Self::new(callee),
+            _ => Self::new(callee.node.clone(), callee.pid),
         }
     }
 
-    fn new(callee: &Head) -> Arc<Self> {
+    /// A slot for a call from this node to another one, where nothing is known of the process that is called.
+    pub(crate) fn open_far(node: Node) -> Arc<Self> {
+        Self::new(node, Pid::OUTSIDE)
+    }
+
+    fn new(node: Node, callee: Pid) -> Arc<Self> {
         Arc::new(Self {
             caller: scope::cell(),
-            node: callee.node.clone(),
-            callee: AtomicU64::new(callee.pid.number()),
+            node,
+            callee: AtomicU64::new(callee.number()),
             filled: AtomicBool::new(false),
             state: Mutex::new(State { outcome: None, waker: None }),
         })

@@ -352,7 +352,7 @@ impl Spawn {
     }
 
     /// A link to this process, in place of the one that spawns it. For a carrier that spawns for a parent on
-    /// another node, which knows of the link already.
+    /// another node, which knows of the link already; of another node it is [the parent](crate::Info::parent), too.
     ///
     /// ```
     /// use erlang_process::{self as process, ExitReason, Spawn};
@@ -719,12 +719,14 @@ impl Spawn {
         let current = Node::current();
         // A pid means something on its own node only.
         let is_current = self.node.as_ref().is_none_or(|node| node.is(&current));
-        let mut lineage = None;
-        if is_current {
-            lineage = scope::with(Scope::lineage);
-            if let Some(callers) = self.callers {
-                lineage = Some(Arc::new(Lineage::on_behalf_of(lineage.as_deref(), callers)));
-            }
+        let mut lineage = match link {
+            // Its parent is that, and not whoever reads what comes from there.
+            Some(far) if !far.node().is_here() => Some(Arc::new(Lineage::below(far, None))),
+            _ if is_current => scope::with(Scope::lineage),
+            _ => None,
+        };
+        if is_current && let Some(callers) = self.callers {
+            lineage = Some(Arc::new(Lineage::on_behalf_of(lineage.as_deref(), callers)));
         }
         let node = self.node.unwrap_or(current);
         let pid = node.table().next_pid();

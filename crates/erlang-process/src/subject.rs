@@ -115,8 +115,11 @@ impl<M: Send + 'static> Subject<M> {
     /// ```
     #[must_use]
     pub fn to_pid(pid: Pid) -> Option<Self> {
-        let process = Node::current().find(pid)?;
-        Some(Self(Route::Raw(process)))
+        Node::current().subject_to(pid)
+    }
+
+    pub(crate) fn raw(process: Process) -> Self {
+        Self(Route::Raw(process))
     }
 
     pub(crate) fn own(cell: Arc<OwnCell<M>>) -> Self {
@@ -513,6 +516,14 @@ impl<M: Send + 'static> Subject<M> {
     }
 
     /// Whether both are one mapped subject.
+    /// Whether both are one address, of processes that are known to be the same.
+    pub(crate) fn is_same_address(&self, other: &Self) -> bool {
+        match self.key() {
+            Some(key) => other.key() == Some(key),
+            None => self.is_same_mapped(other),
+        }
+    }
+
     pub(crate) fn is_same_mapped(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Route::Mapped(one), Route::Mapped(other)) => Arc::ptr_eq(one, other),

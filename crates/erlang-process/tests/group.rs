@@ -886,3 +886,82 @@ async fn a_scope_is_kept_by_who_has_it_or_hears_of_it_and_not_by_its_members() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_member_whose_function_panics_keeps_the_message_from_nobody_else() {
+    on_a_node(async {
+        let groups = Groups::<u8, u32>::new();
+        let own = Subject::new().unwrap();
+        groups.join(1, &own).unwrap();
+        groups.join(1, &own.map(|_: u32| panic!("the member's"))).unwrap();
+        groups.join(1, &own).unwrap();
+        for number in [1, 2] {
+            assert_eq!(groups.send(&1, number), 2);
+            for _ in 0..2 {
+                assert_eq!(own.receive(Duration::ZERO).await, Ok(number));
+            }
+        }
+    })
+    .await;
+}
+
+/// Who has been listed for those who send is no longer, however he left.
+#[tokio::test]
+async fn whoever_is_in_a_group_when_it_is_sent_to_gets_the_message() {
+    on_a_node(async {
+        let groups = Groups::<u8, u32>::new();
+        let own = Subject::new().unwrap();
+        let me = process::current().unwrap();
+        let mut sent = 0;
+        let mut reached = |groups: &Groups<u8, u32>| {
+            sent += 1;
+            groups.send(&1, sent)
+        };
+        assert_eq!(reached(&groups), 0);
+        groups.join(1, &own).unwrap();
+        assert_eq!(reached(&groups), 1);
+        let (pid, other) = idle();
+        groups.join(1, &other).unwrap();
+        assert_eq!(reached(&groups), 2);
+        end(pid).await;
+        assert_eq!(reached(&groups), 1);
+        groups.join(1, &own).unwrap();
+        assert_eq!(reached(&groups), 2);
+        groups.leave(&1, me).unwrap();
+        assert_eq!(reached(&groups), 1);
+        groups.leave(&1, me).unwrap();
+        assert_eq!(reached(&groups), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_that_has_joined_with_several_subjects_leaves_with_each() {
+    on_a_node(async {
+        let groups = Groups::<u8, u32>::new();
+        let (monitor, _) = groups.monitor(1).unwrap();
+        let me = process::current().unwrap();
+        let plain = Subject::<u32>::new().unwrap();
+        let mapped = plain.map(|number: u32| number + 100);
+        let other = Subject::<u32>::new().unwrap();
+        groups.join_all(1, [plain.clone(), mapped.clone(), plain.clone()]).unwrap();
+        assert_eq!(groups.leave_with(&1, &other), Err(NotJoined));
+        assert_eq!(groups.leave_with(&1, &plain.map(|number: u32| number)), Err(NotJoined));
+        assert_eq!(groups.leave_with(&2, &plain), Err(NotJoined));
+        for (leaves, gets) in [(&plain, vec![1, 101]), (&mapped, vec![1]), (&plain, vec![])] {
+            groups.leave_with(&1, leaves).unwrap();
+            groups.send(&1, 1);
+            let mut got = vec![];
+            while let Ok(number) = plain.receive(Duration::ZERO).await {
+                got.push(number);
+            }
+            assert_eq!(got, gets);
+        }
+        assert_eq!(groups.leave_with(&1, &plain), Err(NotJoined));
+        assert_eq!(
+            told(&monitor).await,
+            [joined(1, &[me; 3]), left(1, &[me]), left(1, &[me]), left(1, &[me])]
+        );
+    })
+    .await;
+}

@@ -1,6 +1,7 @@
 //! Two nodes in one program, see `connection`: what holds between them, what is on its way, and what becomes of it
 //! all when the connection is cut and comes back.
 
+mod calls;
 mod chance;
 mod connection;
 mod lost;
@@ -296,6 +297,7 @@ async fn a_process_is_prepared_for_a_parent_far_away() {
                 })
                 .unwrap();
             let pid = child.pid();
+            assert_eq!(joined.b.info(pid).unwrap().parent, Some(me_there));
             if killed_before {
                 joined.b.signal(None, pid, Signal::Exit { reason: ExitReason::Kill, link: false });
             }

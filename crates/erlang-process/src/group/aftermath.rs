@@ -1,11 +1,12 @@
 //! What a change leaves to be done.
 
-use super::state::{Entered, Group, Member};
+use super::state::{Entered, Group, Listed, Member};
 use crate::{
     cell::{AnyMessage, Gone, Process, Wake},
     keyed::Keyed,
     process::quietly,
     scope,
+    sync::Arc,
 };
 
 /// What is left to do when the lock is released: waking those who got an event, and dropping.
@@ -14,6 +15,7 @@ pub(super) struct Aftermath<G, M> {
     pub(super) refused: Vec<Box<dyn AnyMessage>>,
     pub(super) gone: Vec<Gone>,
     pub(super) members: Vec<Member<M>>,
+    pub(super) listed: Vec<Listed<M>>,
     pub(super) keys: Vec<Keyed<G>>,
     pub(super) processes: Vec<Process>,
     pub(super) groups: Vec<Group<M>>,
@@ -27,6 +29,7 @@ impl<G, M> Aftermath<G, M> {
             refused: Vec::new(),
             gone: Vec::new(),
             members: Vec::new(),
+            listed: Vec::new(),
             keys: Vec::new(),
             processes: Vec::new(),
             groups: Vec::new(),
@@ -43,6 +46,7 @@ impl<G, M> Aftermath<G, M> {
         self.refused.into_iter().for_each(scope::discard);
         self.gone.into_iter().for_each(scope::discard);
         self.members.into_iter().for_each(scope::discard);
+        self.listed.into_iter().for_each(discard_all);
         self.keys.into_iter().for_each(scope::discard);
         self.processes.into_iter().for_each(scope::discard);
         self.groups.into_iter().for_each(scope::discard);
@@ -52,4 +56,9 @@ impl<G, M> Aftermath<G, M> {
             scope::discard(process);
         }
     }
+}
+
+/// Drops members that may be nobody else's any more, each by itself.
+pub(super) fn discard_all<M>(listed: Listed<M>) {
+    Arc::into_inner(listed).into_iter().flatten().for_each(scope::discard);
 }

@@ -24,12 +24,12 @@ use std::{
     hash::{Hash, RandomState},
 };
 
+use self::{aftermath::discard_all, monitor::EventsOf, state::Member, table::Table};
 pub use self::{
     error::{JoinError, NotJoined},
     event::GroupEvent,
     monitor::GroupMonitor,
 };
-use self::{monitor::EventsOf, state::Member, table::Table};
 use crate::{
     keyed::{Keyed, Sought},
     node::Node,
@@ -292,7 +292,45 @@ where
         Q: Hash + Eq + ?Sized,
     {
         let pids: Vec<_> = pids.into_iter().collect();
-        let left = self.table.leave(&Sought::new(&self.table.hasher, group), &pids);
+        let left = self.table.leave(&Sought::new(&self.table.hasher, group), &pids, |_| true);
+        if left { Ok(()) } else { Err(NotJoined) }
+    }
+
+    /// Ends a membership of this very subject, where its process has joined with several. A subject that is
+    /// [mapped](Subject::map) is the same only as its clones.
+    ///
+    /// ```
+    /// use erlang_process::{Groups, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # erlang_process::run(async {
+    /// let topics = Groups::<&str, u32>::new();
+    /// let (first, second) = (Subject::new()?, Subject::new()?);
+    /// topics.join_all("rust", [first.clone(), second.clone()])?;
+    /// topics.leave_with("rust", &first)?;
+    /// topics.send("rust", 7);
+    /// assert_eq!(second.receive_forever().await?, 7);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).await.unwrap().unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotJoined`] if the group has no such member.
+    ///
+    /// Counterpart: none; what joins in `pg` is a pid.
+    pub fn leave_with<Q>(&self, group: &Q, member: &Subject<M>) -> Result<(), NotJoined>
+    where
+        G: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let process = member.process().ok_or(NotJoined)?;
+        let is_it = |joined: &Member<M>| {
+            Arc::ptr_eq(&joined.process, &process) && joined.subject.is_same_address(member)
+        };
+        let group = Sought::new(&self.table.hasher, group);
+        let left = self.table.leave(&group, &[process.head().pid], is_it);
         if left { Ok(()) } else { Err(NotJoined) }
     }
 
@@ -371,7 +409,8 @@ where
     }
 
     /// Sends a message to all members of a group, once for each membership. Returns how many took it. Never
-    /// blocks, never fails.
+    /// blocks, never fails: where a function by which a member's subject is [mapped](Subject::map) panics, that member gets
+    /// nothing.
     ///
     /// ```
     /// use erlang_process::{Groups, Subject};
@@ -401,13 +440,16 @@ where
         Q: Hash + Eq + ?Sized,
         M: Clone,
     {
-        let mut members = self.table.members(&Sought::new(&self.table.hasher, group), Member::clone);
-        let Some(last) = members.pop() else { return 0 };
-        let mut sent = 0;
-        for member in members {
-            sent += usize::from(member.send(message.clone()));
+        let Some(listed) = self.table.listed(&Sought::new(&self.table.hasher, group)) else { return 0 };
+        // Not by iterating to the end: the last one gets the message itself.
+        let (mut sent, mut message) = (0, Some(message));
+        let mut alive = listed.iter().filter(|member| member.is_alive()).peekable();
+        while let Some(member) = alive.next() {
+            let message = if alive.peek().is_some() { message.clone() } else { message.take() };
+            sent += message.map_or(0, |message| usize::from(member.send(message)));
         }
-        sent + usize::from(last.send(message))
+        discard_all(listed);
+        sent
     }
 
     /// The groups that have members, in the order in which the oldest of these joined.

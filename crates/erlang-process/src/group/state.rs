@@ -10,6 +10,7 @@ use crate::{
     keyed::Keyed,
     membership::{self, Members},
     pid::Pid,
+    process::quietly,
     subject::{Sent, Subject},
     sync::Arc,
 };
@@ -30,9 +31,14 @@ pub(super) struct State<G, M> {
 
 pub(super) struct Group<M> {
     pub(super) members: BTreeMap<u64, Member<M>>,
+    /// The same for those who send to all of them, made when somebody does. To be taken away when they change.
+    pub(super) listed: Option<Listed<M>>,
     /// Who monitors the group.
     pub(super) subscribers: FxHashMap<Key, Process>,
 }
+
+/// Members of a group, to be sent to without the lock.
+pub(super) type Listed<M> = Arc<Vec<Member<M>>>;
 
 pub(super) struct Member<M> {
     pub(super) process: Process,
@@ -52,8 +58,10 @@ impl<M: Send + 'static> Member<M> {
         self.process.head().is_alive()
     }
 
+    /// A function that its subject is mapped by may panic: that is not for who sends to all.
     pub(super) fn send(&self, message: M) -> bool {
-        matches!(self.subject.send_to(&self.process, message, None), Ok(Sent::Arrived))
+        quietly(|| matches!(self.subject.send_to(&self.process, message, None), Ok(Sent::Arrived)))
+            .unwrap_or(false)
     }
 }
 
@@ -111,6 +119,7 @@ where
         }
         if let Some(group) = self.groups.get_mut(group) {
             after.members.extend(group.members.remove(&serial));
+            after.listed.extend(group.listed.take());
         }
         // The process may be forgotten already.
         let Some(entered) = self.processes.get_mut(&pid) else { return };
@@ -196,6 +205,6 @@ impl<G, M> Default for State<G, M> {
 
 impl<M> Default for Group<M> {
     fn default() -> Self {
-        Self { members: BTreeMap::new(), subscribers: FxHashMap::default() }
+        Self { members: BTreeMap::new(), listed: None, subscribers: FxHashMap::default() }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     aftermath::Aftermath,
     event::GroupEvent,
     monitor::GroupMonitor,
-    state::{Member, State},
+    state::{Group, Listed, Member, State},
 };
 use crate::{
     cell::Key,
@@ -55,7 +55,9 @@ where
                 state.next += 1;
                 let entered = state.entered(&member.process);
                 entered.memberships.entry(group.clone()).or_default().push(serial);
-                state.groups.entry(group.clone()).or_default().members.insert(serial, member);
+                let entry = state.groups.entry(group.clone()).or_default();
+                entry.members.insert(serial, member);
+                after.listed.extend(entry.listed.take());
                 pids.push(pid);
             }
             let joined = !pids.is_empty();
@@ -69,15 +71,20 @@ where
         joined
     }
 
-    /// Whether anyone has left.
-    pub(super) fn leave<Q: Eq + ?Sized>(self: &Arc<Self>, group: &Sought<'_, Q>, pids: &[Pid]) -> bool
+    /// Each of these leaves once, by the last of those memberships that are chosen. Whether anyone has left.
+    pub(super) fn leave<Q: Eq + ?Sized>(
+        self: &Arc<Self>,
+        group: &Sought<'_, Q>,
+        pids: &[Pid],
+        which: impl Fn(&Member<M>) -> bool,
+    ) -> bool
     where
         G: Borrow<Q>,
     {
         let table: Arc<dyn Members> = self.clone();
         let mut after = Aftermath::new();
         let left = {
-            let mut state = self.state.lock();
+            let state = &mut *self.state.lock();
             let Some(group) = state.groups.get_key_value(group.probe()).map(|(group, _)| group.clone())
             else {
                 return false;
@@ -89,7 +96,11 @@ where
                 let Some(serials) = entered.and_then(|entered| entered.memberships.get_mut(&group)) else {
                     continue;
                 };
-                if let Some(serial) = serials.pop() {
+                let members = state.groups.get(&group).map(|group| &group.members);
+                let chosen =
+                    |serial: &u64| members.and_then(|members| members.get(serial)).is_some_and(&which);
+                if let Some(index) = serials.iter().rposition(chosen) {
+                    let serial = serials.remove(index);
                     state.end_membership(&group, *pid, serial, &mut after);
                     state.leave_table(*pid, &table, &mut after);
                     left.push(*pid);
@@ -117,6 +128,16 @@ where
         let state = self.state.lock();
         let Some(group) = state.groups.get(group.probe()) else { return Vec::new() };
         group.members.values().filter(|member| member.is_alive()).map(of).collect()
+    }
+
+    /// The members of a group, some of whom may have ended.
+    pub(super) fn listed<Q: Eq + ?Sized>(&self, group: &Sought<'_, Q>) -> Option<Listed<M>>
+    where
+        G: Borrow<Q>,
+    {
+        let state = &mut *self.state.lock();
+        let Group { members, listed, .. } = state.groups.get_mut(group.probe())?;
+        Some(listed.get_or_insert_with(|| Arc::new(members.values().cloned().collect())).clone())
     }
 
     pub(super) fn which_groups(&self) -> Vec<Arc<G>> {
@@ -255,6 +276,25 @@ mod tests {
             groups.table.state.lock().visited
         });
         assert_eq!(visited.await, Ok(3));
+    }
+
+    /// However many send to it: the others wait for the lock of the scope once.
+    #[tokio::test]
+    async fn the_members_of_a_group_are_listed_once_until_they_change() {
+        let node = Node::new();
+        let running = node.run(async {
+            let groups = Groups::<u32, ()>::new();
+            let listed = || {
+                groups.send(&7, ());
+                groups.table.state.lock().groups.values().next().unwrap().listed.clone().unwrap()
+            };
+            groups.join(7, &member()).unwrap();
+            let first = listed();
+            assert!(Arc::ptr_eq(&first, &listed()));
+            groups.join(7, &member()).unwrap();
+            assert_eq!((first.len(), listed().len()), (1, 2));
+        });
+        running.await.unwrap();
     }
 
     fn member() -> Subject<()> {
