@@ -27,7 +27,7 @@ use crate::{
     rt, scope,
     signal::{Dest, Signal},
     subject::Subject,
-    sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering},
+    sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering, StaticOnceLock},
     table::Table,
 };
 
@@ -62,7 +62,7 @@ impl UnwindSafe for Node {}
 impl RefUnwindSafe for Node {}
 
 /// The tables of the node that all share who do not make their own.
-static GLOBAL: OnceLock<Tables> = OnceLock::new();
+static GLOBAL: StaticOnceLock<Tables> = StaticOnceLock::new();
 
 struct Tables {
     processes: Table,

@@ -6,9 +6,11 @@
 
 use std::fmt;
 
-pub(crate) use std::sync::{Arc, OnceLock, Weak, atomic::Ordering};
+pub(crate) use std::sync::{Arc, OnceLock as StaticOnceLock, Weak, atomic::Ordering};
 
-pub(crate) use self::checked::{AtomicBool, AtomicU8, AtomicU64, Parking, StaticAtomicU64, thread_local};
+pub(crate) use self::checked::{
+    AtomicBool, AtomicU8, AtomicU64, OnceLock, Parking, StaticAtomicU64, thread_local,
+};
 
 #[cfg(all(test, any(otp_loom, otp_shuttle)))]
 pub(crate) use self::checked::{Condvar, Mutex as CheckedMutex};
@@ -20,7 +22,7 @@ pub(crate) const MODELLED: bool = cfg!(all(test, any(otp_loom, otp_shuttle)));
 mod checked {
     pub(crate) use std::{
         sync::{
-            Mutex, MutexGuard,
+            Mutex, MutexGuard, OnceLock,
             atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicU64 as StaticAtomicU64},
         },
         thread_local,
@@ -53,7 +55,7 @@ mod checked {
         atomic::{AtomicBool, AtomicU8, AtomicU64},
     };
 
-    pub(crate) use crate::models::statics::{Parking, StaticAtomicU64};
+    pub(crate) use crate::models::sync::{OnceLock, Parking, StaticAtomicU64};
 
     /// loom's own does not know `const` initializers.
     macro_rules! variable {
@@ -74,7 +76,7 @@ mod checked {
         thread_local,
     };
 
-    pub(crate) use crate::models::statics::{Parking, StaticAtomicU64};
+    pub(crate) use crate::models::sync::{OnceLock, Parking, StaticAtomicU64};
 }
 
 /// A mutex that is never poisoned.

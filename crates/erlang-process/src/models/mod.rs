@@ -7,6 +7,14 @@
 //!
 //! A race has more than one legal outcome. Each model names those, and fails when one was never seen: then it
 //! does not race.
+//!
+//! What no checker sees, and what is therefore one step to all of them:
+//!
+//! - the counts of an `Arc`, and whether a `Weak` still leads to anything: they are the standard library's, as those of
+//!   loom know neither `Weak` nor `dyn`. So nothing comes between the count that
+//!   [a reply](crate::Reply::send) reads and a caller that gives up, or between the last handle of a clock and its task;
+//! - what a `static` holds, the oneshots of tokio by which others wait for an end, and the passing of time;
+//! - what other crates make of all this: they are tested under drawn schedules, see [`simulate`](crate::simulate).
 
 // As in all tests; clippy does not see that these are some.
 #![allow(clippy::unwrap_used)]
@@ -26,8 +34,8 @@ mod priority;
 #[cfg(otp_shuttle)]
 mod programs;
 pub(crate) mod puppet;
-pub(crate) mod statics;
 mod suspensions;
+pub(crate) mod sync;
 mod tables;
 mod timeouts;
 mod timers;

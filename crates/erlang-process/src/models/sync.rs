@@ -6,7 +6,7 @@ use std::{
     sync::{PoisonError, atomic::Ordering},
 };
 
-use crate::sync::{CheckedMutex, Condvar};
+use crate::sync::{AtomicBool, CheckedMutex, Condvar};
 
 std::thread_local! {
     /// What each static holds, by its address. All threads of a model share one thread of the system, and others run
@@ -42,6 +42,28 @@ impl StaticAtomicU64 {
             let held = all.entry(std::ptr::from_ref(self).addr()).or_insert(self.initial);
             std::mem::replace(held, change(*held))
         })
+    }
+}
+
+/// A value that is set once. A checker sees by a flag who finds it.
+pub(crate) struct OnceLock<T> {
+    value: std::sync::OnceLock<T>,
+    is_set: AtomicBool,
+}
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        Self { value: std::sync::OnceLock::new(), is_set: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+    }
+
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        self.value.set(value)?;
+        self.is_set.store(true, Ordering::Release);
+        Ok(())
     }
 }
 
