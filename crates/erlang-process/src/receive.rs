@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     fmt, iter,
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -81,12 +82,12 @@ pub(crate) trait Pattern {
 pub(crate) struct Receive<P> {
     pattern: P,
     /// What is known of a search that goes on.
-    search: Option<Box<Search>>,
+    search: Kept,
 }
 
 impl<P> Receive<P> {
     pub(crate) fn new(pattern: P) -> Self {
-        Self { pattern, search: None }
+        Self { pattern, search: Kept(None) }
     }
 
     /// For as long as `timeout`.
@@ -120,18 +121,18 @@ impl<P: Pattern> Receive<P> {
 
     #[inline(never)]
     fn search(&mut self, cx: &mut Context<'_>) -> Sought<P::Output> {
-        if let Some(search) = &mut self.search {
+        if let Some(search) = &mut self.search.0 {
             if search.is_of_caller() {
                 return search.poll(cx, &mut self.pattern);
             }
             // Another process goes on with it, of whose mailbox nothing is known.
-            self.search = None;
+            self.search = Kept(None);
         }
         let mut search = Search::default();
         let found = search.poll(cx, &mut self.pattern);
         if matches!(found, Sought::Nothing | Sought::TurnOver) && search.is_worth_keeping() {
             search.process = scope::cell();
-            self.search = Some(Box::new(search));
+            self.search = Kept(Some(ManuallyDrop::new(Box::new(search))));
         }
         found
     }
@@ -141,7 +142,7 @@ impl<P: Pattern> Receive<P> {
     fn last_look(&mut self) -> Option<P::Output> {
         scope::with(|scope| scope.refill(None));
         let mut start = Position::default();
-        let position = self.search.as_mut().map_or(&mut start, |search| &mut search.position);
+        let position = self.search.0.as_mut().map_or(&mut start, |search| &mut search.position);
         take_from(position, &mut self.pattern)
     }
 }
@@ -319,8 +320,7 @@ impl Search {
         }
     }
 
-    /// Takes back the waker that the process keeps.
-    #[cold]
+    /// Takes back the waker that the process keeps, if it does.
     fn forget_waker(&mut self) {
         let (Some(ticket), Some(process)) = (self.ticket.take(), &self.process) else { return };
         let kept = process.with(|control, _| control.forget_waiter(ticket));
@@ -329,12 +329,27 @@ impl Search {
 }
 
 impl Drop for Search {
+    fn drop(&mut self) {
+        self.forget_waker();
+    }
+}
+
+/// A search that goes on. Mostly there is none, and then its drop is a glance: so the drop of what there may be is apart.
+struct Kept(Option<ManuallyDrop<Box<Search>>>);
+
+impl Drop for Kept {
     #[inline]
     fn drop(&mut self) {
-        if self.ticket.is_some() {
-            self.forget_waker();
+        if let Some(search) = self.0.take() {
+            release(ManuallyDrop::into_inner(search));
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn release(search: Box<Search>) {
+    drop(search);
 }
 
 /// Drops every message that is in the calling process's mailbox. Nothing happens outside any process.
