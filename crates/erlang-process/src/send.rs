@@ -79,7 +79,9 @@ pub fn send<M: Send + 'static>(to: impl Into<Dest>, message: M) {
 ///         reply.send(number * 2);
 ///     }
 /// });
-/// assert_eq!(process::call(doubler, Duration::from_secs(1), |reply| (21, reply)).await, Ok(42));
+/// // As with `send`, nothing but the type of the message tells who takes it.
+/// let request = |reply: Reply<u32>| (21_u32, reply);
+/// assert_eq!(process::call(doubler, Duration::from_secs(1), request).await, Ok(42));
 /// # Ok(())
 /// # }
 /// ```
