@@ -96,7 +96,7 @@ fn bytes_of_processes() -> i64 {
     let node = Node::new();
     let spawn = || async {
         for _ in 0..MANY {
-            let waiting = |own: Subject<u64>| async move { drop(own.receive_forever().await) };
+            let waiting = |own: Subject<u64>| async move { own.receive_forever().await.map(drop) };
             Spawn::new().unlinked().prepare(waiting).unwrap().start();
         }
         yield_now().await;
@@ -434,7 +434,11 @@ async fn links() -> i64 {
 /// On both sides.
 async fn monitors() -> i64 {
     let peers = peers();
-    kept(|| peers.iter().for_each(|peer| drop(process::monitor(*peer).unwrap())))
+    kept(|| {
+        for peer in &peers {
+            process::monitor(*peer).unwrap();
+        }
+    })
 }
 
 async fn names() -> i64 {
