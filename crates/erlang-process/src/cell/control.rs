@@ -337,6 +337,7 @@ impl Control {
         self.relations.as_deref()
     }
 
+    #[inline]
     pub(crate) fn relations_mut(&mut self) -> &mut Relations {
         self.relations.get_or_insert_default()
     }
