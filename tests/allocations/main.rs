@@ -75,6 +75,7 @@ fn bytes_of_what_there_may_be_many_of() {
         ("a message", 32, bytes_each(messages)),
         ("a message to another subject", 80, bytes_each(messages_to_another)),
         ("a timer", 350, bytes_each(timers)),
+        ("a timer that has fired", 4, bytes_of_fired_timers()),
     ];
     let others: Vec<_> = kept.into_iter().filter(|(_, most, kept)| kept > most).collect();
     assert_eq!(others, [], "what, at most, kept");
@@ -116,6 +117,33 @@ where
     // Beside as many.
     let kept = allocation_counter::measure(|| runtime.block_on(node.run(spawn())).unwrap());
     kept.bytes_current / MANY as i64
+}
+
+/// How many bytes a process that lives on keeps of each of many timers that it has set and that have fired.
+fn bytes_of_fired_timers() -> i64 {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let node = Node::new();
+    let server = Spawn::new().on(&node).unlinked().prepare(|rounds: Subject<Reply<()>>| async move {
+        while let Ok(reply) = rounds.receive_forever().await {
+            let ticks = Subject::new().unwrap();
+            for number in 0..MANY {
+                ticks.send_after(Duration::from_millis(1), number);
+            }
+            for _ in 0..MANY {
+                ticks.receive(LONG).await.unwrap();
+            }
+            reply.send(());
+        }
+    });
+    let server = server.unwrap();
+    let to = server.subject().clone();
+    let in_runtime = runtime.enter();
+    server.start();
+    drop(in_runtime);
+    let round = || runtime.block_on(to.call(LONG, |reply| reply)).unwrap();
+    round();
+    allocation_counter::measure(round).bytes_current / MANY as i64
 }
 
 async fn receiving(own: Subject<u64>) {
