@@ -81,7 +81,7 @@ pub(crate) struct Rare {
     pub(crate) joiners: Vec<Joiner>,
     /// What those who watch for long queues have heard of this one.
     heard: Heard,
-    /// Names that it has held, by which messages of its own type may have come that it has not read.
+    /// Names that it has held, by which there may be messages of its own type that it has not read.
     former_names: Vec<RegisteredName>,
     /// How often the process is suspended and not yet resumed.
     suspended: usize,
@@ -292,15 +292,16 @@ impl Control {
         self.received.saturating_sub(head.handled.load(Ordering::Relaxed))
     }
 
-    /// That the process has held this name, as long as messages by it may be in the mailbox.
+    /// That the process has held this name: messages by it may be in the mailbox, and one that was on its way may still come.
     pub(crate) fn remember_name(&mut self, head: &Head, name: RegisteredName) {
-        if self.queue_len(head) > 0 {
-            let names = &mut self.rare_mut().former_names;
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        } else if self.rare().is_some() {
-            self.rare_mut().former_names.clear();
+        let all_read = self.queue_len(head) == 0;
+        let names = &mut self.rare_mut().former_names;
+        // Of those before this one nothing is left.
+        if all_read {
+            names.clear();
+        }
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
 
