@@ -96,7 +96,14 @@ impl Scope {
         more
     }
 
+    /// Whether there is one yet: not as long as messages come one by one.
+    #[inline]
+    pub(crate) fn has_inbox(&self) -> bool {
+        self.local.as_ref().is_some_and(|local| local.inbox.is_some())
+    }
+
     /// Gives the memory back that a burst of messages has needed, if all are read: the process waits.
+    #[inline(never)]
     pub(crate) fn give_room_back(&mut self) {
         if let Some(inbox) = self.local.as_mut().and_then(|local| local.inbox.as_deref_mut())
             && inbox.has_spare_room()

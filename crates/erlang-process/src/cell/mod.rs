@@ -281,46 +281,26 @@ impl<M: Send + 'static> OwnCell<M> {
             return Taken::Others;
         }
         loop {
-            let mut spare_room = false;
             if let Some(inbox) = scope.inbox::<M>() {
                 // One whose messages are taken under the lock is not seen to here.
                 let Some(inbox) = inbox else { return Taken::Others };
                 if let Some(oldest) = inbox.take_oldest() {
                     return oldest.map_or(Taken::Others, |message| self.taken(message));
                 }
-                spare_room = inbox.has_spare_room();
             }
             if !self.head.has_mail() {
-                if spare_room {
+                if scope.has_inbox() {
                     scope.give_room_back();
                 }
                 // Nothing has come since the last message was taken, and the next one wakes.
                 return if self.head.is_task_waker(waker) { Taken::Nothing } else { Taken::Others };
             }
-            if let Some(message) = self.take_only(scope) {
+            let only = self.shared.lock().take_only(&self.head);
+            if let Some(message) = only {
                 return self.taken(message);
             }
+            scope.refill(None);
         }
-    }
-
-    /// Takes the only message that has come, so that where they come one by one none goes through the inbox; moves them there
-    /// if there are more.
-    fn take_only(&self, scope: &mut Scope) -> Option<M> {
-        let mut first = None;
-        let inbox = scope.local.as_mut().map_or(&mut first, |local| &mut local.inbox);
-        let only = {
-            let queue = &mut self.shared.lock().queue;
-            let only = queue.take_only();
-            if only.is_none() {
-                queue.refill(inbox);
-            }
-            self.head.set_mail(false);
-            only
-        };
-        if first.is_some() {
-            scope.local_mut().inbox = first;
-        }
-        only
     }
 
     #[inline]
@@ -408,6 +388,16 @@ impl<M> Taken<M> {
             Self::Nothing => Taken::Nothing,
             Self::Others => Taken::Others,
         }
+    }
+}
+
+impl<M: 'static> Shared<Queue<M>> {
+    /// Takes the only message that there is, so that where they come one by one none goes through the inbox.
+    #[inline]
+    fn take_only(&mut self, head: &Head) -> Option<M> {
+        let only = self.queue.take_only()?;
+        head.set_mail(false);
+        Some(only)
     }
 }
 
